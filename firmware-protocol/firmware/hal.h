@@ -1,0 +1,42 @@
+/* What the firmware core needs of the machine it runs on. A port implements
+ * these functions and calls ml_boot, ml_receive and ml_poll (core.h). */
+#ifndef MEMLOOP_HAL_H
+#define MEMLOOP_HAL_H
+
+#include <stdint.h>
+
+#include "protocol.h"
+
+/* The board's fixed properties; must not change after boot. */
+const ml_describe_reply *hal_description(void);
+const char *hal_firmware_version(void);
+const char *hal_board_serial(void);
+const char *hal_array_serial(uint8_t array);
+
+/* Microseconds, wrapping; only differences are used. */
+uint32_t hal_now(void);
+/* Differs from boot to boot. */
+uint32_t hal_entropy(void);
+
+/* Bytes to the host. hal_transmit is called with at most hal_transmit_space() bytes. */
+uint32_t hal_transmit_space(void);
+void hal_transmit(const uint8_t *bytes, uint32_t count);
+
+/* All row and column lines and neuron drives to 0 V. */
+void hal_lines_to_zero(void);
+
+/* Codes and widths are within the described limits: the core has checked them. */
+void hal_pulse(uint8_t array, uint8_t row, uint8_t column, int16_t code, uint16_t width);
+/* counts[columns]: currents of the row's cells, range 0. */
+void hal_read_row(uint8_t array, uint8_t row, int16_t code, uint8_t samples, int16_t *counts);
+/* codes[rows] -> counts[columns]. */
+void hal_multiply(uint8_t array, uint8_t range, uint8_t samples, const int16_t *codes, int16_t *counts);
+int16_t hal_reference(uint8_t row, uint8_t column, uint8_t reference, uint8_t range, uint8_t samples,
+                      int16_t code);
+
+/* Neurons to rest, stimulus loaded: drives[pulses x neurons] at pulse_steps[pulses]. */
+void hal_neurons_begin(uint8_t pulses, const uint16_t *pulse_steps, const int16_t *drives);
+/* Runs on and samples: counts[samples x neurons], one sample after every `decimation` steps. */
+void hal_neurons_sample(uint16_t samples, uint16_t decimation, int16_t *counts);
+
+#endif

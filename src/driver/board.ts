@@ -1,0 +1,149 @@
+/**
+ * What any board can do, whatever it is made of. All values are SI and nominal: they are converted with
+ * the board's stated converter steps; offset and gain errors are `calibration`'s to correct.
+ */
+import type { Observable } from 'rxjs';
+
+export interface BoardDescription {
+  boardSerial: string;
+  firmwareVersion: string;
+  protocolVersion: number;
+  /** One serial number an array. */
+  arraySerials: string[];
+  arrays: number;
+  rows: number;
+  columns: number;
+  neurons: number;
+  /** Row DACs: nominal step and largest magnitude, V. */
+  rowVoltageStep: number;
+  rowVoltageMax: number;
+  /** Column ADCs by range, lowest first: nominal step and the magnitude at which they saturate, A. */
+  currentRanges: { step: number; max: number }[];
+  /** A neuron's drive, i.e. the jump of the alpha current's state a at an input pulse, A. */
+  driveStep: number;
+  driveMax: number;
+  /** Membrane ADC, V. */
+  membraneStep: number;
+  membraneMax: number;
+  /** s */
+  stepTime: number;
+  maxSteps: number;
+  /** Ω, in series with a cell during a pulse. */
+  seriesResistance: number;
+  /** Share of a pulse's voltage seen by cells on the selected row or column. */
+  halfSelect: number;
+  limits: {
+    maxVoltage: number;
+    minVoltage: number;
+    maxReadVoltage: number;
+    minWidth: number;
+    maxWidth: number;
+    maxEnergy: number;
+    /** Pulses a cell in one boot. */
+    maxPulses: number;
+  };
+  /** s the voltage is applied for each ADC sample. */
+  readTime: number;
+  /** s */
+  deadManTime: number;
+  /** Ω */
+  references: number[];
+}
+
+export interface CellAddress {
+  array: number;
+  row: number;
+  column: number;
+}
+
+export type CellOperation =
+  | (CellAddress & { kind: 'pulse' /** V */; voltage: number /** s */; width: number })
+  | (CellAddress & { kind: 'read' /** V */; voltage: number; samples: number });
+
+/**
+ * `unknown`: the board was lost or rebooted before it answered, so the operation may or may not have been
+ * applied; read the cell before anything is pulsed.
+ */
+export type CellOutcome =
+  | { status: 'applied' /** A, for a read */; current?: number; saturated?: boolean }
+  | { status: 'refused'; reason: string }
+  | { status: 'unknown'; reason: string };
+
+/** A stretch of membrane samples as it came from the board. */
+export interface NeuronFrame {
+  run: number;
+  /** Step of the first sample. */
+  step: number;
+  /** Steps between two samples. */
+  decimation: number;
+  neurons: number;
+  /** V, samples × neurons. */
+  voltages: Float32Array;
+  /** Samples (of each neuron) missing between the previous frame of this run and this one. */
+  lost: number;
+}
+
+export interface Stimulus {
+  steps: number;
+  decimation: number;
+  /** Steps at which input pulses arrive, ascending. */
+  pulseSteps: number[];
+  /** A, pulses × neurons. */
+  drives: Float32Array;
+}
+
+/** All samples of one stimulus. */
+export interface NeuronRun {
+  run: number;
+  decimation: number;
+  /** V, samples × neurons; NaN where a sample was lost. The i-th sample follows step (i + 1) × decimation. */
+  voltages: Float32Array;
+  samples: number;
+  lost: number;
+}
+
+export interface BoardHealth {
+  /** s since boot */
+  uptime: number;
+  framesReceived: number;
+  crcErrors: number;
+  duplicates: number;
+  pulsesApplied: number;
+}
+
+export interface Board {
+  readonly description: BoardDescription;
+  /** Every frame of membrane voltages of every run; hot. */
+  readonly neurons: Observable<NeuronFrame>;
+  /** Operations in order, in as few round trips as the board allows; one outcome each, never rejects for a lost board: those are `unknown`. */
+  cells(operations: readonly CellOperation[]): Promise<CellOutcome[]>;
+  /** Currents of the cells of some rows, A, rowCount × columns. */
+  readRows(
+    array: number,
+    firstRow: number,
+    rowCount: number,
+    voltage: number,
+    samples: number,
+  ): Promise<Float32Array>;
+  /** Column currents, A, vectors × columns, for row voltages, V, vectors × rows. */
+  multiply(
+    array: number,
+    voltages: Float32Array,
+    options?: { range?: number; samples?: number },
+  ): Promise<Float32Array>;
+  /** Stimuli one after the other, pipelined; results in order. */
+  run(stimuli: readonly Stimulus[]): Promise<NeuronRun[]>;
+  /** Currents, A, through a reference resistor (undefined: open path) between a row and a column. */
+  reference(
+    row: number,
+    column: number,
+    reference: number | undefined,
+    voltages: Float32Array,
+    options?: { range?: number; samples?: number },
+  ): Promise<Float32Array>;
+  health(): Promise<BoardHealth>;
+  /** All lines to 0 V; ends a streaming run. */
+  stop(): Promise<void>;
+  /** Stops the board, then closes the port. */
+  close(): Promise<void>;
+}
