@@ -1,0 +1,213 @@
+/**
+ * What every command shares: global options, the event stream and who listens to it, Ctrl-C, the board behind
+ * `--port`, the run folder, and how results and errors reach the shell.
+ */
+import type { Command } from 'commander';
+import { type Observable, Subject } from 'rxjs';
+import type { Board } from '../driver/board.js';
+import { MemloopError } from '../errors.js';
+import type { Emit, MemloopEvent } from '../events.js';
+import type { OpenOptions } from '../open-board.js';
+import type { RunFolder } from '../telemetry/index.js';
+
+export interface GlobalOptions {
+  json?: boolean;
+  debug?: boolean;
+  port?: string;
+  run?: string;
+  /** Record the bytes of the link in this file. */
+  record?: string;
+}
+
+/** What a command ends with: the result fields that scripts rely on, and the same for a person. */
+export interface Outcome {
+  result: Record<string, unknown>;
+  /** Printed without `--json`; leave out when the command has printed all there is to say. */
+  text?: string;
+}
+
+export interface Session {
+  readonly global: GlobalOptions;
+  readonly emit: Emit;
+  readonly events: Observable<MemloopEvent>;
+  /** Aborted by Ctrl-C or SIGTERM. Long work checks it and ends with `interrupted`. */
+  readonly signal: AbortSignal;
+  /** The run folder, where the command has one (`--run`, or its view asks for one). */
+  readonly run: RunFolder | undefined;
+  /** A line for a person; nothing with `--json`. */
+  print(line: string): void;
+  /** The board behind `--port` or MEMLOOP_PORT (or the URL given); stopped and closed when the command ends. */
+  board(options?: OpenOptions & { url?: string }): Promise<Board>;
+  /** Work to do when the command ends, however it ends; last in, first out. */
+  atEnd(work: () => Promise<void> | void): void;
+}
+
+export interface View {
+  /** `dashboard`: full screen on a terminal, lines elsewhere. `lines`: progress as lines. Default: silent. */
+  show?: 'dashboard' | 'lines';
+  /** Make a run folder even without `--run`. */
+  run?: boolean;
+}
+
+/** The work of a command; its arguments are commander's, options last. */
+// biome-ignore lint/suspicious/noExplicitAny: commander hands over untyped arguments
+export type Handler = (session: Session, ...args: any[]) => Promise<Outcome | undefined>;
+
+const isTerminal = () => Boolean(process.stdout.isTTY) && process.env.TERM !== 'dumb';
+
+export const writeLine = (line: string): void => {
+  process.stdout.write(`${line}\n`);
+};
+
+/** Turns a handler into commander's action. */
+export function action(handler: Handler, view: View = {}) {
+  return async (...args: unknown[]): Promise<void> => {
+    const command = args.at(-1) as Command;
+    const global = command.optsWithGlobals<GlobalOptions>();
+    process.exitCode = await runCommand(command.name(), global, view, (session) =>
+      handler(session, ...args.slice(0, -1)),
+    );
+  };
+}
+
+async function runCommand(
+  name: string,
+  global: GlobalOptions,
+  view: View,
+  work: (session: Session) => Promise<Outcome | undefined>,
+): Promise<number> {
+  const events = new Subject<MemloopEvent>();
+  const abort = new AbortController();
+  const endings: (() => Promise<void> | void)[] = [];
+  const emit: Emit = (body) => events.next({ ...body, time: Date.now() / 1000 });
+
+  const interrupt = () => {
+    if (abort.signal.aborted) process.exit(130);
+    abort.abort(new MemloopError('interrupted', 'stopped by Ctrl-C'));
+  };
+  process.on('SIGINT', interrupt);
+  process.on('SIGTERM', interrupt);
+
+  let outcome: Outcome | undefined;
+  let failure: unknown;
+  try {
+    const run = await openRunFolder(name, global, view, events, endings);
+    if (!global.json && view.show) await openView(view.show, events, interrupt, endings);
+    else if (global.json) await openJsonLines(events, endings);
+    const session: Session = {
+      global,
+      emit,
+      events,
+      signal: abort.signal,
+      run,
+      print: (line) => {
+        if (!global.json) writeLine(line);
+      },
+      atEnd: (ending) => endings.push(ending),
+      board: async (options = {}) => {
+        const url = options.url ?? global.port ?? process.env.MEMLOOP_PORT;
+        if (!url) {
+          throw new MemloopError(
+            'usage',
+            'no board named: give --port URL or set MEMLOOP_PORT (`memloop ports` lists serial ports; `--port virtual:w-sdc-8x8x4` needs no hardware)',
+          );
+        }
+        const { openBoard } = await import('../open-board.js');
+        const board = await openBoard(url, {
+          emit,
+          signal: abort.signal,
+          ...(global.record === undefined ? {} : { record: global.record }),
+          ...options,
+        });
+        endings.push(() => board.close());
+        return board;
+      },
+    };
+    outcome = await work(session);
+    if (outcome) emit({ type: 'run-finished', result: outcome.result });
+  } catch (error) {
+    failure = error;
+    emit({ type: 'log', level: 'error', message: describe(error, global) });
+  }
+  for (const ending of endings.reverse()) {
+    try {
+      await ending();
+    } catch (error) {
+      failure ??= error;
+    }
+  }
+  process.off('SIGINT', interrupt);
+  process.off('SIGTERM', interrupt);
+  if (failure !== undefined) return reportFailure(failure, global);
+  if (outcome) {
+    if (global.json) writeLine(JSON.stringify({ type: 'result', ...outcome.result }));
+    else if (outcome.text !== undefined) writeLine(outcome.text);
+  }
+  return 0;
+}
+
+async function openRunFolder(
+  name: string,
+  global: GlobalOptions,
+  view: View,
+  events: Observable<MemloopEvent>,
+  endings: (() => Promise<void> | void)[],
+): Promise<RunFolder | undefined> {
+  if (!global.run && !view.run) return undefined;
+  const { openRun, startInflux } = await import('../telemetry/index.js');
+  const stamp = new Date().toISOString().slice(0, 19).replaceAll(':', '-');
+  const run = await openRun(global.run ?? `runs/${stamp}-${name}`, {
+    command: name,
+    argv: process.argv.slice(2),
+  });
+  const journal = events.subscribe((event) => run.append(event));
+  endings.push(async () => {
+    journal.unsubscribe();
+    await run.close();
+  });
+  const influx = await startInflux(events, run);
+  if (influx) endings.push(() => influx.close());
+  return run;
+}
+
+async function openView(
+  show: 'dashboard' | 'lines',
+  events: Observable<MemloopEvent>,
+  onQuit: () => void,
+  endings: (() => Promise<void> | void)[],
+): Promise<void> {
+  const tui = await import('../tui/index.js');
+  if (show === 'dashboard' && isTerminal()) {
+    const dashboard = await tui.startDashboard({ events, onQuit });
+    endings.push(() => dashboard.stop());
+  } else {
+    const lines = tui.plainLines(events, writeLine);
+    endings.push(() => lines.unsubscribe());
+  }
+}
+
+async function openJsonLines(
+  events: Observable<MemloopEvent>,
+  endings: (() => Promise<void> | void)[],
+): Promise<void> {
+  const { jsonLines } = await import('../tui/index.js');
+  const lines = jsonLines(events, writeLine);
+  endings.push(() => lines.unsubscribe());
+}
+
+const describe = (error: unknown, global: GlobalOptions): string => {
+  if (!(error instanceof Error)) return String(error);
+  const text = error instanceof MemloopError ? error.message : `unexpected ${error.name}: ${error.message}`;
+  const hint = error instanceof MemloopError || global.debug ? '' : ' (run again with --debug for the stack)';
+  return text.replaceAll('\n', ' ') + hint;
+};
+
+/** One line on stderr (with `--json` an object on stdout as well); returns the exit code. */
+export function reportFailure(error: unknown, global: GlobalOptions): number {
+  const message = describe(error, global);
+  const reason = error instanceof MemloopError ? error.reason : 'unexpected';
+  if (global.json) writeLine(JSON.stringify({ type: 'error', reason, message }));
+  process.stderr.write(`memloop: ${message}\n`);
+  if (global.debug && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  return error instanceof MemloopError ? error.exitCode : 1;
+}

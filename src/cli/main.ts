@@ -1,0 +1,57 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { Command, CommanderError } from 'commander';
+import { MemloopError } from '../errors.js';
+import { type GlobalOptions, reportFailure } from './command.js';
+
+// Ink and chalk look at FORCE_COLOR only when they are first imported.
+if (process.env.NO_COLOR || !process.stdout.isTTY) process.env.FORCE_COLOR = '0';
+
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // The reader of the pipe has gone (`memloop … | head`): there is nobody left to tell.
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
+/** A command file registers itself on the program; heavy rooms are imported inside its action. */
+type CommandFile = { register(program: Command): void };
+
+const commands: (() => Promise<CommandFile>)[] = [];
+
+const { version } = JSON.parse(
+  readFileSync(createRequire(import.meta.url).resolve('memloop/package.json'), 'utf8'),
+) as { version: string };
+
+const program = new Command('memloop')
+  .description('Program memristor crossbars, train on their device equations, fine-tune on the array.')
+  .version(version)
+  .option('--json', 'one JSON object a line; the last has "type":"result"')
+  .option('--debug', 'add the stack and the last frames of the link to an error')
+  .option('--port <url>', 'board: /dev/ttyACM0, serial:…?baud=, tcp://host:port, virtual:PROFILE?seed=7')
+  .option('--run <dir>', 'keep journal, weights and plots in this folder')
+  .option('--record <file>', "record the link's bytes for `memloop replay`")
+  .showHelpAfterError(false)
+  .exitOverride()
+  .configureOutput({ writeErr: () => {} });
+
+/** Subcommands are registered before parsing, so they must inherit how errors leave. */
+for (const load of commands) (await load()).register(program);
+for (const command of program.commands) command.copyInheritedSettings(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) process.exitCode = 0;
+    else {
+      const usage = new MemloopError(
+        'usage',
+        error.code === 'commander.help'
+          ? 'no command given; see `memloop --help`'
+          : `${error.message.replace(/^error: /, '')}; see \`memloop --help\``,
+      );
+      process.exitCode = reportFailure(usage, program.opts<GlobalOptions>());
+    }
+  } else process.exitCode = reportFailure(error, program.opts<GlobalOptions>());
+}
