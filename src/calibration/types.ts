@@ -1,0 +1,90 @@
+/** What the calibration room hands over: shapes of its measurements and reports. SI units, arrays row by row. */
+import type { Emit } from '../events.js';
+
+/** A straight line with its uncertainty (one standard deviation) and the RMS of its residuals. */
+export interface ConverterLine {
+  offset: number;
+  offsetSigma: number;
+  gain: number;
+  gainSigma: number;
+}
+
+/**
+ * Converter errors of a board. A row DAC puts out `offset + gain x nominal` (V), a column ADC shows
+ * `offset + gain x true` (A). Rows and columns are only ever seen in series, so one factor common to all
+ * row gains (and inverse in all column gains) cannot be told: the mean row gain is set to 1. Conductances
+ * and products do not depend on it.
+ */
+export interface ConverterCalibration {
+  boardSerial: string;
+  /** ISO 8601 */
+  measured: string;
+  rows: ConverterLine[];
+  /** Ranges x columns. */
+  columns: ConverterLine[][];
+  /** RMS of what the lines leave unexplained, in each range, A. */
+  residuals: number[];
+}
+
+export interface ReadOptions {
+  /** V; default 0.1, or less where the board's read limit is lower. */
+  voltage?: number;
+  /** ADC samples averaged by the board, 1 to 255; default 8. */
+  samples?: number;
+  /** Only these rows are read (others are NaN); default all. */
+  rows?: readonly number[];
+}
+
+export interface ProgramOptions {
+  /** Largest |conductance - target| that counts as done, S; default 2 % of the array's window. */
+  tolerance?: number;
+  /** Pulses a cell may have in this job; default 30. */
+  maxPulses?: number;
+  /** Read-and-pulse rounds; default 60. */
+  maxRounds?: number;
+  /** ADC samples averaged in a read; default 8. */
+  samples?: number;
+  emit?: Emit;
+  /** Heads the progress events; default 'program'. */
+  stage?: string;
+  /** Ends the job after the batch under way, with an 'interrupted' MemloopError. */
+  signal?: AbortSignal;
+}
+
+export type FailureReason = 'stuck low' | 'stuck high' | 'write fails' | 'erase fails' | 'pulse budget';
+
+export interface FailedCell {
+  array: number;
+  row: number;
+  column: number;
+  reason: FailureReason;
+  /** S */
+  conductance: number;
+  /** S */
+  target: number;
+}
+
+export interface ProgrammingReport {
+  array: number;
+  /** Cells with a target. */
+  cells: number;
+  /** Share of those cells within tolerance at the final read of the array. */
+  inTolerance: number;
+  /** Mean pulses of this job over the cells with a target. */
+  pulsesPerCell: number;
+  /** Pulses of this job. */
+  pulses: number;
+  failed: FailedCell[];
+  /** Final read, rows x columns, S; NaN in rows that this job did not touch. */
+  conductance: Float64Array;
+  /** Targets as given, S. */
+  targets: Float64Array;
+  /** S */
+  tolerance: number;
+  /** Requests to the board answered in this job: reads and batches of pulses. */
+  roundTrips: number;
+  /** Estimate from the device equations, J. */
+  energy: number;
+  /** RMS of the error over healthy cells, S. */
+  rmsError: number;
+}
