@@ -1,0 +1,161 @@
+/**
+ * Messages to frames and back.
+ *
+ *     0x00 │ COBS( type u8 │ session u32 │ sequence u32 │ payload │ crc u32 ) │ 0x00
+ *
+ * COBS leaves no zero inside a frame, so a receiver that lost its place finds the next frame at the next
+ * zero. The CRC-32 (IEEE) starts from 0xffffffff xor PROTOCOL_HASH: frames of another protocol never pass.
+ * Hello and HelloReply use the plain CRC, so that host and board of different protocols can name each other.
+ */
+import {
+  decodePayload,
+  encodePayload,
+  HEADER_SIZE,
+  MAX_PAYLOAD,
+  MESSAGE_ID,
+  type Message,
+  PROTOCOL_HASH,
+} from './generated/protocol.js';
+
+export interface Frame {
+  message: Message;
+  session: number;
+  sequence: number;
+}
+
+const CRC_SIZE = 4;
+const MAX_BODY = HEADER_SIZE + MAX_PAYLOAD + CRC_SIZE;
+/** Longest frame on the wire, bytes, with both delimiters. */
+export const MAX_FRAME = 2 + MAX_BODY + Math.ceil(MAX_BODY / 254);
+
+const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, index) => {
+  let crc = index;
+  for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
+  return crc;
+});
+
+/** CRC-32 of bytes[0, end) with its initial value mixed with `seed`. */
+function crc32(bytes: Uint8Array, end: number, seed: number): number {
+  let crc = 0xffffffff ^ seed;
+  for (let i = 0; i < end; i++) crc = (crc >>> 8) ^ CRC_TABLE[(crc ^ bytes[i]) & 0xff];
+  return ~crc >>> 0;
+}
+
+const seedOf = (type: number): number =>
+  type === MESSAGE_ID.Hello || type === MESSAGE_ID.HelloReply ? 0 : PROTOCOL_HASH;
+
+const body = new Uint8Array(MAX_BODY);
+const bodyView = new DataView(body.buffer);
+
+/** The bytes of one frame. Throws a RangeError that names the field if a value does not fit the wire. */
+export function encodeFrame(frame: Frame): Uint8Array {
+  body[0] = MESSAGE_ID[frame.message.name];
+  bodyView.setUint32(1, frame.session, true);
+  bodyView.setUint32(5, frame.sequence, true);
+  let end = encodePayload(frame.message, bodyView, HEADER_SIZE);
+  bodyView.setUint32(end, crc32(body, end, seedOf(body[0])), true);
+  end += CRC_SIZE;
+
+  const out = new Uint8Array(end + Math.ceil(end / 254) + 2);
+  let code = 1;
+  let to = 2;
+  for (let from = 0; from < end; from++) {
+    const byte = body[from];
+    if (byte !== 0) out[to++] = byte;
+    const run = to - code;
+    if (byte === 0 || (run === 255 && from + 1 < end)) {
+      out[code] = run;
+      code = to++;
+    }
+  }
+  out[code] = to - code;
+  return out.subarray(0, to + 1);
+}
+
+/**
+ * Takes bytes as they come, in pieces of any size, and gives the frames that are whole and right. What is
+ * not is counted and dropped: `framing` (bad COBS, too short or too long), `crc`, `malformed` (the CRC is
+ * right, the content is no message of ours). Holds at most one frame.
+ */
+export class FrameDecoder {
+  readonly counters = { crc: 0, framing: 0, malformed: 0 };
+  readonly #body = new Uint8Array(MAX_BODY);
+  readonly #view = new DataView(this.#body.buffer);
+  /** Bytes decoded of the frame under way; −1 while skipping to the next delimiter. */
+  #length = 0;
+  /** Bytes left in the COBS block under way. */
+  #left = 0;
+  /** Whether a zero stands between this block and the next; false before the first block. */
+  #zero = false;
+  /** Whether the frame under way has any bytes. */
+  #begun = false;
+
+  push(bytes: Uint8Array): Frame[] {
+    const frames: Frame[] = [];
+    const out = this.#body;
+    const count = bytes.length;
+    let length = this.#length;
+    let left = this.#left;
+    let zero = this.#zero;
+    let begun = this.#begun;
+    let i = 0;
+    while (i < count) {
+      const byte = bytes[i++];
+      if (byte === 0) {
+        if (begun) {
+          if (length < HEADER_SIZE + CRC_SIZE || left > 0) this.counters.framing++;
+          else this.#finish(length, frames);
+        }
+        length = 0;
+        left = 0;
+        zero = false;
+        begun = false;
+        continue;
+      }
+      begun = true;
+      if (length < 0) continue;
+      if (left === 0) {
+        if (length + (zero ? 1 : 0) + byte - 1 > MAX_BODY) {
+          length = -1;
+          continue;
+        }
+        if (zero) out[length++] = 0;
+        left = byte - 1;
+        zero = byte !== 255;
+        continue;
+      }
+      out[length++] = byte;
+      left--;
+      const end = Math.min(count, i + left);
+      const from = i;
+      for (let next = bytes[i]; i < end && next !== 0; next = bytes[i]) {
+        out[length++] = next;
+        i++;
+      }
+      left -= i - from;
+    }
+    this.#length = length;
+    this.#left = left;
+    this.#zero = zero;
+    this.#begun = begun;
+    return frames;
+  }
+
+  #finish(length: number, frames: Frame[]): void {
+    const end = length - CRC_SIZE;
+    if (crc32(this.#body, end, seedOf(this.#body[0])) !== this.#view.getUint32(end, true)) {
+      this.counters.crc++;
+      return;
+    }
+    const message = decodePayload(this.#body[0], this.#view, HEADER_SIZE, end);
+    if (!message) {
+      this.counters.malformed++;
+      return;
+    }
+    frames.push({
+      message,
+      session: this.#view.getUint32(1, true),
+      sequence: this.#view.getUint32(5, true),
+    });
+  }
+}
