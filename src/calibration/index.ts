@@ -6,8 +6,10 @@ export {
   nominalCalibration,
 } from './calibrated-board.js';
 export { type CalibrateOptions, calibrateConverters } from './converters.js';
+export type { Belief, Prior } from './device-estimate.js';
 export { ArrayPassport, type CellHealth, dataFolder, Passport } from './passport.js';
-export { programArray } from './program.js';
+export { W_SDC_PRIOR } from './prior.js';
+export { arrayWindow, programArray } from './program.js';
 export type {
   ConverterCalibration,
   ConverterLine,

@@ -48,6 +48,7 @@ const cellTables = [
   'voff',
   'voffSigma',
   'tau',
+  'tauSigma',
 ] as const;
 export type CellTable = (typeof cellTables)[number];
 

@@ -1,16 +1,481 @@
-import type { CalibratedBoard } from './calibrated-board.js';
-import type { Passport } from './passport.js';
-import type { ProgrammingReport, ProgramOptions } from './types.js';
+/** Write-verify over a whole array. */
+import type { CellOperation } from '../driver/board.js';
+import { MemloopError } from '../errors.js';
+import { dividedVoltage, memristorCurrent } from '../model/memristor.js';
+import { type CalibratedBoard, DEFAULT_READ_VOLTAGE } from './calibrated-board.js';
+import {
+  aimPulse,
+  type Belief,
+  learn,
+  type Prior,
+  type Pulse,
+  type PulseLimits,
+  parametersOf,
+  stateOf,
+} from './device-estimate.js';
+import type { ArrayPassport, Passport } from './passport.js';
+import { W_SDC_PRIOR } from './prior.js';
+import { progressOf } from './progress.js';
+import { type LoggedPulse, PulseLog } from './pulse-log.js';
+import type { FailedCell, FailureReason, ProgrammingReport, ProgramOptions } from './types.js';
+
+/** Pulses sent between two looks at the abort signal; a link has up to 8 requests of 200 on the way. */
+const BATCH = 1600;
+/** Pulses in a row that ought to have moved a cell and did not, after which that direction is given up. */
+const PATIENCE = 6;
+/** Share of a read's relative noise believed before it was measured, and the weight of that belief in reads. */
+const NOISE_GUESS = 0.01;
+const NOISE_WEIGHT = 8;
+
+/** What a job knows of one cell beside its belief. */
+interface Cell {
+  index: number;
+  row: number;
+  column: number;
+  target: number;
+  belief: Belief;
+  pulses: number;
+  /** Fruitless pulses in a row, towards on and towards off. */
+  fruitless: { up: number; down: number };
+  moved: boolean;
+  /** The pulse on its way, and the state before it. */
+  sent: { pulse: Pulse; state: number; ambitious: boolean } | undefined;
+  failure: FailureReason | undefined;
+}
+
+/** The array's usable range, S: measured by `calibrate`, or what the population's spread leaves to nearly all cells. */
+export function arrayWindow(
+  passport: ArrayPassport,
+  prior: Prior = W_SDC_PRIOR,
+): { low: number; high: number } {
+  const range = nominalRange(prior);
+  return passport.window ?? { low: 1.3 * range.low, high: 0.75 * range.high };
+}
+
+function nominalRange(prior: Prior): { low: number; high: number } {
+  const p = prior.parameters;
+  return {
+    low: memristorCurrent(p, 0, DEFAULT_READ_VOLTAGE) / DEFAULT_READ_VOLTAGE,
+    high: memristorCurrent(p, 1, DEFAULT_READ_VOLTAGE) / DEFAULT_READ_VOLTAGE,
+  };
+}
+
+function beliefOf(passport: ArrayPassport, index: number, prior: Prior): Belief {
+  const t = passport.tables;
+  const known = (value: number, otherwise: number) => (Number.isFinite(value) ? value : otherwise);
+  const range = nominalRange(prior);
+  return {
+    von: known(t.von[index]!, prior.parameters.von),
+    vonSigma: known(t.vonSigma[index]!, prior.vonSigma),
+    voff: known(t.voff[index]!, prior.parameters.voff),
+    voffSigma: known(t.voffSigma[index]!, prior.voffSigma),
+    logTau: Math.log(known(t.tau[index]!, prior.parameters.tau)),
+    tauSigma: known(t.tauSigma[index]!, prior.tauSigma),
+    low: known(t.windowLow[index]!, range.low),
+    high: known(t.windowHigh[index]!, range.high),
+  };
+}
+
+function remember(passport: ArrayPassport, cell: Cell): void {
+  const t = passport.tables;
+  const { belief, index } = cell;
+  t.von[index] = belief.von;
+  t.vonSigma[index] = belief.vonSigma;
+  t.voff[index] = belief.voff;
+  t.voffSigma[index] = belief.voffSigma;
+  t.tau[index] = Math.exp(belief.logTau);
+  t.tauSigma[index] = belief.tauSigma;
+}
+
+/** Why a direction in which nothing moves any more ends the cell. */
+function failureOf(cell: Cell, up: boolean, state: number): FailureReason {
+  if (!cell.moved) {
+    if (up && state < 0.15) return 'stuck low';
+    if (!up && state > 0.7) return 'stuck high';
+  }
+  return up ? 'write fails' : 'erase fails';
+}
 
 /**
  * Write-verify over a whole array: reads, aims one pulse at every cell outside tolerance, sends them all, reads
- * again. `targets` are rows x columns, S; NaN leaves a cell alone. Starts from a measurement, so calling it again
- * finishes an interrupted job.
+ * again. `targets` are rows x columns, S; NaN leaves a cell alone, and rows without targets are not read. Starts
+ * from a measurement, so calling it again finishes an interrupted job. Throws `bad-input` for targets of the
+ * wrong length or outside the array's window, `interrupted` on abort, `board-lost` when the board is gone; the
+ * passport is saved in every case.
  */
-export declare function programArray(
+export async function programArray(
   board: CalibratedBoard,
   passport: Passport,
   array: number,
   targets: Float64Array,
-  options?: ProgramOptions,
-): Promise<ProgrammingReport>;
+  options: ProgramOptions = {},
+): Promise<ProgrammingReport> {
+  const job = new ProgrammingJob(board, passport.array(array), array, targets, options);
+  return job.run();
+}
+
+class ProgrammingJob {
+  private readonly prior: Prior;
+  private readonly tolerance: number;
+  private readonly cells: Cell[] = [];
+  private readonly rows: number[];
+  private readonly limits: PulseLimits;
+  private readonly readVoltage: number;
+  /** Relative noise of one sample of a read. */
+  private noise = NOISE_GUESS * 3;
+  private readonly conductance: Float64Array;
+  private pulses = 0;
+  private energy = 0;
+  private roundTripsBefore: number;
+  private log!: PulseLog;
+
+  constructor(
+    private readonly board: CalibratedBoard,
+    private readonly passport: ArrayPassport,
+    private readonly array: number,
+    private readonly targets: Float64Array,
+    private readonly options: ProgramOptions,
+  ) {
+    const { rows, columns, limits, seriesResistance } = board.description;
+    this.prior = options.prior ?? W_SDC_PRIOR;
+    if (targets.length !== rows * columns) {
+      throw new MemloopError(
+        'bad-input',
+        `the targets have ${targets.length} values, array ${array} has ${rows}x${columns} = ${rows * columns} cells`,
+      );
+    }
+    const window = arrayWindow(passport, this.prior);
+    this.tolerance = options.tolerance ?? 0.02 * (window.high - window.low);
+    this.readVoltage = Math.min(DEFAULT_READ_VOLTAGE, limits.maxReadVoltage);
+    this.limits = { ...limits, seriesResistance };
+    this.conductance = new Float64Array(rows * columns).fill(Number.NaN);
+    this.roundTripsBefore = board.roundTrips;
+    for (let index = 0; index < targets.length; index++) {
+      const target = targets[index]!;
+      if (Number.isNaN(target)) continue;
+      const row = Math.floor(index / columns);
+      const column = index % columns;
+      if (target < window.low - this.tolerance || target > window.high + this.tolerance) {
+        throw new MemloopError(
+          'bad-input',
+          `the target of array ${array} row ${row} column ${column} is ${siemens(target)}, outside the array's window of ${siemens(window.low)} to ${siemens(window.high)}`,
+        );
+      }
+      this.cells.push({
+        index,
+        row,
+        column,
+        target,
+        belief: beliefOf(passport, index, this.prior),
+        pulses: 0,
+        fruitless: { up: 0, down: 0 },
+        moved: false,
+        sent: undefined,
+        failure: passport.unhealthy.get(index)?.health,
+      });
+    }
+    this.rows = [...new Set(this.cells.map((cell) => cell.row))];
+  }
+
+  async run(): Promise<ProgrammingReport> {
+    const { log, uncertain } = await PulseLog.open(this.board.board, this.passport);
+    this.log = log;
+    if (uncertain > 0) {
+      this.options.emit?.({
+        type: 'log',
+        level: 'warning',
+        message: `array ${this.array}: ${uncertain} pulses of an interrupted job are counted without knowing whether they were applied`,
+      });
+    }
+    try {
+      await this.rounds();
+    } finally {
+      for (const cell of this.cells) if (cell.pulses > 0) remember(this.passport, cell);
+      this.log.save();
+    }
+    return this.report();
+  }
+
+  private async rounds(): Promise<void> {
+    const { maxRounds = 60, emit, stage = 'program' } = this.options;
+    const progress = progressOf(emit, stage, 'cells', this.cells.length);
+    await this.measureNoise();
+    let saved = performance.now();
+    for (let round = 0; ; round++) {
+      this.options.signal?.throwIfAborted();
+      const pending = this.cells.filter((cell) => cell.failure === undefined && !this.near(cell));
+      progress.set(this.cells.length - pending.length);
+      this.emitConductance();
+      if (pending.length === 0 || round >= maxRounds) return;
+      const unknown = await this.pulse(pending);
+      // After an unknown outcome nothing is learned from this round: only the measurement counts.
+      if (unknown) for (const cell of pending) cell.sent = undefined;
+      await this.read(this.rows, this.samples());
+      this.learnFromAnswers();
+      if (performance.now() - saved > 2000) {
+        this.log.save();
+        saved = performance.now();
+      }
+    }
+  }
+
+  /** Within tolerance by so much that noise will not deny it. */
+  private near(cell: Cell): boolean {
+    const sigma = this.sigma(this.conductance[cell.index]!, this.samples());
+    const inner = Math.max(0.5 * this.tolerance, this.tolerance - 2 * sigma);
+    return Math.abs(this.conductance[cell.index]! - cell.target) <= inner;
+  }
+
+  /** Standard deviation of a read of conductance g (S). */
+  private sigma(g: number, samples: number): number {
+    const step = this.board.description.currentRanges[0]!.step / this.readVoltage;
+    return Math.hypot(step / Math.sqrt(12), (this.noise * g) / Math.sqrt(samples));
+  }
+
+  /** Enough samples to see a fifth of the tolerance at the highest target, at least the number asked for. */
+  private samples(): number {
+    const highest = this.cells.reduce((max, cell) => Math.max(max, cell.target), 0);
+    const needed = ((4 * this.noise * highest) / this.tolerance) ** 2;
+    return Math.min(64, Math.max(this.options.samples ?? 8, Math.ceil(needed)));
+  }
+
+  /** The first read is taken in two halves, whose difference is the noise. */
+  private async measureNoise(): Promise<void> {
+    const samples = Math.max(1, Math.ceil((this.options.samples ?? 8) / 2));
+    const first = await this.board.conductances(this.array, {
+      voltage: this.readVoltage,
+      samples,
+      rows: this.rows,
+    });
+    const second = await this.board.conductances(this.array, {
+      voltage: this.readVoltage,
+      samples,
+      rows: this.rows,
+    });
+    let squares = NOISE_WEIGHT * 2 * (this.noise ** 2 / samples);
+    let count = NOISE_WEIGHT;
+    for (const { index } of this.cells) {
+      const mean = (first[index]! + second[index]!) / 2;
+      if (!(mean > 0)) continue;
+      // A cell whose state jumped between the two reads is no noise.
+      squares += Math.min(((first[index]! - second[index]!) / mean) ** 2, 0.04);
+      count += 1;
+    }
+    this.noise = Math.sqrt((squares / count / 2) * samples);
+    this.accept(first.map((value, i) => (value + second[i]!) / 2));
+  }
+
+  private async read(rows: readonly number[], samples: number): Promise<void> {
+    this.accept(await this.board.conductances(this.array, { voltage: this.readVoltage, samples, rows }));
+  }
+
+  private accept(measured: Float64Array): void {
+    const { conductance } = this.passport.tables;
+    for (let i = 0; i < measured.length; i++) {
+      if (Number.isNaN(measured[i]!)) continue;
+      this.conductance[i] = measured[i]!;
+      conductance[i] = measured[i]!;
+    }
+    for (const { index, belief } of this.cells) {
+      const g = this.conductance[index]!;
+      const sigma = this.sigma(g, this.samples());
+      if (g > belief.high + 2 * sigma) belief.high = g;
+      if (g < belief.low - 2 * sigma && g > 0) belief.low = g;
+    }
+  }
+
+  /** One pulse on every pending cell that is not given up; returns whether the fate of some is unknown. */
+  private async pulse(pending: readonly Cell[]): Promise<boolean> {
+    const planned: { cell: Cell; pulse: Pulse; nominal: number; energy: number }[] = [];
+    const step = this.board.description.rowVoltageStep;
+    for (const cell of pending) {
+      const p = parametersOf(this.prior, cell.belief, this.readVoltage);
+      const state = stateOf(p, this.conductance[cell.index]!, this.readVoltage);
+      const target = stateOf(p, cell.target, this.readVoltage);
+      const up = cell.target > this.conductance[cell.index]!;
+      if ((up ? cell.fruitless.up : cell.fruitless.down) >= PATIENCE) {
+        cell.failure = failureOf(cell, up, state);
+        continue;
+      }
+      if (cell.pulses >= (this.options.maxPulses ?? 30)) {
+        cell.failure = 'pulse budget';
+        continue;
+      }
+      if (state === target) {
+        cell.failure = up ? 'write fails' : 'erase fails';
+        continue;
+      }
+      const aimed = aimPulse(this.prior, cell.belief, p, state, target, this.limits);
+      const nominal = Math.round(this.board.nominalVoltage(cell.row, aimed.voltage) / step) * step;
+      const voltage = this.board.trueVoltage(cell.row, nominal);
+      const pulse = { voltage, width: Math.max(this.limits.minWidth, Math.round(aimed.width * 1e7) / 1e7) };
+      const noise =
+        this.sigma(this.conductance[cell.index]!, this.samples()) / (cell.belief.high - cell.belief.low);
+      cell.sent = { pulse, state, ambitious: Math.abs(target - state) > 6 * noise };
+      const middle = (state + target) / 2;
+      const device = dividedVoltage(p, middle, voltage, this.limits.seriesResistance);
+      planned.push({
+        cell,
+        pulse,
+        nominal,
+        energy: device * memristorCurrent(p, middle, device) * pulse.width,
+      });
+    }
+    // Strong pulses disturb their neighbours most, so the cells of low thresholds come last.
+    planned.sort((a, b) => Math.abs(b.pulse.voltage) - Math.abs(a.pulse.voltage));
+
+    for (let first = 0; first < planned.length; first += BATCH) {
+      this.options.signal?.throwIfAborted();
+      const batch = planned.slice(first, first + BATCH);
+      const logged = batch.map(({ cell, energy }): LoggedPulse => ({ cell: cell.index, energy }));
+      this.log.begin(logged);
+      const outcomes = await this.board.board.cells(
+        batch.map(
+          ({ cell, pulse, nominal }): CellOperation => ({
+            kind: 'pulse',
+            array: this.array,
+            row: cell.row,
+            column: cell.column,
+            voltage: nominal,
+            width: pulse.width,
+          }),
+        ),
+      );
+      this.board.roundTrips += Math.ceil(batch.length / 200);
+      for (const status of ['applied', 'refused', 'unknown'] as const) {
+        const pulses = batch.flatMap(({ cell, pulse }, i) => {
+          const outcome = outcomes[i]!;
+          if (outcome.status !== status) return [];
+          return {
+            array: this.array,
+            row: cell.row,
+            column: cell.column,
+            ...pulse,
+            ...(outcome.status === 'applied' ? {} : { reason: outcome.reason }),
+          };
+        });
+        if (pulses.length > 0) this.options.emit?.({ type: 'pulses', status, pulses });
+      }
+      if (outcomes.some(({ status }) => status === 'unknown')) {
+        // The board's own count settles what arrived; it throws when the board is gone for good.
+        for (const { cell } of batch) cell.pulses += 1;
+        this.pulses += batch.length;
+        await this.log.recover();
+        return true;
+      }
+      this.log.end(
+        logged,
+        outcomes.map(({ status }) => (status === 'applied' ? 1 : 0)),
+      );
+      batch.forEach(({ cell, energy }, i) => {
+        const outcome = outcomes[i]!;
+        if (outcome.status === 'applied') {
+          cell.pulses += 1;
+          this.pulses += 1;
+          this.energy += energy;
+        } else {
+          cell.sent = undefined;
+          cell.failure = 'pulse budget';
+          if (outcome.status === 'refused' && !/pulses/.test(outcome.reason)) {
+            throw new MemloopError(
+              'board-refused',
+              `the board refused a pulse on array ${this.array} row ${cell.row} column ${cell.column}: ${outcome.reason}`,
+            );
+          }
+        }
+      });
+    }
+    return false;
+  }
+
+  private learnFromAnswers(): void {
+    for (const cell of this.cells) {
+      if (!cell.sent) continue;
+      const { pulse, state, ambitious } = cell.sent;
+      cell.sent = undefined;
+      const { belief } = cell;
+      const p = parametersOf(this.prior, belief, this.readVoltage);
+      const g = this.conductance[cell.index]!;
+      const noise = this.sigma(g, this.samples()) / (belief.high - belief.low);
+      const after = stateOf(p, g, this.readVoltage);
+      const moved = learn(this.prior, belief, p, pulse, state, after, noise, this.limits.seriesResistance);
+      const direction = pulse.voltage > 0 ? 'up' : 'down';
+      if (moved) {
+        cell.moved = true;
+        cell.fruitless[direction] = 0;
+      } else if (ambitious) cell.fruitless[direction] += 1;
+    }
+  }
+
+  private emitConductance(): void {
+    const { rows, columns } = this.board.description;
+    this.options.emit?.({
+      type: 'conductance',
+      array: this.array,
+      rows,
+      columns,
+      conductance: Array.from(this.passport.tables.conductance, (g) => (Number.isFinite(g) ? g : 0)),
+    });
+  }
+
+  private report(): ProgrammingReport {
+    const failed: FailedCell[] = [];
+    let good = 0;
+    let squares = 0;
+    let healthy = 0;
+    for (const cell of this.cells) {
+      const conductance = this.conductance[cell.index]!;
+      const error = conductance - cell.target;
+      const inTolerance = Math.abs(error) <= this.tolerance;
+      if (inTolerance) good += 1;
+      else {
+        const reason = cell.failure ?? 'pulse budget';
+        failed.push({
+          array: this.array,
+          row: cell.row,
+          column: cell.column,
+          reason,
+          conductance,
+          target: cell.target,
+        });
+        if (reason !== 'pulse budget') this.passport.setHealth(cell.index, reason);
+      }
+      if (cell.failure === undefined) {
+        squares += error ** 2;
+        healthy += 1;
+      }
+      if (cell.pulses > 0 || cell.failure !== undefined) {
+        this.options.emit?.({
+          type: 'cell',
+          array: this.array,
+          row: cell.row,
+          column: cell.column,
+          conductance,
+          target: cell.target,
+          pulses: this.passport.tables.pulses[cell.index]!,
+          energy: this.passport.tables.energy[cell.index]!,
+          status: inTolerance ? 'in-tolerance' : 'failed',
+          ...(inTolerance ? {} : { reason: cell.failure ?? 'pulse budget' }),
+        });
+      }
+    }
+    if (failed.length > 0) this.passport.save();
+    const cells = this.cells.length;
+    return {
+      array: this.array,
+      cells,
+      inTolerance: cells === 0 ? 1 : good / cells,
+      pulsesPerCell: cells === 0 ? 0 : this.pulses / cells,
+      pulses: this.pulses,
+      failed,
+      conductance: this.conductance,
+      targets: this.targets,
+      tolerance: this.tolerance,
+      roundTrips: this.board.roundTrips - this.roundTripsBefore,
+      energy: this.energy,
+      rmsError: healthy === 0 ? 0 : Math.sqrt(squares / healthy),
+    };
+  }
+}
+
+const siemens = (g: number): string => `${(g * 1e6).toPrecision(3)} µS`;

@@ -1,5 +1,6 @@
 /** What the calibration room hands over: shapes of its measurements and reports. SI units, arrays row by row. */
 import type { Emit } from '../events.js';
+import type { Prior } from './device-estimate.js';
 
 /** A straight line with its uncertainty (one standard deviation) and the RMS of its residuals. */
 export interface ConverterLine {
@@ -44,6 +45,8 @@ export interface ProgramOptions {
   maxRounds?: number;
   /** ADC samples averaged in a read; default 8. */
   samples?: number;
+  /** What is assumed of cells that the passport does not know; default W+SDC. */
+  prior?: Prior;
   emit?: Emit;
   /** Heads the progress events; default 'program'. */
   stage?: string;
@@ -51,7 +54,13 @@ export interface ProgramOptions {
   signal?: AbortSignal;
 }
 
-export type FailureReason = 'stuck low' | 'stuck high' | 'write fails' | 'erase fails' | 'pulse budget';
+export type FailureReason =
+  | 'stuck low'
+  | 'stuck high'
+  | 'write fails'
+  | 'erase fails'
+  | 'quarantined'
+  | 'pulse budget';
 
 export interface FailedCell {
   array: number;
