@@ -7,7 +7,7 @@
 
 #include "protocol.h"
 
-/* The board's fixed properties; must not change after boot. */
+/* The board's fixed properties, read once at boot. */
 const ml_describe_reply *hal_description(void);
 const char *hal_firmware_version(void);
 const char *hal_board_serial(void);
@@ -21,6 +21,10 @@ uint32_t hal_entropy(void);
 /* Bytes to the host. hal_transmit is called with at most hal_transmit_space() bytes. */
 uint32_t hal_transmit_space(void);
 void hal_transmit(const uint8_t *bytes, uint32_t count);
+
+/* 0 while the analog front end is well, else its code of what is wrong (over-current, over-temperature, …):
+ * all lines are then kept at 0 V and nothing is done with them. */
+uint32_t hal_fault(void);
 
 /* All row and column lines and neuron drives to 0 V. */
 void hal_lines_to_zero(void);
