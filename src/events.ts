@@ -74,13 +74,13 @@ const variants = [
     accuracy: share,
     samples: count,
   }),
-  /** Measured conductances of a whole array, row by row, S. */
+  /** Measured conductances of a whole array, row by row, S; null where a cell was not read. */
   z.object({
     type: z.literal('conductance'),
     array: count,
     rows: count,
     columns: count,
-    conductance: z.array(z.number()),
+    conductance: z.array(z.number().nullable()),
   }),
   /** What is known of one cell after it was programmed or read. */
   z.object({
