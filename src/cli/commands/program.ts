@@ -1,0 +1,62 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { action } from '../command.js';
+
+interface Options {
+  model?: string;
+  target?: string;
+  array: number;
+  tolerance?: number;
+  dryRun?: boolean;
+}
+
+const siemens = (text: string): number => {
+  const value = Number(text);
+  if (!(value > 0 && value < 1e-3)) throw new InvalidArgumentError('give siemens, such as 1e-6.');
+  return value;
+};
+
+const index = (text: string): number => {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 0)
+    throw new InvalidArgumentError('give a whole number, counted from 0.');
+  return value;
+};
+
+export function register(program: Command): void {
+  program
+    .command('program')
+    .description(
+      'write a network or a matrix of conductances onto the board; a second call finishes the first',
+    )
+    .option('--model <file>', 'network to program (safetensors)')
+    .option('--target <file>', 'matrix of conductances to program (JSON, S)')
+    .option('--array <n>', 'array for --target', index, 0)
+    .option('--tolerance <S>', 'largest error that counts as done (default: 2 % of the window)', siemens)
+    .option('--dry-run', 'measure and say which cells would be pulsed; none is')
+    .action(
+      action(
+        async (session, options: Options) => {
+          const { MemloopError } = await import('../../errors.js');
+          if ((options.model === undefined) === (options.target === undefined))
+            throw new MemloopError('usage', 'give either --model FILE or --target FILE');
+          const loop = await import('../../loop/index.js');
+          const board = await session.board({ readOnly: options.dryRun ?? false });
+          const context = { board, emit: session.emit, signal: session.signal };
+          const settings = options.tolerance === undefined ? {} : { tolerance: options.tolerance };
+          const job = options.model
+            ? await loop.networkJob(context, options.model)
+            : await loop.matrixJob(context, options.target!, options.array);
+          if (options.dryRun) {
+            const { cells, outside } = await job.rehearse(settings);
+            return {
+              result: { cells, outside, dryRun: true },
+              text: `${outside} of ${cells} cells are out of tolerance and would be pulsed; nothing was applied`,
+            };
+          }
+          const summary = await job.program(settings);
+          return { result: { ...summary }, text: loop.summaryText(summary) };
+        },
+        { show: 'lines' },
+      ),
+    );
+}

@@ -1,0 +1,117 @@
+/** The arrays of a board that carry a network: what was asked of their cells and what was measured. */
+import {
+  CALIBRATION_LIFETIME,
+  CalibratedBoard,
+  calibrateConverters,
+  nominalCalibration,
+  type Passport,
+  type ProgrammingReport,
+  type ProgramOptions,
+  programArray,
+} from '../calibration/index.js';
+import type { Board } from '../driver/board.js';
+import { type ArrayConductances, emptyConductances, type NetworkMap, targetConductances } from './mapping.js';
+
+export class Chip {
+  /** What the cells were last asked for, S. */
+  targets: ArrayConductances;
+  /** What they were last measured at, S. */
+  readonly measured: ArrayConductances;
+  /** Cells that no longer move, at their measured conductance; NaN for healthy ones, S. */
+  readonly frozen: ArrayConductances;
+
+  constructor(
+    readonly board: CalibratedBoard,
+    private readonly passport: Passport,
+    private readonly map: NetworkMap,
+  ) {
+    this.targets = emptyConductances(map);
+    this.measured = emptyConductances(map);
+    this.frozen = emptyConductances(map);
+  }
+
+  readonly multiply = (array: number, voltages: Float32Array): Promise<Float32Array> =>
+    this.board.multiply(array, voltages);
+
+  /**
+   * Programs the weights (one list a layer, outputs × inputs): a first pass over all cells, then a second in
+   * which the partners of cells that failed take over what they can. Cells within tolerance get no pulse, so
+   * calling it again finishes an interrupted job.
+   */
+  async programWeights(
+    weights: readonly Float32Array[],
+    options: ProgramOptions,
+  ): Promise<ProgrammingReport[]> {
+    const first = await this.program(targetConductances(this.map, weights), options);
+    if (first.every((report) => report.failed.length === 0)) return first;
+    const second = await this.program(targetConductances(this.map, weights, this.frozen), options);
+    return first.map((report, i) => merged(report, second[i]));
+  }
+
+  /** Programs every array with a target; NaN leaves a cell alone. */
+  async program(targets: ArrayConductances, options: ProgramOptions): Promise<ProgrammingReport[]> {
+    const reports: ProgrammingReport[] = [];
+    for (const [array, wanted] of targets) {
+      const report = await programArray(this.board, this.passport, array, wanted, options);
+      this.note(report);
+      reports.push(report);
+    }
+    return reports;
+  }
+
+  /** Reads all mapped arrays again. */
+  async measure(): Promise<void> {
+    for (const array of this.measured.keys()) this.measured.set(array, await this.board.conductances(array));
+  }
+
+  private note({ array, conductance, targets, failed }: ProgrammingReport): void {
+    const measured = this.measured.get(array)!;
+    const wanted = this.targets.get(array)!;
+    for (let i = 0; i < measured.length; i++) {
+      if (!Number.isNaN(conductance[i])) measured[i] = conductance[i];
+      if (!Number.isNaN(targets[i])) wanted[i] = targets[i];
+    }
+    const frozen = this.frozen.get(array)!;
+    for (const cell of failed)
+      if (cell.reason !== 'pulse budget')
+        frozen[cell.row * this.map.columns + cell.column] = cell.conductance;
+  }
+}
+
+/** Both passes of a job as one: the second had fewer cells (the failed ones were left alone). */
+function merged(first: ProgrammingReport, second: ProgrammingReport): ProgrammingReport {
+  const pulses = first.pulses + second.pulses;
+  const inTolerance = (second.inTolerance * second.cells) / first.cells;
+  return {
+    ...second,
+    cells: first.cells,
+    inTolerance,
+    pulses,
+    pulsesPerCell: pulses / first.cells,
+    failed: [...first.failed, ...second.failed],
+    roundTrips: first.roundTrips + second.roundTrips,
+    energy: first.energy + second.energy,
+  };
+}
+
+/**
+ * The board with its converters' calibration: the passport's while it is fresh, or a new one that the passport
+ * then keeps. A board without reference resistors is taken at its word.
+ */
+export async function calibratedBoard(
+  board: Board,
+  passport: Passport,
+  options: Pick<ProgramOptions, 'emit' | 'signal'>,
+): Promise<CalibratedBoard> {
+  if (board.description.references.length === 0) {
+    options.emit?.({
+      type: 'log',
+      level: 'warning',
+      message: `the board ${board.description.boardSerial} has no reference resistors: its converters are taken as exact`,
+    });
+    return new CalibratedBoard(board, nominalCalibration(board));
+  }
+  const age = passport.converters ? (Date.now() - Date.parse(passport.converters.measured)) / 1000 : Infinity;
+  if (age >= CALIBRATION_LIFETIME) passport.saveConverters(await calibrateConverters(board, options));
+  return new CalibratedBoard(board, passport.converters!);
+}

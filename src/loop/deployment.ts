@@ -1,0 +1,110 @@
+/** A network on a chip: where its weights go, programmed, evaluated, fine-tuned. */
+import { arrayWindow, Passport, type ProgramOptions } from '../calibration/index.js';
+import type { Board } from '../driver/board.js';
+import { MemloopError } from '../errors.js';
+import type { Emit } from '../events.js';
+import { activations, type Dataset, type Network } from '../model/index.js';
+import { BoardNetwork } from './board-network.js';
+import { Chip, calibratedBoard } from './chip.js';
+import { type BoardEvaluation, evaluateOnBoard } from './evaluate.js';
+import { type FinetuneOptions, type FinetuneResult, finetune } from './finetune.js';
+import { type LayerShape, mapLayers, type NetworkMap, targetConductances } from './mapping.js';
+import { type ProgrammingSummary, summarise } from './report.js';
+
+export interface LoopContext {
+  board: Board;
+  emit: Emit;
+  signal: AbortSignal;
+  /** Folder of the passports; default: the platform's. */
+  home?: string;
+}
+
+/** How values of each layer become conductances and voltages: kept with a network that was fine-tuned on a chip. */
+export type LayerScales = Pick<LayerShape, 'weightMax' | 'inputMax'>[];
+
+/** V at a full-scale input: small, so that reading does not program. */
+const READ_VOLTAGE = 0.1;
+/** Board steps between two membrane samples. */
+const DECIMATION = 8;
+
+/**
+ * Scales for a network: the largest weight of a layer takes the whole window, the largest activation that the
+ * sample shows (with a fifth to spare) the whole read voltage.
+ */
+export function layerScales(network: Network, sample: Dataset): LayerScales {
+  const values = activations(network, sample.inputs, sample.count);
+  return network.weights.map((weights, l) => ({
+    weightMax: largest(weights),
+    inputMax: l === 0 ? 1 : 1.2 * largest(values[l]),
+  }));
+}
+
+const largest = (values: Float32Array): number =>
+  values.reduce((most, v) => Math.max(most, Math.abs(v)), 1e-6);
+
+export class Deployment {
+  private constructor(
+    readonly context: LoopContext,
+    readonly network: Network,
+    readonly chip: Chip,
+    readonly hardware: BoardNetwork,
+  ) {}
+
+  /** Places the network; calibrates the converters if the passport has no fresh calibration. No pulse is applied. */
+  static async open(context: LoopContext, network: Network, scales: LayerScales): Promise<Deployment> {
+    const { board } = context;
+    const { description } = board;
+    if (network.spec.layers.some((layer) => layer.activation === 'mif'))
+      throw new MemloopError(
+        'bad-input',
+        'networks with hidden MIF layers run in software only so far; train one with ReLU hidden layers for the board',
+      );
+    const passport = Passport.open(description, context.home);
+    const shapes = network.spec.layers.map(({ inputs, outputs }, l) => ({ inputs, outputs, ...scales[l] }));
+    const whole = mapLayers(shapes, description, { min: 0, max: 1 }, READ_VOLTAGE);
+    const map: NetworkMap = { ...whole, window: commonWindow(passport, whole) };
+    const calibrated = await calibratedBoard(board, passport, context);
+    const chip = new Chip(calibrated, passport, map);
+    const hardware = new BoardNetwork(board, chip.multiply, network, map, DECIMATION);
+    return new Deployment(context, network, chip, hardware);
+  }
+
+  async program(options: Pick<ProgramOptions, 'tolerance'> = {}): Promise<ProgrammingSummary> {
+    const { emit, signal } = this.context;
+    return summarise(await this.chip.programWeights(this.network.weights, { ...options, emit, signal }));
+  }
+
+  /** What `program` would have to move: cells with a target, and those out of tolerance. Reads only. */
+  async rehearse({
+    tolerance,
+  }: Pick<ProgramOptions, 'tolerance'> = {}): Promise<{ cells: number; outside: number }> {
+    await this.chip.measure();
+    const { window } = this.hardware.map;
+    const most = tolerance ?? 0.02 * (window.max - window.min);
+    let cells = 0;
+    let outside = 0;
+    for (const [array, targets] of targetConductances(this.hardware.map, this.network.weights))
+      targets.forEach((target, i) => {
+        if (Number.isNaN(target)) return;
+        cells++;
+        if (!(Math.abs(this.chip.measured.get(array)![i] - target) <= most)) outside++;
+      });
+    return { cells, outside };
+  }
+
+  evaluate(dataset: Dataset, stage = 'evaluate'): Promise<BoardEvaluation> {
+    return evaluateOnBoard(this.hardware, dataset, { ...this.context, stage });
+  }
+
+  finetune(train: Dataset, validation: Dataset, options: FinetuneOptions): Promise<FinetuneResult> {
+    return finetune(this.chip, this.hardware, train, validation, { ...this.context, ...options });
+  }
+}
+
+/** The range that all arrays of the network share, S. */
+function commonWindow(passport: Passport, map: NetworkMap): NetworkMap['window'] {
+  const windows = map.layers.flatMap((layer) =>
+    layer.tiles.map((tile) => arrayWindow(passport.array(tile.array))),
+  );
+  return { min: Math.max(...windows.map((w) => w.low)), max: Math.min(...windows.map((w) => w.high)) };
+}

@@ -1,0 +1,61 @@
+import { MemloopError } from '../errors.js';
+import type { Emit } from '../events.js';
+import { type Dataset, subset } from '../model/index.js';
+import type { BoardNetwork } from './board-network.js';
+
+export interface BoardEvaluation {
+  accuracy: number;
+  samples: number;
+  /** Membrane samples that the link lost. */
+  lost: number;
+}
+
+/** Accuracy of the network as it stands on the board. */
+export async function evaluateOnBoard(
+  hardware: BoardNetwork,
+  dataset: Dataset,
+  options: { emit?: Emit | undefined; signal?: AbortSignal | undefined; stage?: string } = {},
+): Promise<BoardEvaluation> {
+  const batch = 100;
+  let correct = 0;
+  let lost = 0;
+  const start = performance.now();
+  for (let from = 0; from < dataset.count; from += batch) {
+    if (options.signal?.aborted)
+      throw new MemloopError('interrupted', 'stopped while evaluating; the board is at 0 V');
+    const indices = Uint32Array.from({ length: Math.min(batch, dataset.count - from) }, (_, i) => from + i);
+    const images = subset(dataset, indices);
+    const forward = await hardware.forward(images.inputs, images.count);
+    forward.decisions.forEach((decision, n) => {
+      if (decision === images.labels[n]) correct++;
+    });
+    lost += forward.lost;
+    const done = from + images.count;
+    const rate = done / ((performance.now() - start) / 1000);
+    options.emit?.({
+      type: 'progress',
+      stage: options.stage ?? 'evaluate',
+      done,
+      total: dataset.count,
+      units: 'images',
+      rate,
+      timeLeft: (dataset.count - done) / rate,
+    });
+    const { outputs } = hardware;
+    const [voltages] = forward.voltages;
+    options.emit?.({
+      type: 'membrane',
+      run: from,
+      samplePeriod: hardware.decimation * hardware.stepTime,
+      voltages: Array.from({ length: outputs }, (_, j) =>
+        Array.from({ length: voltages.length / outputs }, (_, s) => {
+          const v = voltages[s * outputs + j];
+          return Number.isNaN(v) ? null : v;
+        }),
+      ),
+      label: images.labels[0],
+      decision: forward.decisions[0],
+    });
+  }
+  return { accuracy: correct / dataset.count, samples: dataset.count, lost };
+}

@@ -1,0 +1,22 @@
+/** Put a network on a board: map it onto tiles, program, evaluate and fine-tune it there. */
+export { type BoardForward, BoardNetwork } from './board-network.js';
+export { Chip, calibratedBoard } from './chip.js';
+export { Deployment, type LayerScales, type LoopContext, layerScales } from './deployment.js';
+export { type BoardEvaluation, evaluateOnBoard } from './evaluate.js';
+export {
+  type BatchGradient,
+  type FinetuneOptions,
+  type FinetuneResult,
+  finetune,
+  gradientAtMeasured,
+} from './finetune.js';
+export { type Interval, keepLedger, type Ledger, type LedgerEntry, wilson } from './ledger.js';
+export {
+  type ConductanceWindow,
+  mapLayers,
+  type NetworkMap,
+  targetConductances,
+  weightsOf,
+} from './mapping.js';
+export { matrixJob } from './matrix.js';
+export { type ProgrammingSummary, summarise, summaryText } from './report.js';
