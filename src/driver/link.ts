@@ -30,8 +30,6 @@ export interface LinkSettings {
   reopen?: ((attempt: number) => Promise<Transport>) | undefined;
   /** Attempts before the board counts as lost; they come 0.1 s, 0.2 s … at most 2 s apart. Default 10. */
   attempts?: number | undefined;
-  /** Numbers to mark sessions with; a replay needs those of its recording. Default: random. */
-  nonce?: (() => number) | undefined;
 }
 
 interface Waiter {
@@ -70,7 +68,7 @@ export class Link {
     this.#settings = settings;
     this.#emit = settings.emit ?? (() => {});
     const random = () => crypto.getRandomValues(new Uint32Array(1))[0];
-    this.#machine = new LinkMachine(linkOptions(settings.options), settings.nonce ?? random);
+    this.#machine = new LinkMachine(linkOptions(settings.options), random);
     this.#transport = transport;
   }
 

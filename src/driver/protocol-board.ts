@@ -237,7 +237,7 @@ export class ProtocolBoard implements Board {
     this.#checkIndex('first row', firstRow, rows);
     this.#checkCount('row count', rowCount, 1, rows - firstRow);
     this.#checkReading(voltage, samples);
-    const code = this.#rowCode(voltage);
+    const code = this.#readCode(voltage);
     const [rowTime, step] = [samples * readTime, currentRanges[0].step];
     const atOnce = Math.max(
       1,
@@ -272,7 +272,7 @@ export class ProtocolBoard implements Board {
     const codes = new Int16Array(voltages.length);
     for (let i = 0; i < voltages.length; i++) {
       this.#checkReadVoltage(voltages[i]);
-      codes[i] = this.#rowCode(voltages[i]);
+      codes[i] = this.#readCode(voltages[i]);
     }
     const vectors = voltages.length / rows;
     const [vectorTime, step] = [samples * readTime, currentRanges[range].step];
@@ -319,7 +319,7 @@ export class ProtocolBoard implements Board {
     this.#checkReading(0, samples);
     const codes = Int16Array.from(voltages, (voltage) => {
       this.#checkReadVoltage(voltage);
-      return this.#rowCode(voltage);
+      return this.#readCode(voltage);
     });
     const time = samples * readTime;
     const atOnce = Math.max(1, Math.min(BOUNDS.Reference.codes, Math.floor(MAX_BOARD_TIME / time)));
@@ -396,10 +396,13 @@ export class ProtocolBoard implements Board {
 
   #cellOp(operation: CellOperation): CellOp {
     const { array, row, column, voltage } = operation;
-    const code = this.#rowCode(voltage);
-    return operation.kind === 'pulse'
-      ? { kind: 'PULSE', array, row, column, code, width: operation.width, samples: 1 }
-      : { kind: 'READ', array, row, column, code, width: 0, samples: operation.samples };
+    if (operation.kind === 'read') {
+      const code = this.#readCode(voltage);
+      return { kind: 'READ', array, row, column, code, width: 0, samples: operation.samples };
+    }
+    const { maxVoltage, minVoltage } = this.description.limits;
+    const code = this.#rowCode(voltage, voltage > 0 ? maxVoltage : minVoltage);
+    return { kind: 'PULSE', array, row, column, code, width: operation.width, samples: 1 };
   }
 
   #outcome(operation: CellOperation, result: { status: keyof typeof STATUS; count: number }): CellOutcome {
@@ -424,9 +427,16 @@ export class ProtocolBoard implements Board {
     }
   }
 
-  /** The nearest code, but never one whose voltage is larger than what was asked for at the limit. */
-  #rowCode(voltage: number): number {
-    return Math.round(voltage / this.description.rowVoltageStep);
+  /** The nearest DAC code, but never one that rounding has put outside the limit. */
+  #rowCode(voltage: number, limit: number): number {
+    const { rowVoltageStep } = this.description;
+    const code = Math.round(voltage / rowVoltageStep);
+    const outside = Math.abs(code * rowVoltageStep) > Math.abs(limit) * SLACK;
+    return outside ? Math.trunc(voltage / rowVoltageStep) : code;
+  }
+
+  #readCode(voltage: number): number {
+    return this.#rowCode(voltage, this.description.limits.maxReadVoltage);
   }
 
   /** Refuses what is outside the limits; gives the time the board needs, s. */

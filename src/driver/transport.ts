@@ -1,8 +1,9 @@
 /**
  * Bytes in, bytes out, closed: all that the link knows of a port. Which one is named by a URL: a device path
- * or `serial:/dev/ttyACM0?baud=921600`, `tcp://host:port`.
+ * or `serial:/dev/ttyACM0?baud=921600`, `tcp://host:port`, or `replay:FILE` for a recorded session.
  */
 import { MemloopError } from '../errors.js';
+import { openReplay } from './replay.js';
 import { openSerial } from './serial.js';
 import { openTcp } from './tcp.js';
 
@@ -17,13 +18,14 @@ export interface Transport {
   close(): Promise<void>;
 }
 
-/** Opens a serial port or a TCP connection. Errors: `usage`, `port-not-found`, `port-in-use`. */
+/** Opens a serial port, a TCP connection or a recording. Errors: `usage`, `port-not-found`, `port-in-use`. */
 export async function openTransport(url: string): Promise<Transport> {
   const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(url)?.[1]?.toLowerCase();
   if (scheme === undefined || scheme === 'serial') return openSerial(url);
   if (scheme === 'tcp') return openTcp(url);
+  if (scheme === 'replay') return openReplay(url);
   throw new MemloopError(
     'usage',
-    `unknown kind of port "${scheme}:" in ${url}; give a device path, serial:PATH?baud=N or tcp://HOST:PORT`,
+    `unknown kind of port "${scheme}:" in ${url}; give a device path, serial:PATH?baud=N, tcp://HOST:PORT, virtual:PROFILE or replay:FILE`,
   );
 }
