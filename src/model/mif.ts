@@ -168,6 +168,11 @@ export interface MifStepper {
   step(state: MifState, drive: number): MifState;
   /** Exact adjoint of `step`: from dL/d(state after) to dL/d(state before) and dL/d(drive). */
   adjoint(before: MifState, drive: number, after: MifState): MifAdjoint;
+  /**
+   * The same, of a step known to have gone from `before` to voltage `next` (V), whatever the current was:
+   * measured neurons tell v, not a and i.
+   */
+  adjointAlong(before: MifState, next: number, after: MifState): MifAdjoint;
   readonly alpha: AlphaStep;
 }
 
@@ -216,14 +221,16 @@ export function mifStepper(p: MifParameters, integrator: IntegratorName, dt: num
       };
     },
     adjoint(s, drive, bar) {
-      const b = alpha.before * s.a + drive;
-      const current = alpha.meanKeep * s.i + alpha.meanGain * b;
+      return this.adjointAlong(s, this.step(s, drive).v, bar);
+    },
+    adjointAlong(s, next, bar) {
       const g1 = mifConductance(p, staggered ? relaxX(s.x1, s.v, p.e1) : s.x1);
       const g2 = mifConductance(p, staggered ? relaxX(s.x2, s.v, p.e2) : s.x2);
       const rate = (g1 + g2) / p.capacitance;
-      const source = (current + g1 * p.e1 + g2 * p.e2) / p.capacitance;
       const g = gain(rate, dt);
-      const rateBar = bar.v * (gainSlope(rate, dt) * (source - rate * s.v) - g * s.v);
+      // How hard v was pulled follows from how far it went: the current need not be known.
+      const pull = (next - s.v) / g;
+      const rateBar = bar.v * (gainSlope(rate, dt) * pull - g * s.v);
       const sourceBar = bar.v * g;
       const g1Bar = (rateBar + sourceBar * p.e1) / p.capacitance;
       const g2Bar = (rateBar + sourceBar * p.e2) / p.capacitance;

@@ -8,6 +8,7 @@ import {
   MIF,
   type MifParameters,
   type MifState,
+  mifConductance,
   mifStepper,
   restState,
   runMif,
@@ -158,7 +159,11 @@ describe('gradients against central differences, float64', () => {
             .states.slice(1)
             .reduce((sum, s, n) => sum + weight(n) * s.v, 0);
         const run = runMif(p, name, 1e-5, 1000, drivesOf(values));
-        fc.pre(run.states.every((s) => Math.abs(s.v) < 0.3));
+        // Near forward Euler's limit the run is chaotic and differences of it mean nothing.
+        const conductance = (s: MifState) => mifConductance(p, s.x1) + mifConductance(p, s.x2);
+        fc.pre(
+          name !== 'forward-euler' || run.states.every((s) => 1e-5 * conductance(s) < 1.2 * p.capacitance),
+        );
         const exact = backwardMif(
           p,
           name,
@@ -175,7 +180,7 @@ describe('gradients against central differences, float64', () => {
           expect(Math.abs(numeric - gradient[j])).toBeLessThanOrEqual(1e-6 * largest);
         });
       }),
-      { numRuns: 60 },
+      { numRuns: 40 },
     );
   });
 });

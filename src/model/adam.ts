@@ -1,0 +1,33 @@
+/** Adam (Kingma & Ba 2015) on lists of parameters, in plain TypeScript: for small or partial updates. */
+export class Adam {
+  private count = 0;
+  private readonly first: Float64Array[];
+  private readonly second: Float64Array[];
+
+  /** @param parameters are changed in place by `step` */
+  constructor(
+    private readonly parameters: readonly Float32Array[],
+    private readonly options: { beta1?: number; beta2?: number; epsilon?: number } = {},
+  ) {
+    this.first = parameters.map((list) => new Float64Array(list.length));
+    this.second = parameters.map((list) => new Float64Array(list.length));
+  }
+
+  /** @param gradients one list a parameter list, of the same lengths */
+  step(gradients: readonly ArrayLike<number>[], rate: number): void {
+    const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 } = this.options;
+    this.count++;
+    const scale1 = 1 / (1 - beta1 ** this.count);
+    const scale2 = 1 / (1 - beta2 ** this.count);
+    this.parameters.forEach((list, k) => {
+      const m = this.first[k];
+      const v = this.second[k];
+      for (let i = 0; i < list.length; i++) {
+        const g = gradients[k][i];
+        m[i] = beta1 * m[i] + (1 - beta1) * g;
+        v[i] = beta2 * v[i] + (1 - beta2) * g * g;
+        list[i] -= (rate * m[i] * scale1) / (Math.sqrt(v[i] * scale2) + epsilon);
+      }
+    });
+  }
+}
