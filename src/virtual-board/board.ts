@@ -1,0 +1,215 @@
+/** A board in this process: the firmware over simulated physics, as bytes in and bytes out. */
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { MemloopError } from '../errors.js';
+import { Firmware } from './firmware.js';
+import { SimulatedFrontEnd, type TracedPulse } from './front-end.js';
+import { loadProfile, type Profile } from './profile.js';
+
+/** Longest stretch of work before others get their turn, ms. */
+const SLICE = 4;
+/** How often an idle board looks at its clock, ms. */
+const IDLE = 20;
+/** Bytes that wait for a slow host before the board stops sending. */
+const OUTPUT_ROOM = 65536;
+/** Bytes that wait for a busy board before `write` keeps the host waiting. */
+const INPUT_ROOM = 65536;
+
+export interface VirtualBoardOptions {
+  /** A built-in name, the path of a JSON file, or a profile. */
+  profile: string | Profile;
+  /** Decides the chip and its noise; default 1. */
+  seed?: number | undefined;
+  /** Makes boot ids repeatable. */
+  boot?: number | undefined;
+  /** Told of each pulse that the physics received; a path gets one JSON line a pulse, appended. */
+  trace?: string | ((pulse: TracedPulse) => void) | undefined;
+  /** Operations take their time: a pulse of 500 µs costs 500 µs. */
+  realTime?: boolean | undefined;
+}
+
+export interface VirtualBoard {
+  readonly profile: Profile;
+  /** The simulated truth, for tests: nothing that acts as a host may look at it. */
+  readonly frontEnd: SimulatedFrontEnd;
+  /** Bytes from the host; resolves when the board can take more. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Takes bytes for the host. While a promise that it returns is pending, the board keeps its output. */
+  onData(listener: (bytes: Uint8Array) => void | Promise<void>): void;
+  /** Lets board time pass, s. */
+  elapse(time: number): void;
+  /** Power cycle: sessions and counters are lost, the cells keep their state. */
+  reboot(): void;
+  close(): void;
+}
+
+/** Errors: `bad-input` for the profile, `disk` for the trace. */
+export function createVirtualBoard(options: VirtualBoardOptions): VirtualBoard {
+  return new InProcessBoard(options);
+}
+
+class InProcessBoard implements VirtualBoard {
+  readonly profile: Profile;
+  readonly frontEnd: SimulatedFrontEnd;
+  readonly #firmware: Firmware;
+  readonly #trace: TraceFile | undefined;
+  readonly #realTime: boolean;
+  readonly #idle: NodeJS.Timeout;
+  #started = performance.now();
+  #open = true;
+  #scheduled = false;
+
+  #input: Uint8Array[] = [];
+  #inputBytes = 0;
+  #waiting: (() => void)[] = [];
+
+  #listener: ((bytes: Uint8Array) => void | Promise<void>) | undefined;
+  #output: Uint8Array[] = [];
+  #outputBytes = 0;
+  #sending = false;
+
+  constructor(options: VirtualBoardOptions) {
+    const { profile, trace } = options;
+    this.profile = typeof profile === 'string' ? loadProfile(profile) : profile;
+    this.#realTime = options.realTime ?? false;
+    this.#trace = typeof trace === 'string' ? new TraceFile(trace) : undefined;
+    this.frontEnd = new SimulatedFrontEnd(this.profile, {
+      seed: options.seed ?? 1,
+      boot: options.boot,
+      realTime: this.#realTime,
+      onPulse: typeof trace === 'function' ? trace : this.#trace?.add,
+    });
+    this.#firmware = new Firmware(
+      this.frontEnd,
+      (bytes) => {
+        this.#output.push(bytes);
+        this.#outputBytes += bytes.length;
+      },
+      () => OUTPUT_ROOM - this.#outputBytes,
+    );
+    this.#firmware.boot();
+    this.#idle = setInterval(() => this.#wake(), IDLE).unref();
+    this.#wake();
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    this.#input.push(bytes.slice());
+    this.#inputBytes += bytes.length;
+    this.#wake();
+    if (this.#inputBytes < INPUT_ROOM) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  onData(listener: (bytes: Uint8Array) => void | Promise<void>): void {
+    this.#listener = listener;
+    this.#wake();
+  }
+
+  elapse(time: number): void {
+    this.frontEnd.elapse(time);
+    this.#started -= time * 1e3;
+  }
+
+  reboot(): void {
+    this.#firmware.boot();
+    this.#wake();
+  }
+
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    clearInterval(this.#idle);
+    for (const resolve of this.#waiting.splice(0)) resolve();
+    this.#trace?.close();
+  }
+
+  #wake(): void {
+    if (this.#scheduled || !this.#open) return;
+    this.#scheduled = true;
+    setImmediate(this.#work);
+  }
+
+  readonly #work = (): void => {
+    this.#scheduled = false;
+    if (!this.#open) return;
+    const end = performance.now() + SLICE;
+    let busy: boolean;
+    do {
+      const bytes = this.#input.shift();
+      if (bytes) {
+        this.#inputBytes -= bytes.length;
+        this.#firmware.receive(bytes);
+      }
+      busy = this.#firmware.poll() || this.#input.length > 0;
+    } while (busy && performance.now() < end && this.#ahead() <= 0);
+    // What was applied is on disk before the host hears of it.
+    this.#trace?.flush();
+    if (this.#inputBytes < INPUT_ROOM) for (const resolve of this.#waiting.splice(0)) resolve();
+
+    const ahead = this.#ahead();
+    if (ahead > 0) {
+      this.#scheduled = true;
+      setTimeout(() => {
+        this.#send();
+        this.#work();
+      }, ahead);
+    } else {
+      this.#send();
+      if (busy) this.#wake();
+    }
+  };
+
+  /** How far board time is ahead of ours, ms; only of interest where operations take their time. */
+  #ahead(): number {
+    if (!this.#realTime) return 0;
+    return this.frontEnd.time * 1e3 - (performance.now() - this.#started);
+  }
+
+  #send(): void {
+    if (this.#sending || this.#outputBytes === 0 || !this.#listener || !this.#open) return;
+    const bytes = this.#output.length === 1 ? this.#output[0] : Buffer.concat(this.#output);
+    this.#output = [];
+    const taken = this.#listener(bytes);
+    if (!taken) {
+      this.#outputBytes = 0;
+      return;
+    }
+    // The bytes count until they are taken: this is what makes a slow host slow the board.
+    this.#sending = true;
+    taken.then(() => {
+      this.#sending = false;
+      this.#outputBytes -= bytes.length;
+      this.#wake();
+    });
+  }
+}
+
+class TraceFile {
+  readonly #file: number;
+  #lines = '';
+
+  constructor(path: string) {
+    try {
+      this.#file = openSync(path, 'a');
+    } catch (error) {
+      throw new MemloopError('disk', `cannot write the trace ${path}: ${(error as Error).message}`, {
+        cause: error,
+      });
+    }
+  }
+
+  readonly add = (pulse: TracedPulse): void => {
+    this.#lines += `${JSON.stringify(pulse)}\n`;
+  };
+
+  flush(): void {
+    if (this.#lines === '') return;
+    const lines = this.#lines;
+    this.#lines = '';
+    writeSync(this.#file, lines);
+  }
+
+  close(): void {
+    this.flush();
+    closeSync(this.#file);
+  }
+}

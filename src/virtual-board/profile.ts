@@ -1,0 +1,320 @@
+/**
+ * The profile of a virtual board: its size, its devices and converters, and how imperfect they are. Every
+ * field is required and described here; docs/profiles.md is made from these descriptions.
+ */
+import { readdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { MemloopError } from '../errors.js';
+
+const count = (max: number) => z.int().min(1).max(max);
+const positive = z.number().positive();
+const spread = z.number().min(0);
+const share = z.number().min(0).max(1);
+const enabled = z.boolean().describe('whether this imperfection is simulated at all');
+const bits = z.int().min(4).max(16);
+
+const device = z
+  .strictObject({
+    ron: positive.describe('resistance with all switches on, Ω'),
+    roff: positive.describe('resistance with all switches off, Ω'),
+    von: positive.describe('threshold towards on, V; the mean where thresholds are spread'),
+    voff: positive.describe(
+      'threshold towards off, V, as a positive number; the location where thresholds are spread',
+    ),
+    tau: positive.describe('time constant of the switches, s'),
+    vt: positive.describe('effective thermal voltage, V'),
+    phi: share.describe('share of the current through the switches'),
+    alpha: z.number().min(0).describe('Schottky amplitude, A'),
+    beta: positive.describe('Schottky exponent, 1/V'),
+    initialState: z
+      .tuple([share, share])
+      .describe('lowest and highest state x of the cells of a new chip, drawn uniformly'),
+  })
+  .describe('nominal memristor: generalised metastable switch, see src/model/memristor.ts');
+
+const pulse = z
+  .strictObject({
+    seriesResistance: positive.describe('in series with a cell during a pulse, Ω'),
+    halfSelect: z
+      .number()
+      .min(0)
+      .max(0.9)
+      .describe("share of a pulse's voltage that the other cells of the selected row and column see"),
+    minVoltage: z.number().negative().describe('lowest pulse voltage, V'),
+    maxVoltage: positive.describe('highest pulse voltage, V'),
+    minWidth: positive.describe('shortest pulse, s'),
+    maxWidth: positive.max(6.5e-3).describe('longest pulse, s'),
+    maxEnergy: positive.describe(
+      'largest energy of one pulse, J, counted as V²/(4 · seriesResistance) · width',
+    ),
+    maxPulses: count(65535).describe('pulses a cell may have between two starts of the board'),
+  })
+  .describe('how pulses are driven, and the limits that the firmware enforces');
+
+const read = z
+  .strictObject({
+    maxVoltage: positive.describe('largest absolute voltage of a read or a multiplication, V'),
+    readTime: positive.describe('time the voltage is applied for each ADC sample, s'),
+  })
+  .describe('reads and multiplications');
+
+const converters = z
+  .strictObject({
+    rowDac: z
+      .strictObject({
+        bits: bits.describe('resolution, sign included'),
+        fullScale: positive.describe('largest voltage, V'),
+      })
+      .describe('row drivers: one for each row index, shared by the arrays'),
+    columnAdc: z
+      .strictObject({
+        bits: bits.describe('resolution, sign included'),
+        fullScales: z
+          .tuple([positive, positive])
+          .describe('largest current, A, of range 0 (single cells) and range 1 (whole columns)'),
+      })
+      .describe('column current meters: one for each column index, shared by the arrays'),
+    driveDac: z
+      .strictObject({
+        bits: bits.describe('resolution, sign included'),
+        fullScale: positive.describe("largest drive of a neuron (jump of the alpha current's state a), A"),
+      })
+      .describe('one for each neuron'),
+    membraneAdc: z
+      .strictObject({
+        bits: bits.describe('resolution, sign included'),
+        fullScale: positive.describe('largest membrane voltage, V'),
+      })
+      .describe('one for each neuron'),
+  })
+  .describe('digital resolution; their errors and noise are effects');
+
+const run = z
+  .strictObject({
+    stepTime: positive.describe('time between two steps of the neurons, s'),
+    maxSteps: count(65535).describe('longest run, steps'),
+  })
+  .describe('runs of the MIF neurons, whose nominal parameters are those of src/model/mif.ts');
+
+const effects = z
+  .strictObject({
+    deviceSpread: z
+      .strictObject({
+        enabled,
+        ron: spread.describe('standard deviation of ln(ron)'),
+        roff: spread.describe('standard deviation of ln(roff)'),
+        tau: spread.describe('standard deviation of ln(tau)'),
+        von: z
+          .strictObject({
+            deviation: spread.describe('standard deviation, V'),
+            min: positive.describe('lowest value, V: draws below are drawn again'),
+            max: positive.describe('highest value, V'),
+          })
+          .describe('normal distribution around device.von'),
+        voff: z
+          .strictObject({
+            alpha: z.number().gt(0).max(2).describe('stability index'),
+            beta: z.number().min(-1).max(1).describe('skewness, towards large voff where positive'),
+            scale: spread.describe('scale, V'),
+            min: positive.describe('lowest value, V: draws below are drawn again'),
+            max: positive.describe('highest value, V'),
+          })
+          .describe("alpha-stable distribution located at device.voff, in Nolan's S0 form"),
+      })
+      .describe('cells differ from one another'),
+    pulseSpread: z
+      .strictObject({
+        enabled,
+        tau: spread.describe('standard deviation of ln(tau) from pulse to pulse'),
+        threshold: spread.describe('standard deviation of both thresholds from pulse to pulse, V'),
+      })
+      .describe('a cell answers equal pulses differently'),
+    stuckCells: z
+      .strictObject({
+        enabled,
+        low: share.describe('share of cells fixed at their lowest conductance'),
+        high: share.describe('share of cells fixed at their highest conductance'),
+      })
+      .describe('cells whose conductance does not move'),
+    readNoise: z
+      .strictObject({
+        enabled,
+        relative: spread.describe('standard deviation of the current of a cell in one sample, relative'),
+      })
+      .describe('noise of the cells'),
+    halfSelectDisturb: z
+      .strictObject({ enabled })
+      .describe('pulses move the other cells of the row and the column'),
+    readDisturb: z
+      .strictObject({ enabled })
+      .describe('reads and multiplications move the cells that they drive'),
+    lineResistance: z
+      .strictObject({
+        enabled,
+        segment: spread.describe('resistance of a row or column between two neighbouring cells, Ω'),
+      })
+      .describe('voltage drop along the lines, to first order'),
+    converterErrors: z
+      .strictObject({
+        enabled,
+        rowOffset: spread.describe('standard deviation of the offset of the row DACs, V'),
+        rowGain: spread.describe('standard deviation of their gain error, relative'),
+        rowNonlinearity: spread.describe(
+          'standard deviation of their bow at 0.58 of full scale, share of it',
+        ),
+        columnOffset: spread.describe(
+          'standard deviation of the offset of the column ADCs, share of full scale',
+        ),
+        columnGain: spread.describe('standard deviation of their gain error, relative, drawn for each range'),
+        driveOffset: spread.describe(
+          'standard deviation of the offset of the drive DACs, share of full scale',
+        ),
+        driveGain: spread.describe('standard deviation of their gain error, relative'),
+        membraneOffset: spread.describe('standard deviation of the offset of the membrane ADCs, V'),
+        membraneGain: spread.describe('standard deviation of their gain error, relative'),
+      })
+      .describe('offset, gain and linearity of each converter channel'),
+    converterNoise: z
+      .strictObject({
+        enabled,
+        column: spread.describe('standard deviation of a sample of the column ADCs, share of full scale'),
+        membrane: spread.describe('standard deviation of a sample of the membrane ADCs, V'),
+      })
+      .describe('noise of the converters'),
+    neuronMismatch: z
+      .strictObject({
+        enabled,
+        relative: spread.describe(
+          'standard deviation, relative, of every parameter of a neuron but its reversal potentials',
+        ),
+      })
+      .describe('neurons differ from one another'),
+    relaxation: z
+      .strictObject({
+        enabled,
+        share: share.describe('share of each change of state that is lost again'),
+        time: positive.describe('time constant of the loss, s'),
+      })
+      .describe('after a pulse a cell moves part of the way back'),
+    drift: z
+      .strictObject({
+        enabled,
+        exponent: spread.describe('mean ν of the decay of the state as (1 + t/time)^−ν since the last pulse'),
+        deviation: spread.describe('standard deviation of ν between cells'),
+        time: positive.describe('onset of the decay, s'),
+      })
+      .describe('slow loss of state over board time'),
+  })
+  .describe('imperfections, each of which can be switched off by itself');
+
+export const profileSchema = z.strictObject({
+  description: z.string().describe('what this board stands for, one line'),
+  arrays: count(255).describe('number of crossbar arrays'),
+  rows: count(255).describe('rows of each array'),
+  columns: count(255).describe('columns of each array'),
+  neurons: count(255).describe('number of MIF neurons'),
+  device,
+  pulse,
+  read,
+  converters,
+  run,
+  deadManTime: positive.describe('silence of the host after which all lines go to 0 V, s'),
+  references: z.array(positive).max(8).describe('reference resistors, Ω'),
+  effects,
+});
+
+export type Profile = z.infer<typeof profileSchema>;
+export type Effects = Profile['effects'];
+export type EffectName = keyof Effects;
+
+const folder = (): string =>
+  createRequire(import.meta.url)
+    .resolve('#assets/profiles/ideal.json')
+    .replace(/ideal\.json$/, '');
+
+/** Names of the profiles that come with the package. */
+export const builtInProfiles = (): string[] =>
+  readdirSync(folder())
+    .filter((file) => file.endsWith('.json'))
+    .map((file) => file.slice(0, -'.json'.length))
+    .sort();
+
+/**
+ * A profile by its built-in name or by the path of a JSON file. Errors: `bad-input` for an unknown name, for
+ * text that is not JSON, and for a field that is unknown, missing or out of range.
+ */
+export function loadProfile(nameOrPath: string): Profile {
+  const builtIn = builtInProfiles();
+  const path = builtIn.includes(nameOrPath) ? join(folder(), `${nameOrPath}.json`) : nameOrPath;
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    const why = code === 'ENOENT' ? '' : ` (${code})`;
+    throw new MemloopError(
+      'bad-input',
+      `no profile "${nameOrPath}"${why}: give the path of a JSON file or one of ${builtIn.join(', ')}`,
+      { cause: error },
+    );
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new MemloopError('bad-input', `profile ${path} is not JSON: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+  return parseProfile(json, path);
+}
+
+/** Validates a profile; `source` names it in the error. */
+export function parseProfile(json: unknown, source: string): Profile {
+  const parsed = profileSchema.safeParse(json);
+  if (parsed.success) return checkRanges(parsed.data, source);
+  const issue = parsed.error.issues[0]!;
+  const path = issue.path.join('.');
+  const fault =
+    issue.code === 'unrecognized_keys'
+      ? `unknown field "${[...issue.path, issue.keys[0]].join('.')}"`
+      : `field "${path}": ${issue.message.replace(/^Invalid input: /, '')}`;
+  throw new MemloopError('bad-input', `profile ${source}: ${fault}; docs/profiles.md lists the fields`);
+}
+
+/** What one field alone cannot tell. */
+function checkRanges(profile: Profile, source: string): Profile {
+  const { von, voff } = profile.effects.deviceSpread;
+  const ordered: [string, number, number][] = [
+    ['device.ron', profile.device.ron, profile.device.roff],
+    ['device.initialState', profile.device.initialState[0], profile.device.initialState[1]],
+    ['pulse.minWidth', profile.pulse.minWidth, profile.pulse.maxWidth],
+    ['read.maxVoltage', profile.read.maxVoltage, profile.converters.rowDac.fullScale],
+    ['pulse.maxVoltage', profile.pulse.maxVoltage, profile.converters.rowDac.fullScale],
+    ['pulse.minVoltage (absolute)', -profile.pulse.minVoltage, profile.converters.rowDac.fullScale],
+    ['effects.deviceSpread.von.min', von.min, profile.device.von],
+    ['effects.deviceSpread.von', profile.device.von, von.max],
+    ['effects.deviceSpread.voff.min', voff.min, profile.device.voff],
+    ['effects.deviceSpread.voff', profile.device.voff, voff.max],
+    ['effects.stuckCells', profile.effects.stuckCells.low, 1 - profile.effects.stuckCells.high],
+  ];
+  for (const [field, low, high] of ordered) {
+    if (low > high) {
+      throw new MemloopError(
+        'bad-input',
+        `profile ${source}: field "${field}": ${low} is above its bound ${high}`,
+      );
+    }
+  }
+  return profile;
+}
+
+/** The profile without its imperfections, save those named. */
+export function withEffects(profile: Profile, kept: readonly EffectName[]): Profile {
+  const effects = structuredClone(profile.effects);
+  for (const name of Object.keys(effects) as EffectName[])
+    effects[name].enabled = kept.includes(name) && effects[name].enabled;
+  return { ...profile, effects };
+}
