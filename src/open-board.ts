@@ -1,16 +1,35 @@
 /** Opens a board by URL: the one place where the driver and the virtual board meet. */
 import type { Board } from './driver/board.js';
+import { connectBoard, inProcessTransport, openTransport, type Transport } from './driver/index.js';
+import { MemloopError } from './errors.js';
 import type { Emit } from './events.js';
 
 export interface OpenOptions {
   emit?: Emit;
-  signal?: AbortSignal;
-  /** Pulses are refused. */
+  /** Pulses are refused before they are sent. */
   readOnly?: boolean;
   /** File for the bytes of the link. */
   record?: string;
 }
 
-export async function openBoard(_url: string, _options: OpenOptions = {}): Promise<Board> {
-  throw new Error('not yet');
+/**
+ * @param url a device path, `serial:PATH?baud=N`, `tcp://HOST:PORT`, or `virtual:PROFILE?seed=N` for a virtual
+ * board inside this process.
+ */
+export async function openBoard(url: string, options: OpenOptions = {}): Promise<Board> {
+  const transport = url.startsWith('virtual:') ? await openVirtual(url) : await openTransport(url);
+  return connectBoard(transport, options);
+}
+
+async function openVirtual(url: string): Promise<Transport> {
+  const { createVirtualBoard } = await import('./virtual-board/board.js');
+  const [profile, query = ''] = url.slice('virtual:'.length).split('?');
+  const parameters = new URLSearchParams(query);
+  for (const name of parameters.keys())
+    if (name !== 'seed')
+      throw new MemloopError('usage', `unknown parameter "${name}" in ${url}; give virtual:PROFILE?seed=N`);
+  const seed = Number(parameters.get('seed') ?? 1);
+  if (!Number.isInteger(seed) || seed < 0)
+    throw new MemloopError('usage', `the seed in ${url} is not a whole number`);
+  return inProcessTransport(url, createVirtualBoard({ profile, seed }));
 }

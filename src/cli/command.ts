@@ -115,7 +115,6 @@ async function runCommand(
         const { openBoard } = await import('../open-board.js');
         const board = await openBoard(url, {
           emit,
-          signal: abort.signal,
           ...(global.record === undefined ? {} : { record: global.record }),
           ...options,
         });

@@ -3,7 +3,7 @@ import { arrayWindow, Passport, type ProgramOptions } from '../calibration/index
 import type { Board } from '../driver/board.js';
 import { MemloopError } from '../errors.js';
 import type { Emit } from '../events.js';
-import { activations, type Dataset, type Network } from '../model/index.js';
+import type { Dataset, Network } from '../model/index.js';
 import { BoardNetwork } from './board-network.js';
 import { Chip, calibratedBoard } from './chip.js';
 import { type BoardEvaluation, evaluateOnBoard } from './evaluate.js';
@@ -32,11 +32,29 @@ const DECIMATION = 8;
  * sample shows (with a fifth to spare) the whole read voltage.
  */
 export function layerScales(network: Network, sample: Dataset): LayerScales {
-  const values = activations(network, sample.inputs, sample.count);
+  const reached = largestInputs(network, sample);
   return network.weights.map((weights, l) => ({
     weightMax: largest(weights),
-    inputMax: l === 0 ? 1 : 1.2 * largest(values[l]),
+    inputMax: l === 0 ? 1 : 1.2 * reached[l],
   }));
+}
+
+/** The largest input that each layer gets from the sample. */
+function largestInputs(network: Network, { inputs, count }: Dataset): number[] {
+  let values = inputs;
+  return network.spec.layers.map((layer, l) => {
+    const reached = largest(values);
+    const next = new Float32Array(count * layer.outputs);
+    for (let n = 0; n < count; n++)
+      for (let j = 0; j < layer.outputs; j++) {
+        let sum = network.biases[l][j];
+        for (let i = 0; i < layer.inputs; i++)
+          sum += network.weights[l][j * layer.inputs + i] * values[n * layer.inputs + i];
+        next[n * layer.outputs + j] = Math.max(0, sum);
+      }
+    values = next;
+    return reached;
+  });
 }
 
 const largest = (values: Float32Array): number =>

@@ -105,6 +105,7 @@ function neuronGradient(
   const drives = adjointAlong(
     network.spec.neuron,
     voltages,
+    outputs,
     decimation * stepTime,
     pulseSteps.map((step) => step * stepTime),
     gradient,
@@ -131,17 +132,16 @@ export async function finetune(
   const { emit = () => {}, signal } = options;
   const random = new Random(options.seed).fork('finetune');
   const master = [...network.weights, ...network.biases];
-  const adam = new Adam(master, { learningRate: options.learningRate });
+  const adam = new Adam(master);
   // The job's progress is images, not the cells of each small re-programming.
   const quiet: Emit = (event) => event.type !== 'progress' && emit(event);
   const settings = { emit: quiet, maxRounds: PROGRAM_ROUNDS, ...(signal ? { signal } : {}) };
   const deadband = options.deadband * (map.window.max - map.window.min);
 
   let pulses = 0;
-  let targets = chip.targets;
-  const program = async (next: ArrayConductances) => {
-    const changed = changedCells(targets, next, deadband);
-    targets = next;
+  const program = async () => {
+    const targets = targetConductances(map, network.weights, chip.frozen);
+    const changed = changedCells(chip.targets, targets, deadband);
     for (const report of await chip.program(changed, settings)) pulses += report.pulses;
   };
 
@@ -159,12 +159,12 @@ export async function finetune(
       const forward = await hardware.forward(images.inputs, images.count);
       stopIfAborted(signal);
       const gradient = gradientAtMeasured(hardware, forward, images.labels, weightsOf(map, chip.measured));
-      adam.step([...gradient.weights, ...gradient.biases]);
+      adam.step([...gradient.weights, ...gradient.biases], options.learningRate);
       network.weights.forEach((weights, l) => {
         const most = map.layers[l].weightMax;
         for (let i = 0; i < weights.length; i++) weights[i] = Math.max(-most, Math.min(most, weights[i]));
       });
-      await program(targetConductances(map, network.weights, chip.frozen));
+      await program();
       correct += gradient.correct;
       loss += gradient.loss / batches;
       emit({
@@ -193,30 +193,26 @@ export async function finetune(
   }
   if (best.epoch !== options.epochs) {
     for (const [i, weights] of master.entries()) weights.set(best.weights[i]);
-    await program(targetConductances(map, network.weights, chip.frozen));
+    await program();
   }
   return { validation: history, bestEpoch: best.epoch, pulses, images: options.epochs * train.count };
 }
 
-/** The targets that differ from what the cells were last programmed to; NaN elsewhere. */
+/**
+ * The targets that differ from what the cells were last programmed to, NaN elsewhere. What is not worth a pulse
+ * keeps its old target, so that small steps add up.
+ */
 function changedCells(
   before: ArrayConductances,
   after: ArrayConductances,
   deadband: number,
 ): ArrayConductances {
-  const changed: ArrayConductances = new Map();
-  for (const [array, next] of after) {
-    const previous = before.get(array);
-    changed.set(
-      array,
-      next.map((g, i) => (previous && Math.abs(g - previous[i]) <= deadband ? Number.NaN : g)),
-    );
-    // What was not worth a pulse keeps its old target, so that small steps add up.
-    next.forEach((g, i) => {
-      if (previous && Math.abs(g - previous[i]) <= deadband) next[i] = previous[i];
-    });
-  }
-  return changed;
+  return new Map(
+    [...after].map(([array, targets]) => {
+      const previous = before.get(array)!;
+      return [array, targets.map((g, i) => (Math.abs(g - previous[i]) <= deadband ? Number.NaN : g))];
+    }),
+  );
 }
 
 const stopIfAborted = (signal: AbortSignal | undefined): void => {
