@@ -31,8 +31,8 @@ export interface VirtualBoard {
   readonly profile: Profile;
   /** The simulated truth, for tests: nothing that acts as a host may look at it. */
   readonly frontEnd: SimulatedFrontEnd;
-  /** Bytes from the host; resolves when the board can take more. */
-  write(bytes: Uint8Array): Promise<void>;
+  /** Bytes from the host; a promise where the board is busy: it resolves when there is room for more. */
+  write(bytes: Uint8Array): void | Promise<void>;
   /** Takes bytes for the host. While a promise that it returns is pending, the board keeps its output. */
   onData(listener: (bytes: Uint8Array) => void | Promise<void>): void;
   /** Lets board time pass, s. */
@@ -91,11 +91,11 @@ class InProcessBoard implements VirtualBoard {
     this.#wake();
   }
 
-  write(bytes: Uint8Array): Promise<void> {
+  write(bytes: Uint8Array): void | Promise<void> {
     this.#input.push(bytes.slice());
     this.#inputBytes += bytes.length;
     this.#wake();
-    if (this.#inputBytes < INPUT_ROOM) return Promise.resolve();
+    if (this.#inputBytes < INPUT_ROOM) return;
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 

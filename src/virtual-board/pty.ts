@@ -17,8 +17,8 @@ const POLL_TIME = 100;
 export interface Pty {
   /** Path of the device that the other side opens. */
   readonly path: string;
-  /** Takes the bytes that the other side wrote. */
-  onData(listener: (bytes: Uint8Array) => void): void;
+  /** Takes the bytes that the other side wrote. While a promise that it returns is pending, no more come. */
+  onData(listener: (bytes: Uint8Array) => void | Promise<void>): void;
   /** Resolves when the terminal has taken all bytes: as fast as the other side reads. */
   write(bytes: Uint8Array): Promise<void>;
   /** The device disappears: for whoever has it open this is an unplugged port. */
@@ -56,7 +56,14 @@ export function openPty(): Pty {
 
   return {
     path: name.toString('latin1', 0, name.indexOf(0)),
-    onData: (listener) => reader.on('data', listener),
+    onData(listener) {
+      reader.on('data', (bytes) => {
+        const taken = listener(bytes);
+        if (!taken) return;
+        reader.pause();
+        taken.then(() => reader.resume());
+      });
+    },
     async write(bytes) {
       let full = 0;
       for (let sent = 0; open && sent < bytes.length; ) {

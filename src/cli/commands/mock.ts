@@ -1,0 +1,56 @@
+import { once } from 'node:events';
+import { type Command, InvalidArgumentError } from 'commander';
+import { action, writeLine } from '../command.js';
+
+interface Options {
+  profile: string;
+  seed: number;
+  pty?: boolean;
+  link?: string;
+  tcp?: { host: string; port: number };
+  trace?: string;
+  realTime?: boolean;
+}
+
+const seedNumber = (text: string): number => {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 0)
+    throw new InvalidArgumentError('give a whole number from 0.');
+  return value;
+};
+
+const hostAndPort = (text: string): { host: string; port: number } => {
+  const match = /^(?:tcp:\/\/)?\[?([^\]/]+?)\]?:(\d+)$/.exec(text);
+  const port = Number(match?.[2]);
+  if (!match || port > 65535) throw new InvalidArgumentError('give HOST:PORT, such as 127.0.0.1:5555.');
+  return { host: match[1], port };
+};
+
+export function register(program: Command): void {
+  program
+    .command('mock')
+    .description('serve a virtual board until Ctrl-C')
+    .requiredOption('--profile <name>', 'built-in profile, or the path of a JSON file (docs/profiles.md)')
+    .option('--seed <n>', 'decides the chip and its noise', seedNumber, 1)
+    .option('--pty', 'on a pseudo-terminal (default)')
+    .option('--link <path>', 'symbolic link to the pseudo-terminal')
+    .option('--tcp <host:port>', 'on a TCP port; port 0 takes a free one', hostAndPort)
+    .option('--trace <file>', 'append one JSON line for each pulse that the cells received')
+    .option('--real-time', 'operations take as long as on a real board')
+    .action(
+      action(async (session, options: Options) => {
+        const { MemloopError } = await import('../../errors.js');
+        if (options.tcp && (options.pty || options.link !== undefined))
+          throw new MemloopError('usage', 'give either --tcp or --pty (with --link), not both');
+        const { createVirtualBoard, servePty, serveTcp } = await import('../../virtual-board/index.js');
+        const { profile, seed, trace, realTime } = options;
+        const board = createVirtualBoard({ profile, seed, trace, realTime });
+        session.atEnd(() => board.close());
+        const served = options.tcp ? await serveTcp(board, options.tcp) : await servePty(board, options);
+        session.atEnd(() => served.close());
+        writeLine(JSON.stringify({ type: 'ready', port: served.port }));
+        if (!session.signal.aborted) await once(session.signal, 'abort');
+        return undefined;
+      }),
+    );
+}

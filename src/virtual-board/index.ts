@@ -1,0 +1,14 @@
+/** A board without hardware: the firmware as WebAssembly over simulated physics. */
+export { createVirtualBoard, type VirtualBoard, type VirtualBoardOptions } from './board.js';
+export type { TracedPulse } from './front-end.js';
+export {
+  builtInProfiles,
+  type EffectName,
+  loadProfile,
+  type Profile,
+  parseProfile,
+  withEffects,
+} from './profile.js';
+export { openPty, type Pty } from './pty.js';
+export { type Served, servePty, serveTcp } from './serve.js';
+export { type SpawnedBoard, type SpawnOptions, spawnBoard } from './spawn.js';
