@@ -522,6 +522,8 @@ const cHeader = () => {
       `uint32_t ml_put_${snake(name)}(const ${n} *m, uint8_t *b);`,
     );
   }
+  out.push('', '/* X(ID, name) of every message. */', '#define ML_MESSAGES(X) \\');
+  out.push(messages.map(({ name }) => `  X(${upper(name)}, ${snake(name)})`).join(' \\\n'));
   out.push('', '#endif', '');
   return out.join('\n');
 };

@@ -89,11 +89,11 @@ static uint32_t mix(uint32_t x) {
   return x ^ x >> 16;
 }
 
-/* One-to-one in the count of sessions, so none comes twice in a boot; scattered, so that another boot's are
- * not met but by a chance of about 2^-32. */
+/* One-to-one in the count of sessions, so none comes twice in a boot; scattered even where boot ids are only
+ * counted, so that another boot's session is met by a chance of 2^-32 at most. */
 static uint32_t new_session(void) {
   uint32_t session = 0;
-  while (session == 0) session = mix(board.boot_id + ++board.sessions);
+  while (session == 0) session = mix(mix(board.boot_id) + ++board.sessions);
   return session;
 }
 

@@ -15,7 +15,8 @@ const char *hal_array_serial(uint8_t array);
 
 /* Microseconds, wrapping; only differences are used. */
 uint32_t hal_now(void);
-/* Differs from boot to boot. */
+/* Read once at boot, for the boot id: must differ from boot to boot, for on it rests that no request of before
+ * a reset is executed after it. A random number, or a count kept in flash. */
 uint32_t hal_entropy(void);
 
 /* Bytes to the host. hal_transmit is called with at most hal_transmit_space() bytes. */

@@ -18,12 +18,12 @@
 
 enum {
   ML_STATUS_OK = 0, /* done */
-  ML_STATUS_LIMIT_VOLTAGE = 1, /* refused: voltage outside the board's limits */
+  ML_STATUS_LIMIT_VOLTAGE = 1, /* refused: voltage or drive outside the board's limits */
   ML_STATUS_LIMIT_WIDTH = 2, /* refused: pulse width outside the board's limits */
   ML_STATUS_LIMIT_ENERGY = 3, /* refused: the pulse could put more energy into the cell than the limit */
   ML_STATUS_LIMIT_PULSES = 4, /* refused: the cell has had all the pulses it may have */
   ML_STATUS_BAD_ADDRESS = 5, /* refused: no such array, row, column, reference or range */
-  ML_STATUS_BAD_REQUEST = 6, /* refused: malformed or of the wrong length */
+  ML_STATUS_BAD_REQUEST = 6, /* refused: malformed, of the wrong length, or asking for nothing or too much */
   ML_STATUS_NO_SESSION = 7, /* not executed: the board does not know this session; detail is its boot id */
   ML_STATUS_OUT_OF_ORDER = 8, /* not executed: an earlier request is missing; detail is the sequence number expected */
   ML_STATUS_BUSY = 9, /* not executed: more than WINDOW requests are unanswered */
@@ -174,7 +174,7 @@ typedef struct {
   float max_voltage;
   /* lowest (most negative) pulse voltage, V */
   float min_voltage;
-  /* largest absolute voltage of a read or a multiplication, V */
+  /* largest absolute voltage of a read, a multiplication or a reference, V */
   float max_read_voltage;
   /* time the voltage is applied for each ADC sample, s */
   float read_time;
@@ -402,5 +402,31 @@ bool ml_get_notice(ml_notice *m, const uint8_t *b, uint32_t length);
 uint32_t ml_put_notice(const ml_notice *m, uint8_t *b);
 bool ml_get_refused(ml_refused *m, const uint8_t *b, uint32_t length);
 uint32_t ml_put_refused(const ml_refused *m, uint8_t *b);
+
+/* X(ID, name) of every message. */
+#define ML_MESSAGES(X) \
+  X(HELLO, hello) \
+  X(HELLO_REPLY, hello_reply) \
+  X(DESCRIBE, describe) \
+  X(DESCRIBE_REPLY, describe_reply) \
+  X(ARRAY_INFO, array_info) \
+  X(ARRAY_INFO_REPLY, array_info_reply) \
+  X(PING, ping) \
+  X(PING_REPLY, ping_reply) \
+  X(CELLS, cells) \
+  X(CELLS_REPLY, cells_reply) \
+  X(READ_ROWS, read_rows) \
+  X(READ_ROWS_REPLY, read_rows_reply) \
+  X(MULTIPLY, multiply) \
+  X(MULTIPLY_REPLY, multiply_reply) \
+  X(RUN, run) \
+  X(RUN_REPLY, run_reply) \
+  X(REFERENCE, reference) \
+  X(REFERENCE_REPLY, reference_reply) \
+  X(STOP, stop) \
+  X(STOP_REPLY, stop_reply) \
+  X(SAMPLES, samples) \
+  X(NOTICE, notice) \
+  X(REFUSED, refused)
 
 #endif

@@ -32,12 +32,12 @@ export type Status = 'OK' | 'LIMIT_VOLTAGE' | 'LIMIT_WIDTH' | 'LIMIT_ENERGY' | '
 /** Code on the wire and meaning of each Status. */
 export const STATUS: Record<Status, { readonly code: number; readonly doc: string }> = {
   OK: { code: 0, doc: "done" },
-  LIMIT_VOLTAGE: { code: 1, doc: "refused: voltage outside the board's limits" },
+  LIMIT_VOLTAGE: { code: 1, doc: "refused: voltage or drive outside the board's limits" },
   LIMIT_WIDTH: { code: 2, doc: "refused: pulse width outside the board's limits" },
   LIMIT_ENERGY: { code: 3, doc: "refused: the pulse could put more energy into the cell than the limit" },
   LIMIT_PULSES: { code: 4, doc: "refused: the cell has had all the pulses it may have" },
   BAD_ADDRESS: { code: 5, doc: "refused: no such array, row, column, reference or range" },
-  BAD_REQUEST: { code: 6, doc: "refused: malformed or of the wrong length" },
+  BAD_REQUEST: { code: 6, doc: "refused: malformed, of the wrong length, or asking for nothing or too much" },
   NO_SESSION: { code: 7, doc: "not executed: the board does not know this session; detail is its boot id" },
   OUT_OF_ORDER: { code: 8, doc: "not executed: an earlier request is missing; detail is the sequence number expected" },
   BUSY: { code: 9, doc: "not executed: more than WINDOW requests are unanswered" },
@@ -164,7 +164,7 @@ export interface DescribeReply {
   maxVoltage: number;
   /** lowest (most negative) pulse voltage, V */
   minVoltage: number;
-  /** largest absolute voltage of a read or a multiplication, V */
+  /** largest absolute voltage of a read, a multiplication or a reference, V */
   maxReadVoltage: number;
   /** time the voltage is applied for each ADC sample, s */
   readTime: number;
