@@ -19,17 +19,19 @@ import {
   linkOptions,
   type RequestOptions,
 } from './link-machine.js';
+import type { ReconnectOptions } from './reconnect.js';
 import type { Transport } from './transport.js';
+
+/** Since the link was opened; s and bytes. */
+export type LinkCounters = Link['counters'];
 
 type LinkState = Extract<EventBody, { type: 'link' }>['state'];
 
 export interface LinkSettings {
   emit?: Emit | undefined;
   options?: Partial<LinkOptions> | undefined;
-  /** Opens a port for each attempt to reach the board again; without it, a lost port ends the link. */
-  reopen?: ((attempt: number) => Promise<Transport>) | undefined;
-  /** Attempts before the board counts as lost; they come 0.1 s, 0.2 s … at most 2 s apart. Default 10. */
-  attempts?: number | undefined;
+  /** How to reach a board again whose port was lost; without it, a lost port ends the link. */
+  reconnect?: Required<ReconnectOptions> | undefined;
 }
 
 interface Waiter {
@@ -240,7 +242,8 @@ export class Link {
       },
       (error: Error) => {
         if (transport !== this.#transport || this.#closing || this.#machine.state === 'detached') return;
-        this.#lose(new MemloopError('board-lost', `lost ${transport.url}: ${error.message}`));
+        if (error instanceof MemloopError) this.#fail(error);
+        else this.#lose(new MemloopError('board-lost', `lost ${transport.url}: ${error.message}`));
       },
     );
   }
@@ -263,14 +266,14 @@ export class Link {
   #lose(error: MemloopError): void {
     if (this.#machine.state === 'failed') return;
     const neverOpened = this.#machine.hello === undefined;
-    const attempts = this.#settings.attempts ?? 10;
-    if (neverOpened || !this.#settings.reopen || this.#attempt >= attempts) {
+    const { reconnect } = this.#settings;
+    if (neverOpened || !reconnect || this.#attempt >= reconnect.attempts) {
       this.#fail(error);
       return;
     }
     this.#act(this.#machine.detach(), clock());
     this.#report('reconnecting');
-    this.#reopen(this.#settings.reopen, error);
+    this.#reopen(reconnect.reopen, error);
   }
 
   async #reopen(open: (attempt: number) => Promise<Transport>, first: MemloopError): Promise<void> {

@@ -15,12 +15,24 @@ import type {
   NeuronRun,
   Stimulus,
 } from './board.js';
-import { Link, type LinkSettings } from './link.js';
-import { LinkError } from './link-machine.js';
+import {
+  checkCellOperation,
+  checkCount,
+  checkIndex,
+  checkReading,
+  checkReadVoltage,
+  checkStimulus,
+  SLACK,
+  tightenLimits,
+} from './limits.js';
+import { Link } from './link.js';
+import { LinkError, type LinkOptions } from './link-machine.js';
+import { portFinder, type ReconnectOptions } from './reconnect.js';
+import { Recorder } from './recording.js';
 import { RunAssembly } from './run-assembly.js';
 import type { Transport } from './transport.js';
 
-export interface ConnectOptions extends Omit<LinkSettings, 'options'> {
+export interface ConnectOptions {
   emit?: Emit | undefined;
   /** Pulses are refused before they are sent. */
   readOnly?: boolean | undefined;
@@ -29,7 +41,11 @@ export interface ConnectOptions extends Omit<LinkSettings, 'options'> {
   /** Times a run whose samples were lost on the way is repeated; it moves no synapse. Default 1. */
   repeatRuns?: number | undefined;
   /** Time-outs of the link. */
-  link?: LinkSettings['options'];
+  link?: Partial<LinkOptions> | undefined;
+  /** A lost port is opened again and the work goes on; by default it ends the link, so that a command fails at once. */
+  reconnect?: ReconnectOptions | undefined;
+  /** File in which the bytes of the link are kept, for a replay. */
+  record?: string | undefined;
 }
 
 /** Longest that one request may keep the board busy, s: what bounds every time-out of the link. */
@@ -46,11 +62,23 @@ export async function connectBoard(
   options: ConnectOptions = {},
 ): Promise<ProtocolBoard> {
   let link: Link | undefined;
+  let recorder: Recorder | undefined;
+  const { emit, reconnect } = options;
   try {
-    link = await Link.open(transport, { ...options, options: options.link });
-    const board = new ProtocolBoard(link, await describe(link), options);
+    recorder = options.record === undefined ? undefined : new Recorder(options.record, transport.url);
+    const record = (port: Transport) => recorder?.wrap(port) ?? port;
+    const find = reconnect && (reconnect.reopen ?? portFinder(transport.url));
+    link = await Link.open(record(transport), {
+      emit,
+      options: options.link,
+      reconnect: find && {
+        attempts: reconnect.attempts ?? 10,
+        reopen: async (attempt) => record(await find(attempt)),
+      },
+    });
+    const board = new ProtocolBoard(link, await describe(link), options, recorder);
     const { boardSerial, firmwareVersion, arrays, rows, columns, neurons } = board.description;
-    options.emit?.({
+    emit?.({
       type: 'board',
       port: transport.url,
       boardSerial,
@@ -64,6 +92,7 @@ export async function connectBoard(
   } catch (error) {
     await link?.close();
     await transport.close();
+    recorder?.close();
     throw error;
   }
 }
@@ -117,29 +146,11 @@ async function describe(link: Link): Promise<BoardDescription> {
   };
 }
 
-type Limits = BoardDescription['limits'];
-
-function tighten(own: Limits, given: Partial<Limits>): Limits {
-  const limits = { ...own };
-  for (const [name, value] of Object.entries(given) as [keyof Limits, number | undefined][]) {
-    if (value === undefined) continue;
-    const looser = name.startsWith('min') ? value < own[name] : value > own[name];
-    if (!Number.isFinite(value) || looser) {
-      throw new MemloopError('limit', `limit ${name} = ${value} is looser than the board's own ${own[name]}`);
-    }
-    limits[name] = value;
-  }
-  return limits;
-}
-
-/** A value at its limit must not fail for the rounding of a float. */
-const SLACK = 1 + 1e-6;
-const MAX_SAMPLES = 255;
-
 export class ProtocolBoard implements Board {
   readonly description: BoardDescription;
   readonly neurons: Observable<NeuronFrame>;
   readonly #link: Link;
+  readonly #recorder: Recorder | undefined;
   readonly #frames = new Subject<NeuronFrame>();
   readonly #emit: Emit | undefined;
   readonly #readOnly: boolean;
@@ -148,9 +159,10 @@ export class ProtocolBoard implements Board {
   readonly #pulses: Uint32Array;
   #run = 0;
 
-  constructor(link: Link, description: BoardDescription, options: ConnectOptions) {
+  constructor(link: Link, description: BoardDescription, options: ConnectOptions, recorder?: Recorder) {
     this.#link = link;
-    this.description = { ...description, limits: tighten(description.limits, options.limits ?? {}) };
+    this.#recorder = recorder;
+    this.description = { ...description, limits: tightenLimits(description.limits, options.limits ?? {}) };
     this.neurons = this.#frames.asObservable();
     this.#emit = options.emit;
     this.#readOnly = options.readOnly ?? false;
@@ -170,8 +182,12 @@ export class ProtocolBoard implements Board {
     let time = 0;
     const planned = new Map<number, number>();
     for (const [i, operation] of operations.entries()) {
-      const cost = this.#check(operation);
+      checkCellOperation(this.description, operation);
+      const cost = this.#cost(operation);
       if (operation.kind === 'pulse') {
+        if (this.#readOnly) {
+          throw new MemloopError('usage', 'this board was opened read-only: it can be read but not pulsed');
+        }
         const cell = this.#cell(operation);
         const pulses = (planned.get(cell) ?? this.#pulses[cell]) + 1;
         if (pulses > this.description.limits.maxPulses) {
@@ -233,10 +249,10 @@ export class ProtocolBoard implements Board {
     samples: number,
   ): Promise<Float32Array> {
     const { rows, columns, readTime, currentRanges } = this.description;
-    this.#checkIndex('array', array, this.description.arrays);
-    this.#checkIndex('first row', firstRow, rows);
-    this.#checkCount('row count', rowCount, 1, rows - firstRow);
-    this.#checkReading(voltage, samples);
+    checkIndex('array', array, this.description.arrays);
+    checkIndex('first row', firstRow, rows);
+    checkCount('row count', rowCount, 1, rows - firstRow);
+    checkReading(this.description, voltage, samples);
     const code = this.#readCode(voltage);
     const [rowTime, step] = [samples * readTime, currentRanges[0].step];
     const atOnce = Math.max(
@@ -263,15 +279,15 @@ export class ProtocolBoard implements Board {
   ): Promise<Float32Array> {
     const { rows, columns, readTime, currentRanges } = this.description;
     const { range = currentRanges.length - 1, samples = 1 } = options;
-    this.#checkIndex('array', array, this.description.arrays);
-    this.#checkIndex('current range', range, currentRanges.length);
+    checkIndex('array', array, this.description.arrays);
+    checkIndex('current range', range, currentRanges.length);
     if (voltages.length === 0 || voltages.length % rows !== 0) {
       throw new MemloopError('bad-input', `${voltages.length} row voltages are no vectors of ${rows} rows`);
     }
-    this.#checkReading(0, samples);
+    checkReading(this.description, 0, samples);
     const codes = new Int16Array(voltages.length);
     for (let i = 0; i < voltages.length; i++) {
-      this.#checkReadVoltage(voltages[i]);
+      checkReadVoltage(this.description, voltages[i]);
       codes[i] = this.#readCode(voltages[i]);
     }
     const vectors = voltages.length / rows;
@@ -312,13 +328,13 @@ export class ProtocolBoard implements Board {
   ): Promise<Float32Array> {
     const { rows, columns, readTime, currentRanges, references } = this.description;
     const { range = 0, samples = 1 } = options;
-    this.#checkIndex('row', row, rows);
-    this.#checkIndex('column', column, columns);
-    this.#checkIndex('current range', range, currentRanges.length);
-    if (reference !== undefined) this.#checkIndex('reference', reference, references.length);
-    this.#checkReading(0, samples);
+    checkIndex('row', row, rows);
+    checkIndex('column', column, columns);
+    checkIndex('current range', range, currentRanges.length);
+    if (reference !== undefined) checkIndex('reference', reference, references.length);
+    checkReading(this.description, 0, samples);
     const codes = Int16Array.from(voltages, (voltage) => {
-      this.#checkReadVoltage(voltage);
+      checkReadVoltage(this.description, voltage);
       return this.#readCode(voltage);
     });
     const time = samples * readTime;
@@ -337,7 +353,7 @@ export class ProtocolBoard implements Board {
   }
 
   async run(stimuli: readonly Stimulus[]): Promise<NeuronRun[]> {
-    for (const [i, stimulus] of stimuli.entries()) this.#checkStimulus(stimulus, i);
+    for (const [i, stimulus] of stimuli.entries()) checkStimulus(this.description, stimulus, i);
     return pipeline(stimuli.length, async (i) => {
       for (let repeats = this.#repeatRuns; ; repeats--) {
         const run = await this.#runOnce(stimuli[i]);
@@ -361,6 +377,7 @@ export class ProtocolBoard implements Board {
     // A board that is lost has put its lines to 0 V by its dead-man; there is nobody to tell.
     await this.stop().catch(() => {});
     await this.#link.close();
+    this.#recorder?.close();
     this.#frames.complete();
   }
 
@@ -437,81 +454,6 @@ export class ProtocolBoard implements Board {
 
   #readCode(voltage: number): number {
     return this.#rowCode(voltage, this.description.limits.maxReadVoltage);
-  }
-
-  /** Refuses what is outside the limits; gives the time the board needs, s. */
-  #check(operation: CellOperation): number {
-    const { arrays, rows, columns, limits, seriesResistance } = this.description;
-    this.#checkIndex('array', operation.array, arrays);
-    this.#checkIndex('row', operation.row, rows);
-    this.#checkIndex('column', operation.column, columns);
-    if (operation.kind === 'read') {
-      this.#checkReading(operation.voltage, operation.samples);
-      return this.#cost(operation);
-    }
-    if (this.#readOnly) {
-      throw new MemloopError('usage', 'this board was opened read-only: it can be read but not pulsed');
-    }
-    const { voltage, width } = operation;
-    this.#checkRange('pulse voltage', voltage, limits.minVoltage, limits.maxVoltage, 'V');
-    this.#checkRange('pulse width', width, limits.minWidth, limits.maxWidth, 's');
-    const energy = (voltage * voltage * width) / (4 * seriesResistance);
-    this.#checkRange('pulse energy', energy, 0, limits.maxEnergy, 'J');
-    return width;
-  }
-
-  #checkReading(voltage: number, samples: number): void {
-    this.#checkReadVoltage(voltage);
-    this.#checkCount('samples', samples, 1, MAX_SAMPLES);
-  }
-
-  #checkReadVoltage(voltage: number): void {
-    const max = this.description.limits.maxReadVoltage;
-    if (!(voltage <= max * SLACK && voltage >= -max * SLACK))
-      this.#outside('read voltage', voltage, -max, max, 'V');
-  }
-
-  #checkStimulus({ steps, decimation, pulseSteps, drives }: Stimulus, index: number): void {
-    const { maxSteps, neurons, driveMax } = this.description;
-    this.#checkCount('steps', steps, 1, maxSteps);
-    this.#checkCount('decimation', decimation, 1, steps);
-    this.#checkCount('input pulses', pulseSteps.length, 0, BOUNDS.Run.pulseSteps);
-    if (drives.length !== pulseSteps.length * neurons) {
-      throw new MemloopError(
-        'bad-input',
-        `stimulus ${index} has ${drives.length} drives; ${pulseSteps.length} pulses on ${neurons} neurons need ${pulseSteps.length * neurons}`,
-      );
-    }
-    this.#checkCount('drives', drives.length, 0, BOUNDS.Run.drives);
-    for (let i = 0; i < pulseSteps.length; i++) {
-      this.#checkCount('pulse step', pulseSteps[i], i === 0 ? 0 : pulseSteps[i - 1] + 1, steps - 1);
-    }
-    for (const drive of drives) {
-      if (!(Math.abs(drive) <= driveMax * SLACK)) this.#outside('drive', drive, -driveMax, driveMax, 'A');
-    }
-  }
-
-  #checkIndex(what: string, value: number, count: number): void {
-    if (Number.isInteger(value) && value >= 0 && value < count) return;
-    throw new MemloopError('bad-input', `${what} ${value} does not exist; the board has 0 to ${count - 1}`);
-  }
-
-  #checkCount(what: string, value: number, low: number, high: number): void {
-    if (Number.isInteger(value) && value >= low && value <= high) return;
-    throw new MemloopError('bad-input', `${what}: ${value} is not a whole number from ${low} to ${high}`);
-  }
-
-  #checkRange(what: string, value: number, low: number, high: number, unit: string): void {
-    const slack = Math.max(Math.abs(low), Math.abs(high)) * (SLACK - 1);
-    if (!(value >= low - slack && value <= high + slack)) this.#outside(what, value, low, high, unit);
-  }
-
-  #outside(what: string, value: number, low: number, high: number, unit: string): never {
-    const format = (x: number) => Number(x.toPrecision(4));
-    throw new MemloopError(
-      'limit',
-      `${what} ${format(value)} ${unit} is outside the limits ${format(low)} to ${format(high)} ${unit}`,
-    );
   }
 }
 

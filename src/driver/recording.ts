@@ -32,6 +32,7 @@ export class Recorder {
   readonly #file: string;
   readonly #start = performance.now();
   #descriptor: number | undefined;
+  #failed: MemloopError | undefined;
 
   /** Begins the file anew. Errors: `disk`. */
   constructor(file: string, url: string) {
@@ -67,9 +68,11 @@ export class Recorder {
           passed('host', bytes);
           onBytes(bytes);
         }),
-      write: (bytes) => {
+      write: async (bytes) => {
         passed('board', bytes);
-        return transport.write(bytes);
+        // A session that cannot be recorded as asked must not go on as if it were.
+        if (this.#failed) throw this.#failed;
+        await transport.write(bytes);
       },
       close: () => transport.close(),
     };
@@ -86,7 +89,7 @@ export class Recorder {
       writeSync(this.#descriptor, `${JSON.stringify(value)}\n`);
     } catch (error) {
       this.close();
-      throw this.#failure(error as Error);
+      this.#failed = this.#failure(error as Error);
     }
   }
 

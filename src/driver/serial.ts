@@ -37,6 +37,11 @@ export async function openSerial(url: string): Promise<Transport> {
   };
 }
 
+/** The device path of a serial URL; undefined if it is of another kind. */
+export function serialPath(url: string): string | undefined {
+  return /^(?!serial:)[a-z][a-z0-9+.-]+:/i.test(url) ? undefined : parseSerialUrl(url).path;
+}
+
 function parseSerialUrl(url: string): { path: string; baudRate: number } {
   const [path, query, ...rest] = url.replace(/^serial:(\/\/(?=\/))?/i, '').split('?');
   const parameters = new URLSearchParams(query);

@@ -1,0 +1,55 @@
+import type { Command } from 'commander';
+import { action } from '../command.js';
+
+/** 2.5e-6 with unit s: `2.5 µs`. */
+function quantity(value: number, unit: string): string {
+  if (value === 0) return `0 ${unit}`;
+  const power = Math.max(-4, Math.min(2, Math.floor(Math.log10(Math.abs(value)) / 3)));
+  return `${Number((value / 1000 ** power).toPrecision(4))} ${['p', 'n', 'µ', 'm', '', 'k', 'M'][power + 4]}${unit}`;
+}
+
+export function register(program: Command): void {
+  program
+    .command('info')
+    .description('describe the board behind a port')
+    .action(
+      action(async (session) => {
+        const { backendName } = await import('../../model/index.js');
+        const board = await session.board({ readOnly: true });
+        const health = await board.health();
+        const d = board.description;
+        const { limits } = d;
+        const lines: [string, string][] = [
+          ['board', `${d.boardSerial}, firmware ${d.firmwareVersion}, protocol ${d.protocolVersion}`],
+          ['arrays', `${d.arrays} of ${d.rows} × ${d.columns}: ${d.arraySerials.join(', ')}`],
+          [
+            'neurons',
+            `${d.neurons}, ${quantity(d.stepTime, 's')} a step, runs of at most ${d.maxSteps} steps`,
+          ],
+          ['row DACs', `± ${quantity(d.rowVoltageMax, 'V')} in steps of ${quantity(d.rowVoltageStep, 'V')}`],
+          [
+            'column ADCs',
+            d.currentRanges
+              .map(({ max, step }) => `± ${quantity(max, 'A')} in steps of ${quantity(step, 'A')}`)
+              .join('; '),
+          ],
+          ['references', d.references.map((r) => quantity(r, 'Ω')).join(', ') || 'none'],
+          ['in series', `${quantity(d.seriesResistance, 'Ω')}; half-selected cells see ${d.halfSelect} V/V`],
+          [
+            'limits',
+            `pulses ${quantity(limits.minVoltage, 'V')} to ${quantity(limits.maxVoltage, 'V')}, ` +
+              `${quantity(limits.minWidth, 's')} to ${quantity(limits.maxWidth, 's')}, ` +
+              `${quantity(limits.maxEnergy, 'J')}, ${limits.maxPulses} a cell and boot; ` +
+              `reads up to ${quantity(limits.maxReadVoltage, 'V')}`,
+          ],
+          ['dead-man', `all lines to 0 V after ${quantity(d.deadManTime, 's')} without the host`],
+          ['since boot', `${health.uptime.toFixed(1)} s, ${health.pulsesApplied} pulses`],
+          ['training', `on ${backendName}`],
+        ];
+        return {
+          result: { board: { ...d, health, backend: backendName } },
+          text: lines.map(([name, text]) => `${name.padEnd(12)} ${text}`).join('\n'),
+        };
+      }),
+    );
+}

@@ -1,0 +1,48 @@
+import type { Command } from 'commander';
+import { MemloopError } from '../../errors.js';
+import { action } from '../command.js';
+import { decimal, index, wholeNumber } from '../numbers.js';
+
+interface Options {
+  array: number;
+  voltage?: number;
+  samples: number;
+}
+
+export function register(program: Command): void {
+  program
+    .command('read')
+    .description('conductance of every cell of an array, S')
+    .option('--array <n>', 'array, counted from 0', index, 0)
+    .option('--voltage <V>', 'read voltage (default: 0.1, or less where the board allows less)', decimal)
+    .option('--samples <n>', 'ADC samples averaged for each cell', wholeNumber(1, 255), 8)
+    .action(
+      action(async (session, { array, voltage, samples }: Options) => {
+        const { CalibratedBoard, nominalCalibration, Passport } = await import('../../calibration/index.js');
+        const board = await session.board({ readOnly: true });
+        const { arrays, rows, columns, arraySerials } = board.description;
+        if (array >= arrays) {
+          throw new MemloopError(
+            'bad-input',
+            `there is no array ${array}: the board has ${arrays}, counted from 0`,
+          );
+        }
+        const { converters } = Passport.open(board.description);
+        const calibrated = new CalibratedBoard(board, converters ?? nominalCalibration(board));
+        const cells = await calibrated.conductances(array, {
+          samples,
+          ...(voltage === undefined ? {} : { voltage }),
+        });
+        session.emit({ type: 'conductance', array, rows, columns, conductance: Array.from(cells) });
+        const conductance = Array.from({ length: rows }, (_, row) =>
+          Array.from(cells.subarray(row * columns, (row + 1) * columns)),
+        );
+        const lines = conductance.map((row) => row.map((g) => (g * 1e6).toFixed(3).padStart(9)).join(''));
+        const how = converters ? 'converters calibrated' : 'converters not calibrated';
+        return {
+          result: { array, conductance },
+          text: [`array ${array} (${arraySerials[array]}), µS, ${how}`, ...lines].join('\n'),
+        };
+      }),
+    );
+}
