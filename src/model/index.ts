@@ -1,11 +1,22 @@
 /** The differentiable network: device equations, MIF neuron, layers, training, datasets. */
 export { Adam } from './adam.js';
 export { type AlongOptions, adjointAlong } from './along.js';
+export { type Augmentation, augmentations } from './augment.js';
 export * from './datasets.js';
 export { evaluate, predict } from './evaluate.js';
+export { loadIdx } from './idx.js';
 export { kernelThreads, setKernelThreads } from './kernel.js';
 export * from './memristor.js';
 export * from './mif.js';
 export * from './network.js';
 export { Random } from './random.js';
 export { loadNetwork, loadTensors, saveNetwork, saveTensors, type Tensor } from './safetensors.js';
+export { fewestEulerSteps, largestEulerDrive } from './stability.js';
+export {
+  type EpochRecord,
+  TRAIN_DEFAULTS,
+  type TrainOptions,
+  type TrainResult,
+  type TrainSettings,
+  train,
+} from './train.js';
