@@ -3,7 +3,7 @@ import type { Board } from '../driver/board.js';
 import { MemloopError } from '../errors.js';
 import type { ConverterCalibration, ConverterLine, ReadOptions } from './types.js';
 
-export const DEFAULT_READ_VOLTAGE = 0.1;
+export const DEFAULT_READ_VOLTAGE = 0.05;
 /** A converter calibration older than this is refused, s. */
 export const CALIBRATION_LIFETIME = 30 * 24 * 3600;
 

@@ -112,13 +112,15 @@ export const pulseTime = (
   resistance: number,
 ): number => pathTime(p, x0, x1, pathVoltages(p, x0, x1, applied, resistance));
 
+/** Overshooting costs a pulse the other way, which disturbs more: it is avoided at this many standard deviations. */
+const CAUTION = 1.3;
 /** Voltage above threshold at which a pulse begins its search, in units of vt. */
 const OVERDRIVE = 1;
 
 /**
  * The pulse that takes the cell from x towards target. It runs near the threshold, where the selected cell is
- * fastest against its half-selected neighbours, and stops short by as much as the belief is unsure, so that the
- * expected square of the error is least.
+ * fastest against its half-selected neighbours, and aims short by as much as the belief is unsure. `tolerance` is in
+ * units of the state.
  */
 export function aimPulse(
   prior: Prior,
@@ -126,6 +128,7 @@ export function aimPulse(
   p: MemristorParameters,
   x: number,
   target: number,
+  tolerance: number,
   limits: PulseLimits,
 ): Pulse {
   const up = target > x;
@@ -145,9 +148,12 @@ export function aimPulse(
     const width = (shift: number) =>
       pulseTime(up ? { ...p, von: p.von + shift } : { ...p, voff: p.voff + shift }, x, aim, voltage, R);
     let aim = target;
-    const spread = Math.log(width(sigma) / width(-sigma)) / 2;
-    const variance = Math.min(4, spread ** 2) + belief.tauSigma ** 2 + prior.pulseSigma ** 2;
-    aim = x + (target - x) * Math.max(0.35, Math.exp(-1.5 * variance));
+    const spread = Math.min(2, Math.log(width(sigma) / width(-sigma)) / 2);
+    const unsure = Math.hypot(spread, belief.tauSigma, prior.pulseSigma);
+    aim =
+      x +
+      (target - x) *
+        Math.max(0.35, Math.min(1, (1 + tolerance / Math.abs(target - x)) * Math.exp(-CAUTION * unsure)));
     const time = width(0);
     const longest = Math.min(limits.maxWidth, (limits.maxEnergy * 4 * R) / voltage ** 2);
     pulse = { voltage, width: Math.max(limits.minWidth, Math.min(longest, time)) };
@@ -156,6 +162,31 @@ export function aimPulse(
     else break;
   }
   return pulse;
+}
+
+const within = (value: number, low: number, high: number): number => Math.min(high, Math.max(low, value));
+
+/**
+ * Sets a threshold, held within what the population can have (else neighbours' disturb, taken for a cell's own
+ * answer, would drive its voltage up without end) and never surer than half of vt, as the device itself is not.
+ */
+export function believeThreshold(
+  prior: Prior,
+  belief: Belief,
+  up: boolean,
+  mean: number,
+  sigma: number,
+): void {
+  const { von, voff, vt } = prior.parameters;
+  const surest = Math.max(sigma, 0.5 * vt);
+  if (up) {
+    belief.von = within(mean, von - 3.5 * prior.vonSigma, von + 3.5 * prior.vonSigma);
+    belief.vonSigma = surest;
+  } else {
+    // voff has a heavy tail upwards.
+    belief.voff = within(mean, voff - 3.5 * prior.voffSigma, voff + 6 * prior.voffSigma);
+    belief.voffSigma = surest;
+  }
 }
 
 const GRID_THRESHOLD = Array.from({ length: 25 }, (_, i) => (i - 12) / 4);
@@ -215,16 +246,10 @@ export function learn(
   }
   if (weight === 0) return moved;
   const m = sum / weight;
-  // Never surer than a fifth of vt: the device itself is not.
-  const s = Math.max(Math.sqrt(Math.max(0, squares / weight - m * m)), 0.2 * p.vt);
-  if (up) {
-    belief.von = m;
-    belief.vonSigma = s;
-  } else {
-    belief.voff = m;
-    belief.voffSigma = s;
-  }
-  belief.logTau = sumTau / weight;
-  belief.tauSigma = Math.max(Math.sqrt(Math.max(0, squaresTau / weight - belief.logTau ** 2)), 0.03);
+  believeThreshold(prior, belief, up, m, Math.sqrt(Math.max(0, squares / weight - m * m)));
+  const logTau = sumTau / weight;
+  const nominal = Math.log(prior.parameters.tau);
+  belief.logTau = within(logTau, nominal - 3 * prior.tauSigma, nominal + 3 * prior.tauSigma);
+  belief.tauSigma = Math.max(Math.sqrt(Math.max(0, squaresTau / weight - logTau ** 2)), 0.05);
   return moved;
 }

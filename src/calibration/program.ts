@@ -13,6 +13,7 @@ import {
   parametersOf,
   stateOf,
 } from './device-estimate.js';
+import { LineDoses, learnFromDisturb } from './half-select.js';
 import type { ArrayPassport, Passport } from './passport.js';
 import { W_SDC_PRIOR } from './prior.js';
 import { progressOf } from './progress.js';
@@ -23,6 +24,12 @@ import type { FailedCell, FailureReason, ProgrammingReport, ProgramOptions } fro
 const BATCH = 1600;
 /** Pulses in a row that ought to have moved a cell and did not, after which that direction is given up. */
 const PATIENCE = 6;
+/** Neighbours that one pulse may be expected to push out of tolerance, by the count of erasing phases so far. */
+const DAMAGE = [Infinity, Infinity, 16, 4, 2, 1, 0.5];
+/** The last rounds only write: erasing would leave its neighbours moved. */
+const LAST_ROUNDS = 8;
+/** Rounds without a new best count of finished cells, after which the job ends. */
+const STALLED = 20;
 /** Share of a read's relative noise believed before it was measured, and the weight of that belief in reads. */
 const NOISE_GUESS = 0.01;
 const NOISE_WEIGHT = 8;
@@ -39,8 +46,12 @@ interface Cell {
   fruitless: { up: number; down: number };
   moved: boolean;
   /** The pulse on its way, and the state before it. */
-  sent: { pulse: Pulse; state: number; ambitious: boolean } | undefined;
+  sent: { pulse: Pulse; ambitious: boolean } | undefined;
+  /** Measured conductance before this round's pulses, S. */
+  before: number;
   failure: FailureReason | undefined;
+  /** Cycle in which its pulse would have cost too many neighbours. */
+  denied: number | undefined;
 }
 
 /** The array's usable range, S: measured by `calibrate`, or what the population's spread leaves to nearly all cells. */
@@ -118,16 +129,22 @@ class ProgrammingJob {
   private readonly prior: Prior;
   private readonly tolerance: number;
   private readonly cells: Cell[] = [];
+  private readonly byIndex: Map<number, Cell>;
   private readonly rows: number[];
   private readonly limits: PulseLimits;
   private readonly readVoltage: number;
   /** Relative noise of one sample of a read. */
   private noise = NOISE_GUESS * 3;
   private readonly conductance: Float64Array;
+  private writing = false;
+  /** How often erasing has begun. */
+  private cycle = 0;
   private pulses = 0;
   private energy = 0;
   private roundTripsBefore: number;
   private log!: PulseLog;
+  /** What this round's pulses put on their lines. */
+  private doses!: LineDoses;
 
   constructor(
     private readonly board: CalibratedBoard,
@@ -171,9 +188,12 @@ class ProgrammingJob {
         fruitless: { up: 0, down: 0 },
         moved: false,
         sent: undefined,
+        before: Number.NaN,
+        denied: undefined,
         failure: passport.unhealthy.get(index)?.health,
       });
     }
+    this.byIndex = new Map(this.cells.map((cell) => [cell.index, cell]));
     this.rows = [...new Set(this.cells.map((cell) => cell.row))];
   }
 
@@ -197,26 +217,54 @@ class ProgrammingJob {
   }
 
   private async rounds(): Promise<void> {
-    const { maxRounds = 60, emit, stage = 'program' } = this.options;
+    const { maxRounds = 100, emit, stage = 'program' } = this.options;
     const progress = progressOf(emit, stage, 'cells', this.cells.length);
     await this.measureNoise();
     let saved = performance.now();
+    let best = { outside: Infinity, round: 0 };
+    let last = maxRounds;
     for (let round = 0; ; round++) {
       this.options.signal?.throwIfAborted();
-      const pending = this.cells.filter((cell) => cell.failure === undefined && !this.near(cell));
-      progress.set(this.cells.length - pending.length);
+      const outside = this.cells.filter((cell) => cell.failure === undefined && !this.near(cell));
+      const pending = this.ofOnePolarity(outside, round >= last - LAST_ROUNDS);
+      if (outside.length < best.outside) best = { outside: outside.length, round };
+      if (this.cycle >= 2 && round - best.round >= STALLED) last = Math.min(last, round + LAST_ROUNDS);
+      progress.set(this.cells.length - outside.length);
       this.emitConductance();
-      if (pending.length === 0 || round >= maxRounds) return;
+      if (pending.length === 0 || round >= last) return;
       const unknown = await this.pulse(pending);
-      // After an unknown outcome nothing is learned from this round: only the measurement counts.
-      if (unknown) for (const cell of pending) cell.sent = undefined;
       await this.read(this.rows, this.samples());
-      this.learnFromAnswers();
+      // After an unknown outcome nothing is learned: only the measurement counts.
+      if (unknown) for (const cell of this.cells) cell.sent = undefined;
+      else this.learnFromAnswers();
       if (performance.now() - saved > 2000) {
         this.log.save();
         saved = performance.now();
       }
     }
+  }
+
+  /**
+   * A round drives one way only: erasing and writing side by side would undo each other through the half-selected
+   * cells. Erasing comes first, because at its low thresholds it disturbs more; the way changes when far more cells
+   * wait for the other.
+   */
+  private ofOnePolarity(outside: readonly Cell[], ending: boolean): Cell[] {
+    const [up, down] = [true, false].map((way) =>
+      outside.filter(
+        (cell) => cell.denied !== this.cycle && cell.target > this.conductance[cell.index]! === way,
+      ),
+    ) as [Cell[], Cell[]];
+    if (ending) {
+      this.writing = true;
+      return up;
+    }
+    const [now, other] = this.writing ? [up, down] : [down, up];
+    if (now.length <= 0.05 * other.length) {
+      this.writing = !this.writing;
+      if (!this.writing) this.cycle += 1;
+    }
+    return this.writing ? up : down;
   }
 
   /** Within tolerance by so much that noise will not deny it. */
@@ -286,7 +334,17 @@ class ProgrammingJob {
 
   /** One pulse on every pending cell that is not given up; returns whether the fate of some is unknown. */
   private async pulse(pending: readonly Cell[]): Promise<boolean> {
-    const planned: { cell: Cell; pulse: Pulse; nominal: number; energy: number }[] = [];
+    const candidates: {
+      cell: Cell;
+      pulse: Pulse;
+      nominal: number;
+      energy: number;
+      state: number;
+      change: number;
+    }[] = [];
+    const { rows, columns, halfSelect } = this.board.description;
+    for (const cell of this.cells) cell.before = this.conductance[cell.index]!;
+    this.doses = new LineDoses(rows, columns, halfSelect, this.prior.parameters.vt);
     const step = this.board.description.rowVoltageStep;
     for (const cell of pending) {
       const p = parametersOf(this.prior, cell.belief, this.readVoltage);
@@ -305,24 +363,50 @@ class ProgrammingJob {
         cell.failure = up ? 'write fails' : 'erase fails';
         continue;
       }
-      const aimed = aimPulse(this.prior, cell.belief, p, state, target, this.limits);
+      const aimed = aimPulse(
+        this.prior,
+        cell.belief,
+        p,
+        state,
+        target,
+        this.stateTolerance(cell),
+        this.limits,
+      );
       const nominal = Math.round(this.board.nominalVoltage(cell.row, aimed.voltage) / step) * step;
       const voltage = this.board.trueVoltage(cell.row, nominal);
       const pulse = { voltage, width: Math.max(this.limits.minWidth, Math.round(aimed.width * 1e7) / 1e7) };
       const noise =
         this.sigma(this.conductance[cell.index]!, this.samples()) / (cell.belief.high - cell.belief.low);
-      cell.sent = { pulse, state, ambitious: Math.abs(target - state) > 6 * noise };
+      cell.sent = { pulse, ambitious: Math.abs(target - state) > 6 * noise };
       const middle = (state + target) / 2;
       const device = dividedVoltage(p, middle, voltage, this.limits.seriesResistance);
-      planned.push({
+      candidates.push({
         cell,
         pulse,
         nominal,
         energy: device * memristorCurrent(p, middle, device) * pulse.width,
+        state,
+        change: target - state,
       });
     }
-    // Strong pulses disturb their neighbours most, so the cells of low thresholds come last.
-    planned.sort((a, b) => Math.abs(b.pulse.voltage) - Math.abs(a.pulse.voltage));
+    // Strong pulses disturb their neighbours most, so cells of low thresholds come last; one that the pulses before
+    // it would move by a good part of what it needs waits for a later round.
+    candidates.sort((a, b) => Math.abs(b.pulse.voltage) - Math.abs(a.pulse.voltage));
+    const allowance = DAMAGE[Math.min(this.cycle, DAMAGE.length - 1)]!;
+    const planned = candidates.filter(({ cell, pulse, state, change }) => {
+      const disturb = this.doses.disturb(cell.belief, state, cell.row, cell.column);
+      if (Math.abs(disturb) > Math.max(0.2 * Math.abs(change), this.stateTolerance(cell))) {
+        cell.sent = undefined;
+        return false;
+      }
+      if (this.damage(cell, pulse) > allowance) {
+        cell.sent = undefined;
+        cell.denied = this.cycle;
+        return false;
+      }
+      this.doses.add(cell.row, cell.column, pulse.voltage, pulse.width);
+      return true;
+    });
 
     for (let first = 0; first < planned.length; first += BATCH) {
       this.options.signal?.throwIfAborted();
@@ -388,23 +472,73 @@ class ProgrammingJob {
     return false;
   }
 
+  /** How many neighbours that are in tolerance a pulse is expected to push out of it. */
+  private damage(cell: Cell, pulse: Pulse): number {
+    const { rows, columns, halfSelect } = this.board.description;
+    if (halfSelect === 0) return 0;
+    const { vt } = this.prior.parameters;
+    const up = pulse.voltage > 0;
+    const dose = pulse.width * Math.expm1((Math.abs(pulse.voltage) * halfSelect) / vt);
+    let sum = 0;
+    const count = (index: number) => {
+      const other = this.byIndex.get(index);
+      if (!other || other === cell || other.failure !== undefined || !this.near(other)) return;
+      const { belief } = other;
+      const exponent = (dose * Math.exp(-(up ? belief.von : belief.voff) / vt)) / Math.exp(belief.logTau);
+      const p = parametersOf(this.prior, belief, this.readVoltage);
+      const state = stateOf(p, this.conductance[index]!, this.readVoltage);
+      const moved = -Math.expm1(-exponent) * (up ? 1 - state : state);
+      const error = this.conductance[index]! - other.target;
+      const room = this.tolerance + (up ? -error : error);
+      sum += Math.min(1, (moved * (belief.high - belief.low)) / room);
+    };
+    for (let c = 0; c < columns; c++) count(cell.row * columns + c);
+    for (let r = 0; r < rows; r++) count(r * columns + cell.column);
+    return sum;
+  }
+
+  private stateTolerance(cell: Cell): number {
+    return (0.5 * this.tolerance) / (cell.belief.high - cell.belief.low);
+  }
+
   private learnFromAnswers(): void {
     for (const cell of this.cells) {
-      if (!cell.sent) continue;
-      const { pulse, state, ambitious } = cell.sent;
+      const { belief, row, column, sent } = cell;
       cell.sent = undefined;
-      const { belief } = cell;
       const p = parametersOf(this.prior, belief, this.readVoltage);
       const g = this.conductance[cell.index]!;
       const noise = this.sigma(g, this.samples()) / (belief.high - belief.low);
+      const before = stateOf(p, cell.before, this.readVoltage);
       const after = stateOf(p, g, this.readVoltage);
-      const moved = learn(this.prior, belief, p, pulse, state, after, noise, this.limits.seriesResistance);
+      if (!sent) {
+        learnFromDisturb(this.prior, belief, this.doses, before, after, noise, row, column);
+        continue;
+      }
+      const { pulse, ambitious } = sent;
+      const disturb = this.doses.disturb(belief, before, row, column, pulse);
+      const moved = learn(
+        this.prior,
+        belief,
+        p,
+        pulse,
+        before,
+        after - disturb,
+        Math.hypot(noise, 0.5 * disturb),
+        this.limits.seriesResistance,
+      );
       const direction = pulse.voltage > 0 ? 'up' : 'down';
       if (moved) {
         cell.moved = true;
         cell.fruitless[direction] = 0;
       } else if (ambitious) cell.fruitless[direction] += 1;
     }
+  }
+
+  private reasonOf(cell: Cell): FailureReason {
+    if (cell.failure) return cell.failure;
+    const { up, down } = cell.fruitless;
+    if (!cell.moved && up + down >= 2) return up > down ? 'stuck low' : 'stuck high';
+    return cell.denied === undefined ? 'pulse budget' : 'half-select';
   }
 
   private emitConductance(): void {
@@ -429,7 +563,7 @@ class ProgrammingJob {
       const inTolerance = Math.abs(error) <= this.tolerance;
       if (inTolerance) good += 1;
       else {
-        const reason = cell.failure ?? 'pulse budget';
+        const reason = this.reasonOf(cell);
         failed.push({
           array: this.array,
           row: cell.row,
@@ -438,7 +572,8 @@ class ProgrammingJob {
           conductance,
           target: cell.target,
         });
-        if (reason !== 'pulse budget') this.passport.setHealth(cell.index, reason);
+        if (reason !== 'pulse budget' && reason !== 'half-select')
+          this.passport.setHealth(cell.index, reason);
       }
       if (cell.failure === undefined) {
         squares += error ** 2;
@@ -455,7 +590,7 @@ class ProgrammingJob {
           pulses: this.passport.tables.pulses[cell.index]!,
           energy: this.passport.tables.energy[cell.index]!,
           status: inTolerance ? 'in-tolerance' : 'failed',
-          ...(inTolerance ? {} : { reason: cell.failure ?? 'pulse budget' }),
+          ...(inTolerance ? {} : { reason: this.reasonOf(cell) }),
         });
       }
     }

@@ -28,7 +28,7 @@ export interface ConverterCalibration {
 }
 
 export interface ReadOptions {
-  /** V; default 0.1, or less where the board's read limit is lower. */
+  /** V; default 0.05, or less where the board's read limit is lower. */
   voltage?: number;
   /** ADC samples averaged by the board, 1 to 255; default 8. */
   samples?: number;
@@ -54,12 +54,14 @@ export interface ProgramOptions {
   signal?: AbortSignal;
 }
 
+/** `half-select`: it could be set only by moving neighbours that are in tolerance. */
 export type FailureReason =
   | 'stuck low'
   | 'stuck high'
   | 'write fails'
   | 'erase fails'
   | 'quarantined'
+  | 'half-select'
   | 'pulse budget';
 
 export interface FailedCell {

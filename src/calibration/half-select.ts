@@ -1,0 +1,92 @@
+/**
+ * What pulses do to the half-selected cells of their row and column. Such a cell sees a share of the pulse's
+ * voltage, far below its threshold, where its rate is exp((v − threshold)/vt)/tau. So the pulses on a line add up
+ * to one number a polarity, its dose ∫exp(v/vt) dt, and a cell answers with the exponent dose·exp(−threshold/vt)/tau.
+ */
+import { type Belief, believeThreshold, type Prior } from './device-estimate.js';
+
+export class LineDoses {
+  /** s; rows, then columns. */
+  private readonly on: Float64Array;
+  private readonly off: Float64Array;
+
+  constructor(
+    private readonly rows: number,
+    columns: number,
+    private readonly halfSelect: number,
+    private readonly vt: number,
+  ) {
+    this.on = new Float64Array(rows + columns);
+    this.off = new Float64Array(rows + columns);
+  }
+
+  add(row: number, column: number, voltage: number, width: number): void {
+    if (this.halfSelect === 0) return;
+    const lines = voltage > 0 ? this.on : this.off;
+    const dose = width * Math.expm1((Math.abs(voltage) * this.halfSelect) / this.vt);
+    lines[row]! += dose;
+    lines[this.rows + column]! += dose;
+  }
+
+  /** Dose (s) that a cell has had from its lines; `own` is its own pulse, which counts in both lines but is no disturb. */
+  towards(up: boolean, row: number, column: number, own?: { voltage: number; width: number }): number {
+    const lines = up ? this.on : this.off;
+    let dose = lines[row]! + lines[this.rows + column]!;
+    if (own && own.voltage > 0 === up) {
+      dose -= 2 * own.width * Math.expm1((Math.abs(own.voltage) * this.halfSelect) / this.vt);
+    }
+    return Math.max(0, dose);
+  }
+
+  /** Expected change of state of a cell in state x. */
+  disturb(
+    belief: Belief,
+    x: number,
+    row: number,
+    column: number,
+    own?: { voltage: number; width: number },
+  ): number {
+    const tau = Math.exp(belief.logTau);
+    const up = (this.towards(true, row, column, own) * Math.exp(-belief.von / this.vt)) / tau;
+    const down = (this.towards(false, row, column, own) * Math.exp(-belief.voff / this.vt)) / tau;
+    return -Math.expm1(-up) * (1 - x) + Math.expm1(-down) * x;
+  }
+}
+
+/**
+ * Learns a threshold from the way a cell was moved by its lines. A cell that stands still while its lines were
+ * driven shows that it is no weaker than that; one that runs away is weak and is to be set last.
+ */
+export function learnFromDisturb(
+  prior: Prior,
+  belief: Belief,
+  doses: LineDoses,
+  before: number,
+  after: number,
+  noise: number,
+  row: number,
+  column: number,
+): void {
+  const { vt } = prior.parameters;
+  const tau = Math.exp(belief.logTau);
+  const change = after - before;
+  for (const up of [true, false]) {
+    const dose = doses.towards(up, row, column);
+    if (dose === 0) continue;
+    const room = up ? 1 - before : before;
+    const moved = Math.max(0, up ? change : -change);
+    const opposite = Math.max(0, up ? -change : change);
+    const clear = 4 * Math.SQRT2 * noise;
+    const seen = Math.max(moved, clear);
+    // A move the other way says nothing about this polarity.
+    if (opposite > clear || seen >= 0.98 * room) continue;
+    const threshold = vt * Math.log(dose / tau / -Math.log1p(-seen / room));
+    const mean = up ? belief.von : belief.voff;
+    const sigma = up ? belief.vonSigma : belief.voffSigma;
+    // Nothing seen: only a threshold below this one is ruled out.
+    if (moved < clear && threshold < mean) continue;
+    const spread = vt * Math.hypot(1, noise / seen);
+    const gain = sigma ** 2 / (sigma ** 2 + spread ** 2);
+    believeThreshold(prior, belief, up, mean + gain * (threshold - mean), sigma * Math.sqrt(1 - gain));
+  }
+}
