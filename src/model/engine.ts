@@ -268,7 +268,7 @@ export class Engine {
           alpha: layout.take(population.neurons * 2 * VECTOR),
           peaks: layout.take(population.neurons * VECTOR),
           bars: layout.take(population.neurons * 5 * VECTOR),
-          row: layout.take(population.neurons * VECTOR),
+          row: layout.take(2 * population.neurons * VECTOR),
           drives: layout.take(slots * population.neurons * VECTOR),
           driveBars: training ? layout.take(slots * population.neurons * VECTOR) : 0,
           voltageBars:

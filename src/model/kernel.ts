@@ -240,9 +240,9 @@ export class KernelMemory {
   }
 }
 
-/** Hands out addresses; its end is the size of the memory needed. */
+/** Hands out addresses, above the kernel's own numbers; its end is the size of the memory needed. */
 export class Layout {
-  private end = 64;
+  private end = 1024;
   take(bytes: number): number {
     const at = this.end;
     this.end += Math.ceil(bytes / 16) * 16;

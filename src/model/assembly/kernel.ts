@@ -33,39 +33,39 @@ const FORWARD_EULER: i32 = 0;
 const SEMI_IMPLICIT: i32 = 1;
 const EXPONENTIAL: i32 = 2;
 
-// @ts-expect-error: decorator
 @inline function add(a: v128, b: v128): v128 { return f32x4.add(a, b); }
-// @ts-expect-error: decorator
 @inline function sub(a: v128, b: v128): v128 { return f32x4.sub(a, b); }
-// @ts-expect-error: decorator
 @inline function mul(a: v128, b: v128): v128 { return f32x4.mul(a, b); }
-// @ts-expect-error: decorator
 @inline function div(a: v128, b: v128): v128 { return f32x4.div(a, b); }
-// @ts-expect-error: decorator
 @inline function all(a: f32): v128 { return f32x4.splat(a); }
-// @ts-expect-error: decorator
 @inline function splat(address: usize, offset: usize): v128 { return v128.load32_splat(address + offset); }
 
+// Numbers used in inner loops, read from memory: a load is cheaper than building a vector constant.
+const NUMBERS = memory.data<f32>([
+  1.0, -87.0, 87.0, 12582912.0, 1.44269504088896341, 0.693359375, -2.12194440e-4, 1.9875691500e-4, 1.3981999507e-3,
+  8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1, 1000.0, -0.5, 0.08333333333, -0.001388888889,
+  3.306878307e-5, 1.984126984e-4, 8.333333333e-3, -4.166666667e-2, 1.666666667e-1,
+]);
+@inline function number(index: usize): v128 { return v128.load32_splat(NUMBERS + (index << 2)); }
+@inline function one4(): v128 { return number(0); }
+
 // e^x to 1 ulp or so (Cody–Waite reduction, the polynomial of Cephes' expf); saturates outside ±87.
-// @ts-expect-error: decorator
 @inline
 function exp4(x: v128): v128 {
-  const magic = all(12582912.0);
-  const bounded = f32x4.pmin(f32x4.pmax(x, all(-87.0)), all(87.0));
-  const shifted = add(mul(bounded, all(1.44269504088896341)), magic);
-  const n = sub(shifted, magic);
-  const r = sub(sub(bounded, mul(n, all(0.693359375))), mul(n, all(-2.12194440e-4)));
-  let p = add(mul(all(1.9875691500e-4), r), all(1.3981999507e-3));
-  p = add(mul(p, r), all(8.3334519073e-3));
-  p = add(mul(p, r), all(4.1665795894e-2));
-  p = add(mul(p, r), all(1.6666665459e-1));
-  p = add(mul(p, r), all(5.0000001201e-1));
-  p = add(add(mul(p, mul(r, r)), r), all(1.0));
+  const bounded = f32x4.pmin(f32x4.pmax(x, number(1)), number(2));
+  const shifted = add(mul(bounded, number(4)), number(3));
+  const n = sub(shifted, number(3));
+  const r = sub(sub(bounded, mul(n, number(5))), mul(n, number(6)));
+  let p = add(mul(number(7), r), number(8));
+  p = add(mul(p, r), number(9));
+  p = add(mul(p, r), number(10));
+  p = add(mul(p, r), number(11));
+  p = add(mul(p, r), number(12));
+  p = add(add(mul(p, mul(r, r)), r), number(0));
   return i32x4.add(p, i32x4.shl(shifted, 23));
 }
 
 // ln x for normal x > 0 (the polynomial of Cephes' logf).
-// @ts-expect-error: decorator
 @inline
 function log4(x: v128): v128 {
   const bits = i32x4.sub(x, i32x4.splat(0x3f3504f3)); // sqrt(1/2)
@@ -88,30 +88,27 @@ function log4(x: v128): v128 {
 }
 
 // φ(z) = (1 − e^−z)/z for 0 ≤ z ≤ 0.5
-// @ts-expect-error: decorator
 @inline
 function phi4(z: v128): v128 {
-  let p = add(mul(z, all(1.0 / 5040.0)), all(-1.0 / 720.0));
-  p = add(mul(p, z), all(1.0 / 120.0));
-  p = add(mul(p, z), all(-1.0 / 24.0));
-  p = add(mul(p, z), all(1.0 / 6.0));
-  p = add(mul(p, z), all(-0.5));
-  return add(mul(p, z), all(1.0));
+  let p = add(mul(z, number(18)), number(16));
+  p = add(mul(p, z), number(19));
+  p = add(mul(p, z), number(20));
+  p = add(mul(p, z), number(21));
+  p = add(mul(p, z), number(14));
+  return add(mul(p, z), number(0));
 }
 
 // φ′(z)/φ(z) = 1/(e^z − 1) − 1/z for 0 ≤ z ≤ 0.5
-// @ts-expect-error: decorator
 @inline
 function phiLogSlope4(z: v128): v128 {
   const z2 = mul(z, z);
-  return add(all(-0.5), mul(z, add(all(1.0 / 12.0), mul(z2, add(all(-1.0 / 720.0), mul(z2, all(1.0 / 30240.0)))))));
+  return add(number(14), mul(z, add(number(15), mul(z2, add(number(16), mul(z2, number(17)))))));
 }
 
 // Gate at u = e^(−v/k): on = 1/(1 + c u), off = q u/(1 + q u), over their common denominator.
-// @ts-expect-error: decorator
 @inline
 function relax(kind: i32, x: v128, u: v128, c: v128, q: v128, h: v128): v128 {
-  const one = all(1.0);
+  const one = one4();
   const cu1 = add(one, mul(c, u));
   const qu = mul(q, u);
   const on = add(one, qu);
@@ -124,7 +121,6 @@ function relax(kind: i32, x: v128, u: v128, c: v128, q: v128, h: v128): v128 {
   return add(x, mul(mul(hInv, pull), phi4(mul(hInv, rate))));
 }
 
-// @ts-expect-error: decorator
 @inline
 function forward(
   kind: i32, constants: usize, stride: usize, slots: usize, drives: usize, steps: usize, neurons: usize,
@@ -163,8 +159,8 @@ function forward(
       const kappa = splat(p, KAPPA);
       let w: v128;
       if (kind == FORWARD_EULER) w = add(v, mul(kappa, pull));
-      else if (kind == SEMI_IMPLICIT) w = add(v, div(mul(kappa, pull), add(all(1.0), mul(kappa, g))));
-      else w = add(v, mul(div(pull, g), sub(all(1.0), exp4(f32x4.neg(mul(kappa, g))))));
+      else if (kind == SEMI_IMPLICIT) w = add(v, div(mul(kappa, pull), add(one4(), mul(kappa, g))));
+      else w = add(v, mul(div(pull, g), sub(one4(), exp4(f32x4.neg(mul(kappa, g))))));
       v128.store(at + row, w);
       v128.store(at + row, y1, 16);
       v128.store(at + row, y2, 32);
@@ -191,39 +187,29 @@ export function mifForward(
 
 /**
  * Loss of one step for four samples, and its gradient (1/V) into `row` (neurons vectors): negative
- * log-likelihood of the log-softmax over v in mV. Targets are 1 − smoothing on the label, the rest even.
- * Lanes whose label is negative count for nothing.
+ * log-likelihood of the log-softmax over v in mV. `targets` (neurons vectors) are the wanted shares, all
+ * zero in lanes that do not count; `weight` is scale × 1000 in lanes that count, else 0.
  */
-// @ts-expect-error: decorator
 @inline
-function lossRow(at: usize, labels: v128, neurons: usize, smoothing: f32, scale: f32, row: usize): v128 {
+function lossRow(at: usize, targets: usize, neurons: usize, weight: v128, row: usize): v128 {
   let top = v128.load(at);
   for (let n: usize = 1; n < neurons; n++) top = f32x4.pmax(top, v128.load(at + n * STATE));
-  const millivolt = all(1000.0);
-  const even = all(smoothing / <f32>neurons);
-  const labelled = all(1.0 - smoothing);
+  const millivolt = number(13);
   let sum = all(0.0);
   let target = all(0.0);
   for (let n: usize = 0; n < neurons; n++) {
     const y = mul(sub(v128.load(at + n * STATE), top), millivolt);
     const e = exp4(y);
     sum = add(sum, e);
-    const share = add(even, v128.and(labelled, i32x4.eq(labels, i32x4.splat(<i32>n))));
-    target = add(target, mul(share, y));
+    target = add(target, mul(v128.load(targets + n * V), y));
     v128.store(row + n * V, e);
   }
-  const live = i32x4.ge_s(labels, i32x4.splat(0));
-  const weight = v128.and(all(scale), live);
-  const inverse = div(all(1.0), sum);
-  for (let n: usize = 0; n < neurons; n++) {
-    const share = add(even, v128.and(labelled, i32x4.eq(labels, i32x4.splat(<i32>n))));
-    const p = mul(v128.load(row + n * V), inverse);
-    v128.store(row + n * V, mul(mul(sub(p, share), weight), millivolt));
-  }
-  return v128.and(sub(log4(sum), target), live);
+  const scaled = div(weight, sum);
+  for (let n: usize = 0; n < neurons; n++)
+    v128.store(row + n * V, sub(mul(v128.load(row + n * V), scaled), mul(v128.load(targets + n * V), weight)));
+  return sub(log4(sum), target);
 }
 
-// @ts-expect-error: decorator
 @inline
 function backward(
   kind: i32, constants: usize, stride: usize, slots: usize, driveBars: usize, steps: usize, neurons: usize,
@@ -231,13 +217,22 @@ function backward(
   scratch: usize,
 ): void {
   const row = neurons * STATE;
-  const classes = labels != 0 ? v128.load(labels) : all(0.0);
+  const targets = scratch + neurons * V;
+  let live = all(0.0);
+  if (labels != 0) {
+    const classes = v128.load(labels);
+    live = i32x4.ge_s(classes, i32x4.splat(0));
+    const even = v128.and(all(smoothing / <f32>neurons), live);
+    for (let n: usize = 0; n < neurons; n++)
+      v128.store(targets + n * V, add(even, v128.and(all(1.0 - smoothing), i32x4.eq(classes, i32x4.splat(<i32>n)))));
+  }
+  const weight = v128.and(all(scale * 1000.0), live);
   let loss = all(0.0);
-  const one = all(1.0);
+  const one = one4();
   for (let t: isize = <isize>steps - 1; t >= 0; t--) {
     let vRow = voltageBars + <usize>t * neurons * V;
     if (labels != 0) {
-      loss = add(loss, lossRow(trajectory + <usize>(t + 1) * row, classes, neurons, smoothing, scale, scratch));
+      loss = add(loss, lossRow(trajectory + <usize>(t + 1) * row, targets, neurons, weight, scratch));
       vRow = scratch;
     }
     const slot = load<i32>(slots + (<usize>t << 2));
@@ -343,14 +338,15 @@ function backward(
       v128.store(bar, x2Bar, 64);
     }
   }
-  if (labels != 0) v128.store(losses, add(v128.load(losses), loss));
+  if (labels != 0) v128.store(losses, add(v128.load(losses), v128.and(loss, live)));
 }
 
 /**
  * Adjoint of `mifForward` along its trajectory. Either `labels` (four i32) asks for the loss of the
  * trajectory (added to `losses`, summed over steps) and its gradient times `scale`; or, with labels 0,
  * `voltageBars` (steps × neurons vectors, 1/V) is the gradient of v after each step. Adds to `driveBars`
- * (as `drives`, 1/A). `bars` (neurons × 5 vectors) holds the end's adjoint, then the start's.
+ * (as `drives`, 1/A). `bars` (neurons × 5 vectors) holds the end's adjoint, then the start's. `scratch` is
+ * 2 × neurons vectors.
  */
 export function mifBackward(
   kind: i32, constants: usize, stride: usize, slots: usize, driveBars: usize, steps: usize, neurons: usize,
@@ -483,14 +479,12 @@ export function waveReduce(
   }
 }
 
-// @ts-expect-error: decorator
 @inline
 function lanes(at: usize): f32 {
   return load<f32>(at) + load<f32>(at, 4) + (load<f32>(at, 8) + load<f32>(at, 12));
 }
 
 // [sum a, sum b, sum c, sum d]
-// @ts-expect-error: decorator
 @inline
 function sums(a: v128, b: v128, c: v128, d: v128): v128 {
   const ab = add(v128.shuffle<f32>(a, b, 0, 4, 1, 5), v128.shuffle<f32>(a, b, 2, 6, 3, 7));
