@@ -241,9 +241,8 @@ export class Link {
         this.#flush();
       },
       (error: Error) => {
-        if (transport !== this.#transport || this.#closing || this.#machine.state === 'detached') return;
-        if (error instanceof MemloopError) this.#fail(error);
-        else this.#lose(new MemloopError('board-lost', `lost ${transport.url}: ${error.message}`));
+        // A port that is gone says so by `closed`.
+        if (transport === this.#transport && error instanceof MemloopError) this.#fail(error);
       },
     );
   }

@@ -181,6 +181,7 @@ export class ProtocolBoard implements Board {
     let batch: number[] = [];
     let time = 0;
     const planned = new Map<number, number>();
+    const refused: number[] = [];
     for (const [i, operation] of operations.entries()) {
       checkCellOperation(this.description, operation);
       const cost = this.#cost(operation);
@@ -192,6 +193,7 @@ export class ProtocolBoard implements Board {
         const pulses = (planned.get(cell) ?? this.#pulses[cell]) + 1;
         if (pulses > this.description.limits.maxPulses) {
           outcomes[i] = { status: 'refused', reason: STATUS.LIMIT_PULSES.doc };
+          refused.push(i);
           continue;
         }
         planned.set(cell, pulses);
@@ -205,6 +207,7 @@ export class ProtocolBoard implements Board {
       time += cost;
     }
     if (batch.length > 0) batches.push(batch);
+    this.#tell(operations, outcomes, refused);
     // Pulses planned after one whose fate is unknown must wait until its cell was read again.
     let broken: string | undefined;
     await pipeline(batches.length, async (b) => {
@@ -236,7 +239,7 @@ export class ProtocolBoard implements Board {
         if (operation.kind === 'pulse' && outcomes[i].status !== 'refused')
           this.#pulses[this.#cell(operation)]++;
       }
-      if (this.#emit && effect) this.#tell(operations, outcomes, indices);
+      this.#tell(operations, outcomes, indices);
     });
     return outcomes;
   }
@@ -431,6 +434,7 @@ export class ProtocolBoard implements Board {
   }
 
   #tell(operations: readonly CellOperation[], outcomes: CellOutcome[], indices: number[]): void {
+    if (!this.#emit) return;
     for (const status of ['applied', 'refused', 'unknown'] as const) {
       const pulses: Extract<EventBody, { type: 'pulses' }>['pulses'] = [];
       for (const i of indices) {
@@ -440,7 +444,7 @@ export class ProtocolBoard implements Board {
         const reason = outcome.status === 'applied' ? {} : { reason: outcome.reason };
         pulses.push({ array, row, column, voltage, width, ...reason });
       }
-      if (pulses.length > 0) this.#emit?.({ type: 'pulses', status, pulses });
+      if (pulses.length > 0) this.#emit({ type: 'pulses', status, pulses });
     }
   }
 

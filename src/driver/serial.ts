@@ -6,13 +6,16 @@ import { MemloopError } from '../errors.js';
 import type { Transport } from './transport.js';
 
 const DEFAULT_BAUD = 921_600;
+const UNPLUGGED = 'the port was unplugged';
 
 /** `path` or `serial:path?baud=N`. The port is locked: nobody else can open it meanwhile. */
 export async function openSerial(url: string): Promise<Transport> {
   const { path, baudRate } = parseSerialUrl(url);
   const port = new SerialPort({ path, baudRate, lock: true, autoOpen: false });
+  let end: (reason: string) => void;
   const closed = new Promise<string>((resolve) => {
-    port.once('close', (error?: Error) => resolve(error ? 'the port was unplugged' : 'the port was closed'));
+    end = resolve;
+    port.once('close', (error?: Error) => resolve(error ? UNPLUGGED : 'the port was closed'));
     port.on('error', (error: Error) => resolve(`the port failed: ${error.message}`));
   });
   await new Promise<void>((resolve, reject) => {
@@ -27,7 +30,12 @@ export async function openSerial(url: string): Promise<Transport> {
     listen: (onBytes) => port.on('data', onBytes),
     write: (bytes) =>
       new Promise((resolve, reject) => {
-        port.write(bytes, (error) => (error ? reject(error) : resolve()));
+        port.write(bytes, (error) => {
+          if (!error) return resolve();
+          // A port that hangs up while it is being read raises no `close`: the failed write tells.
+          end(UNPLUGGED);
+          reject(error);
+        });
       }),
     close: () =>
       new Promise((resolve) => {

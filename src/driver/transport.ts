@@ -11,7 +11,7 @@ export interface Transport {
   readonly url: string;
   /** Takes the bytes from the board; call it once. Bytes that come earlier are kept until then. */
   listen(onBytes: (bytes: Uint8Array) => void): void;
-  /** Resolves when the port can take more, so that a slow line costs no memory. Rejects once it is closed. */
+  /** Resolves when the port can take more, so that a slow line costs no memory. Rejects once the port is closed; `closed` says why. */
   write(bytes: Uint8Array): Promise<void>;
   /** Resolves with the reason, in words, when the port is closed by either side; never rejects. */
   readonly closed: Promise<string>;
