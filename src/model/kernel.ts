@@ -242,7 +242,7 @@ export class KernelMemory {
 
 /** Hands out addresses, above the kernel's own numbers; its end is the size of the memory needed. */
 export class Layout {
-  private end = 1024;
+  private end = 2048;
   take(bytes: number): number {
     const at = this.end;
     this.end += Math.ceil(bytes / 16) * 16;
