@@ -51,7 +51,8 @@ export function fitLine(x: ArrayLike<number>, y: ArrayLike<number>): Line {
 function bestReference(board: Board, range: number): { reference: number; voltage: number } {
   const { references, currentRanges, limits, rowVoltageMax } = board.description;
   const highest = Math.min(limits.maxReadVoltage, rowVoltageMax);
-  const ceiling = 0.9 * currentRanges[range]!.max;
+  // Room for a gain error of a few deviations before the ADC saturates.
+  const ceiling = 0.75 * currentRanges[range]!.max;
   let best = { reference: -1, voltage: 0, current: 0 };
   references.forEach((resistance, reference) => {
     const voltage = Math.min(highest, ceiling * resistance);

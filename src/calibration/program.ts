@@ -426,20 +426,6 @@ class ProgrammingJob {
         ),
       );
       this.board.roundTrips += Math.ceil(batch.length / 200);
-      for (const status of ['applied', 'refused', 'unknown'] as const) {
-        const pulses = batch.flatMap(({ cell, pulse }, i) => {
-          const outcome = outcomes[i]!;
-          if (outcome.status !== status) return [];
-          return {
-            array: this.array,
-            row: cell.row,
-            column: cell.column,
-            ...pulse,
-            ...(outcome.status === 'applied' ? {} : { reason: outcome.reason }),
-          };
-        });
-        if (pulses.length > 0) this.options.emit?.({ type: 'pulses', status, pulses });
-      }
       if (outcomes.some(({ status }) => status === 'unknown')) {
         // The board's own count settles what arrived; it throws when the board is gone for good.
         for (const { cell } of batch) cell.pulses += 1;
