@@ -90,7 +90,7 @@ export interface CellResult {
   count: number;
 }
 
-/** Opens a session. Its CRC and its reply's are never seeded with the protocol hash, so that host and board of different protocols can name each other. The board answers a repeated nonce with the session already given; any other nonce ends the running session. */
+/** Opens a session. Its CRC and its reply's are never seeded with the protocol hash, so that host and board of different protocols can name each other. The board answers a repeated nonce with the session already given; a new nonce ends the running session and opens another. */
 export interface Hello {
   name: 'Hello';
   /** random; marks the reply */

@@ -62,6 +62,16 @@ describe('sessions', () => {
     expect(sessions).not.toContain(0);
   });
 
+  test('sessions of earlier boots do not come again, even when boot ids are only counted', () => {
+    const board = new TestBoard();
+    const sessions = new Set<number>();
+    for (let boot = 0; boot < 30; boot++) {
+      for (let i = 0; i < 30; i++) sessions.add(board.hello().session);
+      board.firmware.boot();
+    }
+    expect(sessions.size).toBe(900);
+  });
+
   test('Hello with the nonce of the running session leaves it as it is', () => {
     const board = opened();
     const { session } = board.hello(42);

@@ -216,6 +216,24 @@ describe('limits', () => {
     expect(frontEnd.reads).toBeGreaterThan(300);
   });
 
+  test('a code that the converter does not have is refused even where its voltage would be allowed', () => {
+    const board = new TestBoard(new RecordingFrontEnd({ ...DESCRIPTION, rowMaxCount: 150 }));
+    board.hello();
+    const kinds = ['PULSE', 'READ'] as const;
+    const ops = kinds.flatMap((kind) =>
+      [150, 151, -150, -151].map((code) => ({
+        ...{ kind, array: 0, row: 0, column: 0, width: 1e-4, samples: 1 },
+        code,
+      })),
+    );
+    const reply = board.ask({ name: 'Cells', ops });
+    const refusal = ['OK', 'LIMIT_VOLTAGE', 'OK', 'LIMIT_VOLTAGE'];
+    expect(reply.name === 'CellsReply' && reply.results.map(({ status }) => status)).toEqual([
+      ...refusal,
+      ...refusal,
+    ]);
+  });
+
   test('a limit that is not a number, or a board too big to address, allows nothing', () => {
     const op: CellOp = { kind: 'PULSE', array: 0, row: 0, column: 0, code: 100, width: 1e-4, samples: 0 };
     const status = (change: Partial<typeof DESCRIPTION>): string => {
