@@ -2,6 +2,8 @@
 export { Adam } from './adam.js';
 export { type AlongOptions, adjointAlong } from './along.js';
 export { type Augmentation, augmentations } from './augment.js';
+export { type BackendName, loadBackend } from './backend.js';
+export * from './catalogue.js';
 export * from './datasets.js';
 export { evaluate, predict } from './evaluate.js';
 export { loadIdx } from './idx.js';
@@ -12,6 +14,7 @@ export * from './network.js';
 export { Random } from './random.js';
 export { loadNetwork, loadTensors, saveNetwork, saveTensors, type Tensor } from './safetensors.js';
 export { fewestEulerSteps, largestEulerDrive } from './stability.js';
+export { type MifLayerSpec, mifLayer } from './tfjs.js';
 export {
   type EpochRecord,
   TRAIN_DEFAULTS,
