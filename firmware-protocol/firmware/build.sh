@@ -3,9 +3,17 @@
 set -e
 cd "$(dirname "$0")"
 out=${1:-../../assets/firmware.wasm}
-# 16 arrays of 128 x 128 cells; memory fixed, so that views of it stay valid.
-clang --target=wasm32 -std=c11 -O2 -ffreestanding -nostdlib -mbulk-memory \
-  -Wall -Wextra -Wconversion -Werror -DML_CELLS=262144 \
-  -Wl,--no-entry -Wl,--strip-debug -Wl,-z,stack-size=16384 \
-  -Wl,--initial-memory=786432 -Wl,--max-memory=786432 \
-  -o "$out" core.c frame.c operations.c protocol.c ports/wasm/port.c
+objects=$(mktemp -d)
+trap 'rm -r "$objects"' EXIT
+
+# 16 arrays of 128 x 128 cells.
+for source in core.c frame.c operations.c protocol.c ports/wasm/port.c; do
+  clang --target=wasm32 -std=c11 -O2 -ffreestanding -mbulk-memory \
+    -Wall -Wextra -Wconversion -Werror -DML_CELLS=262144 \
+    -c -o "$objects/$(basename "$source" .c).o" "$source"
+done
+# Not through clang, which would run whatever wasm-opt it finds. Memory is fixed, so that views of it stay valid.
+wasm-ld --no-entry --strip-debug --gc-sections -z stack-size=16384 \
+  --initial-memory=786432 --max-memory=786432 \
+  -o "$out" "$objects"/core.o "$objects"/frame.o "$objects"/operations.o "$objects"/protocol.o "$objects"/port.o
+chmod 644 "$out"
