@@ -130,6 +130,8 @@ export class LinkMachine<Tag> {
   readonly counters = { requests: 0, retries: 0, duplicates: 0, stale: 0, sessions: 0, heartbeats: 0 };
   /** Smoothed round-trip time, s. */
   roundTrip = 0;
+  /** Own Hellos that came back since the handshake began. */
+  echoes = 0;
 
   readonly #options: LinkOptions;
   readonly #nonce: () => number;
@@ -144,7 +146,6 @@ export class LinkMachine<Tag> {
   #helloNonce = 0;
   #helloSends = 0;
   #helloSince = 0;
-  #echoes = 0;
 
   #variance = 0;
   #timeout: number;
@@ -196,7 +197,7 @@ export class LinkMachine<Tag> {
     const { message } = frame;
     if (this.state === 'failed' || this.state === 'detached') return [];
     if (message.name === 'HelloReply') this.#helloReply(message, now);
-    else if (message.name === 'Hello') this.#echoes++;
+    else if (message.name === 'Hello') this.echoes++;
     else if (message.name === 'Notice') this.#notice(message, now);
     else if (this.state !== 'connected' || frame.session !== this.#session) this.counters.stale++;
     else {
@@ -319,7 +320,7 @@ export class LinkMachine<Tag> {
     this.#helloNonce = this.#nonce();
     this.#helloSends = 0;
     this.#helloSince = now;
-    this.#echoes = 0;
+    this.echoes = 0;
     this.#lostReported = false;
     this.#resuming = false;
     this.#sendHello(now);
@@ -537,7 +538,7 @@ export class LinkMachine<Tag> {
         )
       : new MemloopError(
           'not-a-board',
-          this.#echoes > 0
+          this.echoes > 0
             ? 'the device only echoes what it is sent; it is not a memloop board'
             : 'no memloop board answers; check its power, its firmware and the baud rate',
         );

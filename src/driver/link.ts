@@ -295,10 +295,14 @@ export class Link {
 
   #fail(error: MemloopError): void {
     const now = clock();
+    let { message } = error;
+    if (error.reason === 'not-a-board' && this.#machine.echoes === 0 && this.#bytesReceived > 0) {
+      message = `the device sends ${this.#bytesReceived} bytes, but no frame of the memloop protocol; it is another device, or the baud rate is wrong`;
+    }
     const flight = this.#flight.lines(now);
     const cause = new Error(['the last frames of the link (→ to the board):', ...flight].join('\n'));
     cause.stack = cause.message;
-    const failure = new MemloopError(error.reason, error.message, { cause });
+    const failure = new MemloopError(error.reason, message, { cause });
     this.#act(this.#machine.fail(failure), now);
     clearTimeout(this.#timer);
     this.#report('lost');

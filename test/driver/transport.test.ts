@@ -94,12 +94,20 @@ describe('a device that is no board', () => {
     });
   });
 
-  test('is silent, or talks of other things; the port is free afterwards', async () => {
+  test('is silent', async () => {
+    await expect(connectBoard(await openTransport(pty().path), { link })).rejects.toMatchObject({
+      reason: 'not-a-board',
+      message: expect.stringContaining('no memloop board answers'),
+    });
+  });
+
+  test('talks of other things; the port is free afterwards', async () => {
     const device = pty();
     const talk = setInterval(() => device.write(Buffer.from('T=23.5 C\r\n')), 10);
     endings.push(() => clearInterval(talk));
     await expect(connectBoard(await openTransport(device.path), { link })).rejects.toMatchObject({
       reason: 'not-a-board',
+      message: expect.stringMatching(/sends \d+ bytes, but no frame/),
     });
     await (await openTransport(device.path)).close();
   });

@@ -1,12 +1,6 @@
 import type { Command } from 'commander';
 import { action } from '../command.js';
-
-/** 2.5e-6 with unit s: `2.5 µs`. */
-function quantity(value: number, unit: string): string {
-  if (value === 0) return `0 ${unit}`;
-  const power = Math.max(-4, Math.min(2, Math.floor(Math.log10(Math.abs(value)) / 3)));
-  return `${Number((value / 1000 ** power).toPrecision(4))} ${['p', 'n', 'µ', 'm', '', 'k', 'M'][power + 4]}${unit}`;
-}
+import { quantity } from '../numbers.js';
 
 export function register(program: Command): void {
   program
@@ -14,9 +8,10 @@ export function register(program: Command): void {
     .description('describe the board behind a port')
     .action(
       action(async (session) => {
-        const { backendName } = await import('../../model/index.js');
+        const { loadBackend } = await import('../../model/index.js');
         const board = await session.board({ readOnly: true });
         const health = await board.health();
+        const { name: backend } = await loadBackend();
         const d = board.description;
         const { limits } = d;
         const lines: [string, string][] = [
@@ -34,7 +29,10 @@ export function register(program: Command): void {
               .join('; '),
           ],
           ['references', d.references.map((r) => quantity(r, 'Ω')).join(', ') || 'none'],
-          ['in series', `${quantity(d.seriesResistance, 'Ω')}; half-selected cells see ${d.halfSelect} V/V`],
+          [
+            'in series',
+            `${quantity(d.seriesResistance, 'Ω')}; half-selected cells see ${quantity(d.halfSelect, '')} of a pulse`,
+          ],
           [
             'limits',
             `pulses ${quantity(limits.minVoltage, 'V')} to ${quantity(limits.maxVoltage, 'V')}, ` +
@@ -44,10 +42,10 @@ export function register(program: Command): void {
           ],
           ['dead-man', `all lines to 0 V after ${quantity(d.deadManTime, 's')} without the host`],
           ['since boot', `${health.uptime.toFixed(1)} s, ${health.pulsesApplied} pulses`],
-          ['training', `on ${backendName}`],
+          ['training', `TensorFlow.js on ${backend}`],
         ];
         return {
-          result: { board: { ...d, health, backend: backendName } },
+          result: { board: { ...d, health, backend } },
           text: lines.map(([name, text]) => `${name.padEnd(12)} ${text}`).join('\n'),
         };
       }),

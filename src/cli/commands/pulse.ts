@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { CellOperation } from '../../driver/board.js';
 import { MemloopError } from '../../errors.js';
 import { action } from '../command.js';
-import { decimal, index, wholeNumber } from '../numbers.js';
+import { decimal, index, quantity, wholeNumber } from '../numbers.js';
 
 interface Options {
   array: number;
@@ -34,7 +34,7 @@ export function register(program: Command): void {
         checkCellOperation(board.description, pulse);
         const cell = { array, row, column };
         const where = `array ${array} row ${row} column ${column}`;
-        const what = `${count} × ${voltage} V for ${width} s`;
+        const what = `${count} × ${quantity(voltage, 'V')} for ${quantity(width, 's')}`;
         const { converters } = Passport.open(board.description);
         const calibrated = new CalibratedBoard(board, converters ?? nominalCalibration(board));
         const read = async () => {
@@ -42,7 +42,7 @@ export function register(program: Command): void {
           return conductances[row * board.description.columns + column];
         };
         const before = await read();
-        const show = (g: number) => `${(g * 1e6).toFixed(3)} µS`;
+        const show = (g: number) => quantity(g, 'S');
         if (dryRun) {
           return {
             result: { cells: [{ ...cell, before, after: before, pulses: 0 }], dryRun },
