@@ -83,8 +83,13 @@ export async function calibrateConverters(
   const { rows, columns, currentRanges, references, boardSerial } = board.description;
   const progress = progressOf(emit, 'calibrate converters', 'lines', rows + columns * currentRanges.length);
 
+  // On DAC codes, so that rounding does not look like non-linearity.
+  const step = board.description.rowVoltageStep;
   const voltagesUpTo = (highest: number) =>
-    Float32Array.from({ length: points }, (_, i) => highest * ((2 * i) / (points - 1) - 1));
+    Float32Array.from({ length: points }, (_, i) => {
+      const wanted = highest * ((2 * i) / (points - 1) - 1);
+      return Math.trunc(wanted / step) * step;
+    });
 
   const measure = async (row: number, column: number, range: number) => {
     signal?.throwIfAborted();

@@ -7,7 +7,15 @@ export {
 } from './calibrated-board.js';
 export { type CalibrateOptions, calibrateConverters } from './converters.js';
 export type { Belief, Prior } from './device-estimate.js';
+export { calibrateDevices, type DeviceCalibration } from './devices.js';
 export { ArrayPassport, type CellHealth, dataFolder, Passport } from './passport.js';
+export {
+  type ArraySummary,
+  heatmap,
+  type PassportSummary,
+  passportSummary,
+  passportText,
+} from './passport-view.js';
 export { W_SDC_PRIOR } from './prior.js';
 export { arrayWindow, programArray } from './program.js';
 export type {

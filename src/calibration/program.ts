@@ -1,5 +1,4 @@
 /** Write-verify over a whole array. */
-import type { CellOperation } from '../driver/board.js';
 import { MemloopError } from '../errors.js';
 import { dividedVoltage, memristorCurrent } from '../model/memristor.js';
 import { type CalibratedBoard, DEFAULT_READ_VOLTAGE } from './calibrated-board.js';
@@ -17,11 +16,9 @@ import { LineDoses, learnFromDisturb } from './half-select.js';
 import type { ArrayPassport, Passport } from './passport.js';
 import { W_SDC_PRIOR } from './prior.js';
 import { progressOf } from './progress.js';
-import { type LoggedPulse, PulseLog } from './pulse-log.js';
+import { PulseSender } from './pulse-sender.js';
 import type { FailedCell, FailureReason, ProgrammingReport, ProgramOptions } from './types.js';
 
-/** Pulses sent between two looks at the abort signal; a link has up to 8 requests of 200 on the way. */
-const BATCH = 1600;
 /** Pulses in a row that ought to have moved a cell and did not, after which that direction is given up. */
 const PATIENCE = 6;
 /** Neighbours that one pulse may be expected to push out of tolerance, by the count of erasing phases so far. */
@@ -71,7 +68,8 @@ function nominalRange(prior: Prior): { low: number; high: number } {
   };
 }
 
-function beliefOf(passport: ArrayPassport, index: number, prior: Prior): Belief {
+/** What the passport knows of a cell, the prior for the rest. */
+export function beliefOf(passport: ArrayPassport, index: number, prior: Prior): Belief {
   const t = passport.tables;
   const known = (value: number, otherwise: number) => (Number.isFinite(value) ? value : otherwise);
   const range = nominalRange(prior);
@@ -87,9 +85,8 @@ function beliefOf(passport: ArrayPassport, index: number, prior: Prior): Belief 
   };
 }
 
-function remember(passport: ArrayPassport, cell: Cell): void {
+export function remember(passport: ArrayPassport, index: number, belief: Belief): void {
   const t = passport.tables;
-  const { belief, index } = cell;
   t.von[index] = belief.von;
   t.vonSigma[index] = belief.vonSigma;
   t.voff[index] = belief.voff;
@@ -136,13 +133,15 @@ class ProgrammingJob {
   /** Relative noise of one sample of a read. */
   private noise = NOISE_GUESS * 3;
   private readonly conductance: Float64Array;
+  /** Highest target, S. */
+  private readonly highest: number;
   private writing = false;
   /** How often erasing has begun. */
   private cycle = 0;
   private pulses = 0;
   private energy = 0;
   private roundTripsBefore: number;
-  private log!: PulseLog;
+  private sender!: PulseSender;
   /** What this round's pulses put on their lines. */
   private doses!: LineDoses;
 
@@ -193,25 +192,18 @@ class ProgrammingJob {
         failure: passport.unhealthy.get(index)?.health,
       });
     }
+    this.highest = this.cells.reduce((max, cell) => Math.max(max, cell.target), 0);
     this.byIndex = new Map(this.cells.map((cell) => [cell.index, cell]));
     this.rows = [...new Set(this.cells.map((cell) => cell.row))];
   }
 
   async run(): Promise<ProgrammingReport> {
-    const { log, uncertain } = await PulseLog.open(this.board.board, this.passport);
-    this.log = log;
-    if (uncertain > 0) {
-      this.options.emit?.({
-        type: 'log',
-        level: 'warning',
-        message: `array ${this.array}: ${uncertain} pulses of an interrupted job are counted without knowing whether they were applied`,
-      });
-    }
+    this.sender = await PulseSender.open(this.board, this.passport, this.array, this.options);
     try {
       await this.rounds();
     } finally {
-      for (const cell of this.cells) if (cell.pulses > 0) remember(this.passport, cell);
-      this.log.save();
+      for (const cell of this.cells) if (cell.pulses > 0) remember(this.passport, cell.index, cell.belief);
+      this.sender.save();
     }
     return this.report();
   }
@@ -238,7 +230,7 @@ class ProgrammingJob {
       if (unknown) for (const cell of this.cells) cell.sent = undefined;
       else this.learnFromAnswers();
       if (performance.now() - saved > 2000) {
-        this.log.save();
+        this.sender.save();
         saved = performance.now();
       }
     }
@@ -282,8 +274,7 @@ class ProgrammingJob {
 
   /** Enough samples to see a fifth of the tolerance at the highest target, at least the number asked for. */
   private samples(): number {
-    const highest = this.cells.reduce((max, cell) => Math.max(max, cell.target), 0);
-    const needed = ((4 * this.noise * highest) / this.tolerance) ** 2;
+    const needed = ((4 * this.noise * this.highest) / this.tolerance) ** 2;
     return Math.min(64, Math.max(this.options.samples ?? 8, Math.ceil(needed)));
   }
 
@@ -408,54 +399,27 @@ class ProgrammingJob {
       return true;
     });
 
-    for (let first = 0; first < planned.length; first += BATCH) {
-      this.options.signal?.throwIfAborted();
-      const batch = planned.slice(first, first + BATCH);
-      const logged = batch.map(({ cell, energy }): LoggedPulse => ({ cell: cell.index, energy }));
-      this.log.begin(logged);
-      const outcomes = await this.board.board.cells(
-        batch.map(
-          ({ cell, pulse, nominal }): CellOperation => ({
-            kind: 'pulse',
-            array: this.array,
-            row: cell.row,
-            column: cell.column,
-            voltage: nominal,
-            width: pulse.width,
-          }),
-        ),
-      );
-      this.board.roundTrips += Math.ceil(batch.length / 200);
-      if (outcomes.some(({ status }) => status === 'unknown')) {
-        // The board's own count settles what arrived; it throws when the board is gone for good.
-        for (const { cell } of batch) cell.pulses += 1;
-        this.pulses += batch.length;
-        await this.log.recover();
-        return true;
-      }
-      this.log.end(
-        logged,
-        outcomes.map(({ status }) => (status === 'applied' ? 1 : 0)),
-      );
-      batch.forEach(({ cell, energy }, i) => {
-        const outcome = outcomes[i]!;
-        if (outcome.status === 'applied') {
-          cell.pulses += 1;
-          this.pulses += 1;
-          this.energy += energy;
-        } else {
-          cell.sent = undefined;
-          cell.failure = 'pulse budget';
-          if (outcome.status === 'refused' && !/pulses/.test(outcome.reason)) {
-            throw new MemloopError(
-              'board-refused',
-              `the board refused a pulse on array ${this.array} row ${cell.row} column ${cell.column}: ${outcome.reason}`,
-            );
-          }
-        }
-      });
+    for (const { cell, energy } of planned) {
+      cell.pulses += 1;
+      this.pulses += 1;
+      this.energy += energy;
     }
-    return false;
+    const { exhausted, unknown } = await this.sender.send(
+      planned.map(({ cell, pulse, nominal, energy }) => ({
+        cell: cell.index,
+        nominal,
+        width: pulse.width,
+        energy,
+      })),
+    );
+    for (const index of exhausted) {
+      const cell = this.byIndex.get(index)!;
+      cell.pulses -= 1;
+      this.pulses -= 1;
+      cell.sent = undefined;
+      cell.failure = 'pulse budget';
+    }
+    return unknown;
   }
 
   /** How many neighbours that are in tolerance a pulse is expected to push out of it. */

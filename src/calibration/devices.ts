@@ -1,0 +1,162 @@
+/** What each cell can do: its range, its thresholds, and whether it answers at all. */
+import type { Emit } from '../events.js';
+import { dividedVoltage, memristorCurrent } from '../model/memristor.js';
+import { type CalibratedBoard, DEFAULT_READ_VOLTAGE } from './calibrated-board.js';
+import { aimPulse, type Belief, learn, type Prior, parametersOf, stateOf } from './device-estimate.js';
+import { LineDoses } from './half-select.js';
+import type { ArrayPassport } from './passport.js';
+import { W_SDC_PRIOR } from './prior.js';
+import { beliefOf, remember } from './program.js';
+import { progressOf } from './progress.js';
+import { PulseSender } from './pulse-sender.js';
+
+export interface DeviceCalibration {
+  array: number;
+  cells: number;
+  pulses: number;
+  /** Range that nearly all healthy cells reach, S. */
+  window: { low: number; high: number };
+  /** Cells that do not answer. */
+  stuckLow: number;
+  stuckHigh: number;
+}
+
+const SAMPLES = 16;
+/** Share of healthy cells whose range the array's window lies within, at each end. */
+const COVERED = 0.98;
+/** Strength of a pulse that drives every cell to its end: standard deviations above the mean threshold. */
+const STRONG = 3;
+
+/**
+ * Erases all cells, writes them half way, writes them fully, erases them half way, and reads after each: four pulses
+ * a cell, which give its range, both thresholds and whether it moves. Destroys what the array held. The passport is
+ * saved; its window and the cells' health are set anew.
+ */
+export async function calibrateDevices(
+  board: CalibratedBoard,
+  passport: ArrayPassport,
+  array: number,
+  { prior = W_SDC_PRIOR, emit, signal }: { prior?: Prior; emit?: Emit; signal?: AbortSignal } = {},
+): Promise<DeviceCalibration> {
+  const { rows, columns, limits, seriesResistance, halfSelect, rowVoltageStep } = board.description;
+  const cells = rows * columns;
+  const readVoltage = Math.min(DEFAULT_READ_VOLTAGE, limits.maxReadVoltage);
+  const pulseLimits = { ...limits, seriesResistance };
+  const { vt } = prior.parameters;
+  const beliefs: Belief[] = Array.from({ length: cells }, (_, i) => beliefOf(passport, i, prior));
+  const sender = await PulseSender.open(board, passport, array, {
+    ...(emit && { emit }),
+    ...(signal && { signal }),
+  });
+  const progress = progressOf(emit, 'calibrate devices', 'rounds', 4);
+  const read = () => board.conductances(array, { voltage: readVoltage, samples: SAMPLES });
+
+  /** One pulse on every cell: to the end of its range, or half way with what is believed of it. */
+  const pulseAll = async (up: boolean, fully: boolean, from: Float64Array) => {
+    const doses = new LineDoses(rows, columns, halfSelect, vt);
+    const pulses = beliefs.map((belief, cell) => {
+      const row = Math.floor(cell / columns);
+      const p = parametersOf(prior, belief, readVoltage);
+      const state = stateOf(p, from[cell]!, readVoltage);
+      let wanted: { voltage: number; width: number };
+      if (fully) {
+        const threshold = up
+          ? belief.von + STRONG * belief.vonSigma
+          : -belief.voff - STRONG * belief.voffSigma;
+        const voltage = Math.max(
+          limits.minVoltage,
+          Math.min(limits.maxVoltage, threshold + seriesResistance * memristorCurrent(p, 1, threshold)),
+        );
+        const longest = (limits.maxEnergy * 4 * seriesResistance) / voltage ** 2;
+        wanted = { voltage, width: Math.min(limits.maxWidth, longest, 8 * p.tau) };
+      } else wanted = aimPulse(prior, belief, p, state, 0.5, 0.05, pulseLimits);
+      const nominal = Math.round(board.nominalVoltage(row, wanted.voltage) / rowVoltageStep) * rowVoltageStep;
+      const width = Math.max(limits.minWidth, Math.floor(wanted.width * 1e7) / 1e7);
+      const voltage = board.trueVoltage(row, nominal);
+      const middle = up ? 0.7 : 0.3;
+      const device = dividedVoltage(p, middle, voltage, seriesResistance);
+      doses.add(row, cell % columns, voltage, width);
+      return {
+        cell,
+        nominal,
+        width,
+        energy: device * memristorCurrent(p, middle, device) * width,
+        voltage,
+        state,
+      };
+    });
+    // As in programming: what disturbs most goes first.
+    await sender.send([...pulses].sort((a, b) => Math.abs(b.voltage) - Math.abs(a.voltage)));
+    progress.step();
+    return { pulses, doses };
+  };
+
+  const learnFrom = ({ pulses, doses }: Awaited<ReturnType<typeof pulseAll>>, after: Float64Array) => {
+    for (const pulse of pulses) {
+      const belief = beliefs[pulse.cell]!;
+      const p = parametersOf(prior, belief, readVoltage);
+      const disturb = doses.disturb(
+        belief,
+        pulse.state,
+        Math.floor(pulse.cell / columns),
+        pulse.cell % columns,
+        pulse,
+      );
+      const noise = (0.01 * after[pulse.cell]!) / (belief.high - belief.low);
+      const state = stateOf(p, after[pulse.cell]!, readVoltage) - disturb;
+      learn(prior, belief, p, pulse, pulse.state, state, Math.hypot(noise, 0.5 * disturb), seriesResistance);
+    }
+  };
+
+  try {
+    await pulseAll(false, true, await read());
+    const low = await read();
+    beliefs.forEach((belief, i) => {
+      if (low[i]! < 0.5 * belief.high) belief.low = Math.max(low[i]!, 1e-8);
+    });
+    const written = await pulseAll(true, false, low);
+    const half = await read();
+    learnFrom(written, half);
+    await pulseAll(true, true, half);
+    const high = await read();
+    beliefs.forEach((belief, i) => {
+      if (high[i]! > 2 * belief.low) belief.high = high[i]!;
+    });
+    const erased = await pulseAll(false, false, high);
+    const last = await read();
+    learnFrom(erased, last);
+
+    const t = passport.tables;
+    let stuckLow = 0;
+    let stuckHigh = 0;
+    const lows: number[] = [];
+    const highs: number[] = [];
+    const middle = (high.toSorted()[Math.floor(cells / 2)]! + low.toSorted()[Math.floor(cells / 2)]!) / 2;
+    for (let i = 0; i < cells; i++) {
+      remember(passport, i, beliefs[i]!);
+      t.conductance[i] = last[i]!;
+      // Half of its own low range is far more than noise and disturb can do.
+      const answers = high[i]! > 1.5 * low[i]!;
+      if (passport.unhealthy.get(i)?.health !== 'quarantined') {
+        passport.setHealth(i, answers ? undefined : high[i]! > middle ? 'stuck high' : 'stuck low');
+      }
+      if (!answers) {
+        if (high[i]! > middle) stuckHigh += 1;
+        else stuckLow += 1;
+        continue;
+      }
+      t.windowLow[i] = low[i]!;
+      t.windowHigh[i] = high[i]!;
+      lows.push(low[i]!);
+      highs.push(high[i]!);
+    }
+    lows.sort((a, b) => a - b);
+    highs.sort((a, b) => b - a);
+    const at = (values: number[]) => values[Math.min(values.length - 1, Math.floor(COVERED * values.length))];
+    const window = { low: at(lows) ?? 0, high: at(highs) ?? 0 };
+    if (window.high > 2 * window.low) passport.window = window;
+    return { array, cells, pulses: 4 * cells, window, stuckLow, stuckHigh };
+  } finally {
+    sender.save();
+  }
+}
