@@ -6,7 +6,7 @@
  *     promise   ◄─ LinkMachine ◄─frame─ FrameDecoder ◄───────── transport
  */
 import { encodeFrame, FrameDecoder } from '../../firmware-protocol/frame.js';
-import type { MessageOf, ReplyOf, Request } from '../../firmware-protocol/generated/protocol.js';
+import type { MessageOf, ReplyOf, Request, Status } from '../../firmware-protocol/generated/protocol.js';
 import { STATUS, WINDOW } from '../../firmware-protocol/generated/protocol.js';
 import { MemloopError } from '../errors.js';
 import type { Emit, EventBody } from '../events.js';
@@ -32,6 +32,16 @@ export interface LinkSettings {
   options?: Partial<LinkOptions> | undefined;
   /** How to reach a board again whose port was lost; without it, a lost port ends the link. */
   reconnect?: Required<ReconnectOptions> | undefined;
+}
+
+/** The board did not execute a request, or cut it short. */
+export class RefusedError extends MemloopError {
+  constructor(
+    request: string,
+    readonly status: Status,
+  ) {
+    super('board-refused', `the board refused ${request}: ${STATUS[status].doc} (${status})`);
+  }
 }
 
 interface Waiter {
@@ -112,7 +122,7 @@ export class Link {
 
   /**
    * Sends a request and gives its reply. Errors: `LinkError`, whose fate tells whether the request may have
-   * been executed; `board-refused`, in which case it was not.
+   * been executed; `RefusedError`, in which case it was not.
    */
   async request<R extends Request>(
     request: R,
@@ -123,10 +133,7 @@ export class Link {
       const waiter: Waiter = onSamples ? { resolve, reject, onSamples } : { resolve, reject };
       this.#perform(this.#machine.request(request, waiter, options, clock()));
     });
-    if (answer.name === 'Refused') {
-      const { doc } = STATUS[answer.status];
-      throw new MemloopError('board-refused', `the board refused ${request.name}: ${doc} (${answer.status})`);
-    }
+    if (answer.name === 'Refused') throw new RefusedError(request.name, answer.status);
     return answer as ReplyOf<R['name']>;
   }
 

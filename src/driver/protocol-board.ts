@@ -1,6 +1,13 @@
 /** A board that speaks the firmware protocol, behind the face that every board has. */
 import { type Observable, Subject } from 'rxjs';
-import type { CellOp, DescribeReply, MessageOf } from '../../firmware-protocol/generated/protocol.js';
+import type {
+  CellOp,
+  DescribeReply,
+  Message,
+  MessageOf,
+  ReplyOf,
+  Request,
+} from '../../firmware-protocol/generated/protocol.js';
 import { BOUNDS, MAX_OPS, STATUS, WINDOW } from '../../firmware-protocol/generated/protocol.js';
 import { MemloopError } from '../errors.js';
 import type { Emit, EventBody } from '../events.js';
@@ -25,8 +32,8 @@ import {
   SLACK,
   tightenLimits,
 } from './limits.js';
-import { Link } from './link.js';
-import { LinkError, type LinkOptions } from './link-machine.js';
+import { Link, RefusedError } from './link.js';
+import { LinkError, type LinkOptions, type RequestOptions } from './link-machine.js';
 import { portFinder, type ReconnectOptions } from './reconnect.js';
 import { Recorder } from './recording.js';
 import { RunAssembly } from './run-assembly.js';
@@ -52,6 +59,7 @@ export interface ConnectOptions {
 const MAX_BOARD_TIME = 0.25;
 /** Requests prepared ahead, so that the window never runs dry; memory is bounded by it. */
 const AHEAD = WINDOW + 4;
+const DEAD_MAN_REPEATS = 3;
 
 /**
  * Shakes hands with the board behind an open transport and asks what it is. Closes the transport if that
@@ -158,6 +166,7 @@ export class ProtocolBoard implements Board {
   /** Pulses that each cell has had, or may have had, since the board was connected. */
   readonly #pulses: Uint32Array;
   #run = 0;
+  #stops = 0;
 
   constructor(link: Link, description: BoardDescription, options: ConnectOptions, recorder?: Recorder) {
     this.#link = link;
@@ -266,7 +275,7 @@ export class ProtocolBoard implements Board {
     await pipeline(Math.ceil(rowCount / atOnce), async (i) => {
       const first = i * atOnce;
       const count = Math.min(atOnce, rowCount - first);
-      const { counts } = await this.#link.request(
+      const { counts } = await this.#measure(
         { name: 'ReadRows', array, firstRow: firstRow + first, rowCount: count, code, samples },
         { boardTime: count * rowTime },
       );
@@ -307,7 +316,7 @@ export class ProtocolBoard implements Board {
     await pipeline(Math.ceil(vectors / atOnce), async (i) => {
       const first = i * atOnce;
       const count = Math.min(atOnce, vectors - first);
-      const { counts } = await this.#link.request(
+      const { counts } = await this.#measure(
         {
           name: 'Multiply',
           array,
@@ -346,7 +355,7 @@ export class ProtocolBoard implements Board {
     await pipeline(Math.ceil(voltages.length / atOnce), async (i) => {
       const first = i * atOnce;
       const part = codes.subarray(first, first + atOnce);
-      const { counts } = await this.#link.request(
+      const { counts } = await this.#measure(
         { name: 'Reference', row, column, reference: reference ?? 255, range, samples, codes: part },
         { boardTime: part.length * time },
       );
@@ -373,6 +382,7 @@ export class ProtocolBoard implements Board {
   }
 
   async stop(): Promise<void> {
+    this.#stops++;
     await this.#link.request({ name: 'Stop' }, { urgent: true });
   }
 
@@ -384,23 +394,43 @@ export class ProtocolBoard implements Board {
     this.#frames.complete();
   }
 
+  /**
+   * A request that changes nothing. Cut short by the dead-man, because this process was busy, it is made again;
+   * cut short by `stop`, it fails.
+   */
+  async #measure<R extends Request>(
+    request: R,
+    options: RequestOptions,
+    onSamples?: (samples: MessageOf<'Samples'>) => void,
+  ): Promise<ReplyOf<R['name']>> {
+    const stops = this.#stops;
+    for (let repeats = DEAD_MAN_REPEATS; ; repeats--) {
+      try {
+        const reply = await this.#link.request(request, options, onSamples);
+        const run: Message = reply;
+        if (run.name === 'RunReply' && run.status !== 'OK') throw new RefusedError('Run', run.status);
+        return reply;
+      } catch (error) {
+        const again = error instanceof RefusedError && error.status === 'STOPPED';
+        if (!again || stops !== this.#stops || repeats === 0) throw error;
+      }
+    }
+  }
+
   async #runOnce({ steps, decimation, pulseSteps, drives }: Stimulus): Promise<NeuronRun> {
     const { driveStep, membraneStep, neurons, stepTime } = this.description;
     this.#run = (this.#run + 1) & 0xffff;
     const run = this.#run;
     const assembly = new RunAssembly(run, Math.floor(steps / decimation), decimation, neurons, membraneStep);
     const codes = Int16Array.from(drives, (drive) => Math.round(drive / driveStep));
-    const reply = await this.#link.request(
+    await this.#measure(
       { name: 'Run', run, steps, decimation, pulseSteps: Uint16Array.from(pulseSteps), drives: codes },
       { boardTime: steps * stepTime },
-      (samples: MessageOf<'Samples'>) => {
+      (samples) => {
         const frame = assembly.add(samples);
         if (frame) this.#frames.next(frame);
       },
     );
-    if (reply.status !== 'OK') {
-      throw new MemloopError('board-refused', `run ${run} ended early: ${STATUS[reply.status].doc}`);
-    }
     const result = assembly.finish();
     this.#link.lostSamples += result.lost;
     return result;

@@ -418,6 +418,24 @@ describe('reconnection', () => {
   });
 });
 
+test('what the dead-man cuts short while the host is busy is measured again', async () => {
+  const { board, virtual } = await connected();
+  const expected = await board.multiply(0, new Float32Array(32).fill(0.1));
+  // In the middle of the work the board's clock leaps, as it does for a host that was too busy to speak.
+  const { frontEnd } = virtual;
+  const multiply = frontEnd.multiply.bind(frontEnd);
+  let leaps = 2;
+  frontEnd.multiply = (...work) => {
+    if (leaps-- > 0) virtual.elapse(10);
+    multiply(...work);
+  };
+  const events = board.counters.requests;
+  const products = board.multiply(0, new Float32Array(32 * 200).fill(0.1));
+  const all = await products;
+  for (let i = 0; i < all.length; i++) expect(all[i]).toBe(expected[i % 32]);
+  expect(board.counters.requests - events).toBeGreaterThan(Math.ceil(200 / 31));
+});
+
 test('stop ends the runs that are under way or waiting', async () => {
   const { board } = await connected();
   const stimuli = Array.from({ length: 200 }, () => ({
