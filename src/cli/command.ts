@@ -36,6 +36,8 @@ export interface Session {
   readonly run: RunFolder | undefined;
   /** A line for a person; nothing with `--json`. */
   print(line: string): void;
+  /** Whether `--port` or MEMLOOP_PORT names a board. */
+  readonly onBoard: boolean;
   /** The board behind `--port` or MEMLOOP_PORT (or the URL given); stopped and closed when the command ends. */
   board(options?: OpenOptions & { url?: string }): Promise<Board>;
   /** Work to do when the command ends, however it ends; last in, first out. */
@@ -88,6 +90,7 @@ async function runCommand(
   process.on('SIGINT', interrupt);
   process.on('SIGTERM', interrupt);
 
+  const port = global.port ?? process.env.MEMLOOP_PORT;
   let outcome: Outcome | undefined;
   let failure: unknown;
   try {
@@ -104,8 +107,9 @@ async function runCommand(
         if (!global.json) writeLine(line);
       },
       atEnd: (ending) => endings.push(ending),
+      onBoard: Boolean(port),
       board: async (options = {}) => {
-        const url = options.url ?? global.port ?? process.env.MEMLOOP_PORT;
+        const url = options.url ?? port;
         if (!url) {
           throw new MemloopError(
             'usage',

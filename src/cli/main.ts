@@ -17,7 +17,20 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 /** A command file registers itself on the program; heavy rooms are imported inside its action. */
 type CommandFile = { register(program: Command): void };
 
-const commands: (() => Promise<CommandFile>)[] = [];
+const commands: (() => Promise<CommandFile>)[] = [
+  () => import('./commands/calibrate.js'),
+  () => import('./commands/demo.js'),
+  () => import('./commands/eval.js'),
+  () => import('./commands/finetune.js'),
+  () => import('./commands/info.js'),
+  () => import('./commands/mock.js'),
+  () => import('./commands/passport.js'),
+  () => import('./commands/ports.js'),
+  () => import('./commands/program.js'),
+  () => import('./commands/pulse.js'),
+  () => import('./commands/read.js'),
+  () => import('./commands/replay.js'),
+];
 
 const { version } = JSON.parse(
   readFileSync(createRequire(import.meta.url).resolve('memloop/package.json'), 'utf8'),

@@ -114,8 +114,9 @@ export class Deployment {
     return evaluateOnBoard(this.hardware, dataset, { ...this.context, stage });
   }
 
-  finetune(train: Dataset, validation: Dataset, options: FinetuneOptions): Promise<FinetuneResult> {
-    return finetune(this.chip, this.hardware, train, validation, { ...this.context, ...options });
+  finetune(train: Dataset, options: Partial<FinetuneOptions> = {}): Promise<FinetuneResult> {
+    const { emit, signal } = this.context;
+    return finetune(this.chip, this.hardware, train, { emit, signal, ...options });
   }
 }
 

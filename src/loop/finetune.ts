@@ -5,7 +5,7 @@
  */
 import { MemloopError } from '../errors.js';
 import type { Emit } from '../events.js';
-import { Adam, adjointAlong, type Dataset, membraneLoss, Random, subset } from '../model/index.js';
+import { Adam, adjointAlong, type Dataset, membraneLoss, Random, split, subset } from '../model/index.js';
 import type { BoardForward, BoardNetwork } from './board-network.js';
 import type { Chip } from './chip.js';
 import { evaluateOnBoard } from './evaluate.js';
@@ -22,9 +22,20 @@ export interface FinetuneOptions {
   seed: number;
   /** A cell is re-programmed when its target has moved by more than this share of the window. */
   deadband: number;
+  /** Share of the images that is held back to choose the best state. */
+  validation: number;
   emit?: Emit;
   signal?: AbortSignal;
 }
+
+export const FINETUNE_DEFAULTS: Readonly<Omit<FinetuneOptions, 'emit' | 'signal'>> = Object.freeze({
+  epochs: 6,
+  batch: 100,
+  learningRate: 3e-3,
+  seed: 1,
+  deadband: 0.02,
+  validation: 0.1,
+});
 
 export interface FinetuneResult {
   /** Validation accuracy on the board before the first update and after each epoch. */
@@ -124,10 +135,11 @@ function neuronGradient(
 export async function finetune(
   chip: Chip,
   hardware: BoardNetwork,
-  train: Dataset,
-  validation: Dataset,
-  options: FinetuneOptions,
+  dataset: Dataset,
+  settings: Partial<FinetuneOptions> = {},
 ): Promise<FinetuneResult> {
+  const options = { ...FINETUNE_DEFAULTS, ...settings };
+  const [train, validation] = split(dataset, options.seed, [1 - options.validation, options.validation]);
   const { network, map } = hardware;
   const { emit = () => {}, signal } = options;
   const random = new Random(options.seed).fork('finetune');
@@ -135,14 +147,14 @@ export async function finetune(
   const adam = new Adam(master);
   // The job's progress is images, not the cells of each small re-programming.
   const quiet: Emit = (event) => event.type !== 'progress' && emit(event);
-  const settings = { emit: quiet, maxRounds: PROGRAM_ROUNDS, ...(signal ? { signal } : {}) };
+  const programming = { emit: quiet, maxRounds: PROGRAM_ROUNDS, ...(signal ? { signal } : {}) };
   const deadband = options.deadband * (map.window.max - map.window.min);
 
   let pulses = 0;
   const program = async () => {
     const targets = targetConductances(map, network.weights, chip.frozen);
     const changed = changedCells(chip.targets, targets, deadband);
-    for (const report of await chip.program(changed, settings)) pulses += report.pulses;
+    for (const report of await chip.program(changed, programming)) pulses += report.pulses;
   };
 
   let accuracy = (await evaluateOnBoard(hardware, validation, { signal })).accuracy;

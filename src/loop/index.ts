@@ -1,5 +1,6 @@
 /** Put a network on a board: map it onto tiles, program, evaluate and fine-tune it there. */
 export { type BoardForward, BoardNetwork } from './board-network.js';
+export { networkScales, saveOnChip } from './checkpoint.js';
 export { Chip, calibratedBoard } from './chip.js';
 export { Deployment, type LayerScales, type LoopContext, layerScales } from './deployment.js';
 export { type BoardEvaluation, evaluateOnBoard } from './evaluate.js';

@@ -1,7 +1,9 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { action } from '../command.js';
+import { type DatasetOptions, deploy, loadForBoard } from '../network.js';
+import { decimal, index } from '../numbers.js';
 
-interface Options {
+interface Options extends DatasetOptions {
   model?: string;
   target?: string;
   array: number;
@@ -10,15 +12,8 @@ interface Options {
 }
 
 const siemens = (text: string): number => {
-  const value = Number(text);
-  if (!(value > 0 && value < 1e-3)) throw new InvalidArgumentError('give siemens, such as 1e-6.');
-  return value;
-};
-
-const index = (text: string): number => {
-  const value = Number(text);
-  if (!Number.isInteger(value) || value < 0)
-    throw new InvalidArgumentError('give a whole number, counted from 0.');
+  const value = decimal(text);
+  if (!(value > 0 && value < 1e-3)) throw new InvalidArgumentError('Give siemens, such as 1e-6.');
   return value;
 };
 
@@ -32,6 +27,8 @@ export function register(program: Command): void {
     .option('--target <file>', 'matrix of conductances to program (JSON, S)')
     .option('--array <n>', 'array for --target', index, 0)
     .option('--tolerance <S>', 'largest error that counts as done (default: 2 % of the window)', siemens)
+    .option('--dataset <name>', 'what the network was trained on, where its file does not say')
+    .option('--data-dir <dir>', 'folder of the dataset')
     .option('--dry-run', 'measure and say which cells would be pulsed; none is')
     .action(
       action(
@@ -40,12 +37,16 @@ export function register(program: Command): void {
           if ((options.model === undefined) === (options.target === undefined))
             throw new MemloopError('usage', 'give either --model FILE or --target FILE');
           const loop = await import('../../loop/index.js');
-          const board = await session.board({ readOnly: options.dryRun ?? false });
-          const context = { board, emit: session.emit, signal: session.signal };
+          const readOnly = options.dryRun ?? false;
           const settings = options.tolerance === undefined ? {} : { tolerance: options.tolerance };
-          const job = options.model
-            ? await loop.networkJob(context, options.model)
-            : await loop.matrixJob(context, options.target!, options.array);
+          const job =
+            options.model === undefined
+              ? await loop.matrixJob(
+                  { board: await session.board({ readOnly }), emit: session.emit, signal: session.signal },
+                  options.target!,
+                  options.array,
+                )
+              : await deploy(session, await loadForBoard(options.model, options), { readOnly });
           if (options.dryRun) {
             const { cells, outside } = await job.rehearse(settings);
             return {

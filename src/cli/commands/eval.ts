@@ -1,0 +1,48 @@
+import type { Command } from 'commander';
+import { action } from '../command.js';
+import { type DatasetOptions, deploy, loadForBoard, percent } from '../network.js';
+import { wholeNumber } from '../numbers.js';
+
+interface Options extends DatasetOptions {
+  model: string;
+  samples?: number;
+}
+
+export function register(program: Command): void {
+  program
+    .command('eval')
+    .description('accuracy on test images: in software, or with --port as the network stands on the board')
+    .requiredOption('--model <file>', 'network (safetensors)')
+    .option('--dataset <name>', 'what it was trained on, where its file does not say')
+    .option('--data-dir <dir>', 'folder of the dataset')
+    .option('--samples <n>', 'only the first n test images', wholeNumber(1, 1e6))
+    .action(
+      action(
+        async (session, options: Options) => {
+          const { evaluate, subset } = await import('../../model/index.js');
+          const loaded = await loadForBoard(options.model, options);
+          const count = Math.min(options.samples ?? loaded.test.count, loaded.test.count);
+          const test = subset(
+            loaded.test,
+            Uint32Array.from({ length: count }, (_, i) => i),
+          );
+          if (!session.onBoard) {
+            const accuracy = evaluate(loaded.network, test);
+            session.emit({ type: 'accuracy', stage: 'software', accuracy, samples: count });
+            return {
+              result: { accuracy, samples: count },
+              text: `${percent(accuracy)} of ${count} test images in software`,
+            };
+          }
+          const deployment = await deploy(session, loaded, { readOnly: true });
+          const { accuracy, lost } = await deployment.evaluate(test);
+          session.emit({ type: 'accuracy', stage: 'programmed', accuracy, samples: count });
+          return {
+            result: { accuracy, samples: count, lostSamples: lost },
+            text: `${percent(accuracy)} of ${count} test images on the board`,
+          };
+        },
+        { show: 'lines' },
+      ),
+    );
+}
