@@ -7,13 +7,18 @@ export * from './catalogue.js';
 export * from './datasets.js';
 export { evaluate, predict } from './evaluate.js';
 export { loadIdx } from './idx.js';
-export { kernelThreads, setKernelThreads } from './kernel.js';
+export { backendName, kernelThreads, setKernelThreads } from './kernel.js';
 export * from './memristor.js';
 export * from './mif.js';
 export * from './network.js';
 export { Random } from './random.js';
+export { type Recipe, recipeOf } from './recipes.js';
+export { outputVoltages } from './reference.js';
 export { loadNetwork, loadTensors, saveNetwork, saveTensors, type Tensor } from './safetensors.js';
+export * from './simulate.js';
+export { networkNetlist, neuronNetlist, readSpiceOutput, type SpiceOptions } from './spice.js';
 export { fewestEulerSteps, largestEulerDrive } from './stability.js';
+export { type Line, linePlot, type Panel, textPlot } from './svg.js';
 export { type MifLayerSpec, mifLayer } from './tfjs.js';
 export {
   type EpochRecord,

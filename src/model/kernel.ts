@@ -252,3 +252,6 @@ export class Layout {
     return this.end;
   }
 }
+
+/** What trains and evaluates networks, for a person to read. */
+export const backendName = 'WebAssembly SIMD kernel';

@@ -63,7 +63,7 @@ export interface MifState {
 }
 
 /**
- * - `forward-euler`: the paper's Eq. 3. Stable only while step·(G1 + G2) < 2C.
+ * - `forward-euler`: the paper's Eq. 3, all from the old states but for a. Stable only while step·(G1 + G2) < 2C.
  * - `semi-implicit`: each state implicit in itself; stable for any step.
  * - `exponential`: each state exact while the others are held, x half a step ahead of v and the mean
  *   current over the step: second order, stable for any step. The x it reports belong to t + step/2.
@@ -136,7 +136,7 @@ export interface AlphaStep {
   /** i⁺ = keep·i + gain·b */
   keep: number;
   gain: number;
-  /** The current that acts on v during the step: meanKeep·i + meanGain·b. */
+  /** The current that acts on v during the step, meanKeep·i + meanGain·b: the old one, or the exact mean. */
   meanKeep: number;
   meanGain: number;
 }
@@ -144,7 +144,7 @@ export interface AlphaStep {
 export function alphaStep(tauAlpha: number, integrator: IntegratorName, dt: number): AlphaStep {
   const h = dt / tauAlpha;
   if (!INTEGRATORS[integrator].exactAlpha)
-    return { before: 1 - h, after: 1, keep: 1 - h, gain: h, meanKeep: 1 - h, meanGain: h };
+    return { before: 1 - h, after: 1, keep: 1 - h, gain: h, meanKeep: 1, meanGain: 0 };
   const decay = Math.exp(-h);
   return {
     before: 1,

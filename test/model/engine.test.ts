@@ -1,73 +1,15 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { Engine } from '../../src/model/engine.js';
 import { setKernelThreads } from '../../src/model/kernel.js';
-import {
-  integratorNames,
-  MIF,
-  type MifParameters,
-  type MifState,
-  restState,
-  runMif,
-} from '../../src/model/mif.js';
-import {
-  membraneLoss,
-  Network,
-  type NetworkSpec,
-  networkSpec,
-  WAVEFORM_UNIT,
-} from '../../src/model/network.js';
+import { integratorNames, MIF } from '../../src/model/mif.js';
+import { membraneLoss, Network, type NetworkSpec, networkSpec } from '../../src/model/network.js';
 import { Random } from '../../src/model/random.js';
+import { type NetworkLike, outputVoltages } from '../../src/model/reference.js';
 
-/** The network in float64 from the reference neuron alone: loss of one input, one sample. */
-function referenceLoss(network: Network, input: ArrayLike<number>, label: number) {
-  const { spec } = network;
-  const dt = spec.duration / spec.steps;
-  let x = Array.from(input);
-  let l = 0;
-  const dense = (l: number, x: number[]) =>
-    Array.from(network.biases[l], (bias, o) =>
-      x.reduce((sum, xi, i) => sum + network.weights[l][o * x.length + i] * xi, bias),
-    );
-  for (; ; l++) {
-    x = dense(l, x);
-    if (l === spec.layers.length - 1 || spec.layers[l].activation === 'mif') break;
-    if (spec.layers[l].activation === 'relu') x = x.map((y) => Math.max(0, y));
-  }
-  const clamp = (drive: number) => Math.max(-spec.driveMax, Math.min(spec.driveMax, drive));
-  const steps = spec.steps;
-  const parametersOf = (l: number, n: number): MifParameters =>
-    (l === spec.layers.length - 1 && spec.outputNeurons?.[n]) || spec.neuron;
-  let states: MifState[][] = x.map(
-    (y, n) =>
-      runMif(
-        parametersOf(l, n),
-        spec.integrator,
-        dt,
-        steps,
-        new Map(spec.pulseSteps.map((s) => [s, clamp(y * spec.driveScale)])),
-      ).states,
-  );
-  for (l++; l < spec.layers.length; l++) {
-    const rest = restState(spec.neuron).v;
-    const layer = l;
-    const drives = Array.from({ length: steps }, (_, t) =>
-      dense(
-        layer,
-        states.map((s) => (s[t].v - rest) / WAVEFORM_UNIT),
-      ).map((y) => (y * spec.driveScale * dt) / spec.neuron.tauAlpha),
-    );
-    states = Array.from(
-      { length: spec.layers[l].outputs },
-      (_, n) =>
-        runMif(parametersOf(layer, n), spec.integrator, dt, steps, new Map(drives.map((d, t) => [t, d[n]])))
-          .states,
-    );
-  }
-  const neurons = states.length;
-  const voltages = new Float64Array(steps * neurons);
-  for (let t = 0; t < steps; t++)
-    for (let n = 0; n < neurons; n++) voltages[t * neurons + n] = states[n][t + 1].v;
-  return { ...membraneLoss(voltages, neurons, label), voltages, states };
+/** Loss of one input in float64, from the readable reference. */
+function referenceLoss(network: NetworkLike, input: ArrayLike<number>, label: number) {
+  const voltages = outputVoltages(network, input);
+  return { ...membraneLoss(voltages, network.spec.layers.at(-1)!.outputs, label), voltages };
 }
 
 afterAll(() => setKernelThreads(1));
@@ -109,7 +51,7 @@ describe.each(specs)('the kernel against the float64 reference: %s', (_name, { s
     const loss = engine.gradient();
     const gradient = engine.readGradient(network.clone());
 
-    const lossOf = (at: Network) => {
+    const lossOf = (at: NetworkLike) => {
       let sum = 0;
       for (let i = 0; i < count; i++)
         sum += referenceLoss(at, inputs.subarray(i * sizes[0], (i + 1) * sizes[0]), labels[i]).loss;
@@ -135,7 +77,7 @@ describe.each(specs)('the kernel against the float64 reference: %s', (_name, { s
         biases: network.biases.map((b) => Float64Array.from(b)),
       };
       copy[list][l][i] += h;
-      return lossOf(copy as unknown as Network);
+      return lossOf(copy);
     };
     spec.layers.forEach((_, l) => {
       for (const list of ['weights', 'biases'] as const) {

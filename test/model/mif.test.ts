@@ -14,8 +14,9 @@ import {
   runMif,
 } from '../../src/model/mif.js';
 
+/** Steps count from 0: the state after step n is states[n + 1]. */
 const extremes = (states: MifState[]) => {
-  const v = states.map((s) => s.v * 1e3);
+  const v = states.slice(1).map((s) => s.v * 1e3);
   const peak = v.indexOf(Math.max(...v));
   const trough = v.indexOf(Math.min(...v.slice(peak)));
   return { peak, peakMillivolts: v[peak], trough, troughMillivolts: v[trough] };

@@ -1,0 +1,18 @@
+/** Settings that were found to train each dataset well; see docs/results.md. */
+import type { TrainSettings } from './train.js';
+
+export interface Recipe {
+  /** Outputs of the hidden layers. */
+  hidden: number[];
+  driveScale: number;
+  settings: Partial<TrainSettings>;
+}
+
+const RECIPES: Readonly<Record<string, Recipe>> = {
+  digits: { hidden: [32], driveScale: 1e-6, settings: { epochs: 60, batch: 50, rate: 5e-3, dropout: 0.1 } },
+  mnist: { hidden: [100], driveScale: 1e-6, settings: { epochs: 40, rate: 3e-3, dropout: 0.2 } },
+  'fashion-mnist': { hidden: [100], driveScale: 1e-6, settings: { epochs: 40, rate: 3e-3, dropout: 0.1 } },
+};
+
+/** The dataset's recipe; the digits' for one that has none. */
+export const recipeOf = (dataset: string): Recipe => RECIPES[dataset] ?? RECIPES.digits;
