@@ -8,6 +8,9 @@ export {
 export { type CalibrateOptions, calibrateConverters } from './converters.js';
 export type { Belief, Prior } from './device-estimate.js';
 export { calibrateDevices, type DeviceCalibration } from './devices.js';
+export { type Fit, type FittedName, fitLoops, fitTable, type MeasuredLoop } from './fit.js';
+export { formatLoop, parseLoopName, readLoop } from './loop-file.js';
+export { type LoopDrive, type LoopResponse, steadyLoop } from './loop-model.js';
 export { ArrayPassport, type CellHealth, dataFolder, Passport } from './passport.js';
 export {
   type ArraySummary,
@@ -16,6 +19,7 @@ export {
   passportSummary,
   passportText,
 } from './passport-view.js';
+export { fitPlot, loopPlot, loopText } from './plots.js';
 export { W_SDC_PRIOR } from './prior.js';
 export { arrayWindow, programArray } from './program.js';
 export type {

@@ -1,0 +1,405 @@
+/** The generalised MSS model fitted to measured I–V loops. */
+import { levenbergMarquardt } from 'ml-levenberg-marquardt';
+import { inverse, Matrix } from 'ml-matrix';
+import { MemloopError } from '../errors.js';
+import { type MemristorParameters, W_SDC } from '../model/memristor.js';
+import { Random } from '../model/random.js';
+import { type LoopDrive, type LoopResponse, steadyLoop } from './loop-model.js';
+import type { FailureReason } from './types.js';
+
+/** One period of a periodic measurement, evenly spaced in time. */
+export interface MeasuredLoop {
+  name: string;
+  /** Across the memristor, V. */
+  voltage: Float64Array;
+  /** A */
+  current: Float64Array;
+  /** Ω in series */
+  resistance: number;
+  /** Hz */
+  frequency: number;
+}
+
+/** What is fitted: the device, and the offsets of the oscilloscope that measured the loop. */
+export const FITTED = [
+  'ron',
+  'roff',
+  'von',
+  'voff',
+  'tau',
+  'vt',
+  'alpha',
+  'beta',
+  'voltageOffset',
+  'currentOffset',
+] as const;
+export type FittedName = (typeof FITTED)[number];
+
+export interface Fit {
+  loops: string[];
+  /** phi is held at 0.88: only (1 - phi)·alpha and phi/ron, phi/roff can be told from a loop. */
+  parameters: MemristorParameters;
+  /** The scope's, V and A. */
+  offsets: { voltage: number; current: number };
+  /** One standard deviation, in the parameter's unit. */
+  uncertainty: Record<FittedName, number>;
+  /** RMS error of the current over its range, of each loop. */
+  nrmse: number[];
+  class: 'pass' | FailureReason;
+  /** Conductances at 0.1 V at the loop's least and greatest state, S. */
+  window: { low: number; high: number };
+  /** Of the first loop, for plots. */
+  response: LoopResponse;
+}
+
+interface Coordinate {
+  logarithmic: boolean;
+  /** Bounds and centre in fit coordinates: the value, or its logarithm. */
+  low: number;
+  high: number;
+  centre: number;
+  /** Width of the weak belief that keeps what a loop does not show near the centre. */
+  width: number;
+  /** A natural step. */
+  step: number;
+}
+
+const { log } = Math;
+const COORDINATES: Record<FittedName, Coordinate> = {
+  ron: { logarithmic: true, low: log(100), high: log(1e6), centre: log(5e3), width: 2, step: 0.3 },
+  roff: { logarithmic: true, low: log(2e3), high: log(2e8), centre: log(4e5), width: 2, step: 0.3 },
+  von: { logarithmic: false, low: 0, high: 0.8, centre: 0.25, width: 0.15, step: 0.02 },
+  voff: { logarithmic: false, low: 0, high: 0.8, centre: 0.15, width: 0.15, step: 0.02 },
+  tau: { logarithmic: true, low: log(1e-7), high: log(20), centre: log(1e-3), width: 4, step: 0.5 },
+  vt: { logarithmic: true, low: log(1e-3), high: log(0.2), centre: log(0.03), width: 0.8, step: 0.2 },
+  alpha: { logarithmic: true, low: log(1e-11), high: log(1e-3), centre: log(1e-6), width: 2.5, step: 0.5 },
+  beta: { logarithmic: false, low: 0.5, high: 20, centre: 5, width: 4, step: 1 },
+  voltageOffset: { logarithmic: false, low: -0.015, high: 0.015, centre: 0, width: 0.004, step: 0.003 },
+  currentOffset: { logarithmic: false, low: -5e-7, high: 5e-7, centre: 0, width: 2e-7, step: 1e-7 },
+};
+/** Weight of the beliefs: as much as this RMS error over the range. */
+const BELIEF = 0.002;
+const PHI = W_SDC.phi;
+const SAMPLES_MIN = 50;
+const CANDIDATES = 240;
+const STARTS = 6;
+
+const inUnit = (name: FittedName, coordinate: number): number =>
+  COORDINATES[name].logarithmic ? Math.exp(coordinate) : coordinate;
+
+const parametersFrom = (theta: readonly number[]): MemristorParameters => {
+  const at = (name: FittedName) => inUnit(name, theta[FITTED.indexOf(name)]!);
+  return {
+    ron: at('ron'),
+    roff: at('roff'),
+    von: at('von'),
+    voff: at('voff'),
+    tau: at('tau'),
+    vt: at('vt'),
+    phi: PHI,
+    alpha: at('alpha'),
+    beta: at('beta'),
+  };
+};
+
+const rangeOf = (values: Float64Array): number =>
+  values.reduce((a, b) => Math.max(a, b)) - values.reduce((a, b) => Math.min(a, b));
+
+function drivenBy(loop: MeasuredLoop, voltageOffset: number, currentOffset: number): LoopDrive {
+  const { voltage, current, resistance, frequency } = loop;
+  return {
+    applied: voltage.map((v, i) => v + voltageOffset + (current[i]! + currentOffset) * resistance),
+    samplePeriod: 1 / frequency / voltage.length,
+    resistance,
+  };
+}
+
+const OFFSETS = [FITTED.indexOf('voltageOffset'), FITTED.indexOf('currentOffset')] as const;
+
+/** Simulated minus measured current over its range, loop after loop, then the beliefs. */
+function simulate(
+  theta: readonly number[],
+  loops: readonly MeasuredLoop[],
+  ranges: readonly number[],
+): Float64Array {
+  const p = parametersFrom(theta);
+  const parts = loops.map((loop, l) => {
+    const response = steadyLoop(p, drivenBy(loop, theta[OFFSETS[0]]!, theta[OFFSETS[1]]!), { periods: 4 });
+    return response.current.map((current) => (current - theta[OFFSETS[1]]!) / ranges[l]!);
+  });
+  const samples = parts.reduce((sum, part) => sum + part.length, 0);
+  const result = new Float64Array(samples + FITTED.length);
+  let at = 0;
+  for (const part of parts) {
+    result.set(part, at);
+    at += part.length;
+  }
+  const weight = BELIEF * Math.sqrt(samples / FITTED.length);
+  FITTED.forEach((name, i) => {
+    const { centre, width } = COORDINATES[name];
+    result[at + i] = (weight * (theta[i]! - centre)) / width;
+  });
+  return result;
+}
+
+/** Checks what a fit needs of a loop. Throws `bad-input`. */
+function checkLoop(loop: MeasuredLoop): void {
+  if (loop.voltage.length < SAMPLES_MIN) {
+    throw new MemloopError(
+      'bad-input',
+      `${loop.name} has ${loop.voltage.length} samples: a fit needs one whole period of at least ${SAMPLES_MIN}`,
+    );
+  }
+  const low = loop.voltage.reduce((a, b) => Math.min(a, b));
+  const high = loop.voltage.reduce((a, b) => Math.max(a, b));
+  if (!(low < -0.02 && high > 0.02)) {
+    throw new MemloopError(
+      'bad-input',
+      `${loop.name} runs from ${low.toPrecision(3)} to ${high.toPrecision(3)} V: a loop must go through both polarities`,
+    );
+  }
+  if (!(rangeOf(loop.current) > 0)) {
+    throw new MemloopError(
+      'bad-input',
+      `the current of ${loop.name} is constant: is the memristor connected?`,
+    );
+  }
+}
+
+/** Starting points from the loop itself: its extreme conductances, and thresholds within the voltages it reached. */
+function draw(random: Random, conductances: readonly number[], frequency: number): number[] {
+  const at = (share: number) => conductances[Math.floor(share * (conductances.length - 1))]!;
+  const start: Record<FittedName, number> = {
+    ron: log(PHI / at(0.9 + 0.1 * random.uniform())),
+    roff: log(PHI / at(0.02 + 0.3 * random.uniform())),
+    von: 0.05 + 0.4 * random.uniform(),
+    voff: 0.02 + 0.3 * random.uniform(),
+    tau: -log(frequency) - 8 * random.uniform(),
+    vt: log(0.005) + log(12) * random.uniform(),
+    alpha: log(1e-8) + 7 * random.uniform(),
+    beta: 3 + 7 * random.uniform(),
+    voltageOffset: 0,
+    currentOffset: 0,
+  };
+  return FITTED.map((name) => Math.min(COORDINATES[name].high, Math.max(COORDINATES[name].low, start[name])));
+}
+
+/**
+ * Fits one device to one loop, or one parameter set to several loops of a device. Starting points are found by
+ * themselves (seeded), the best are refined by Levenberg-Marquardt. Uncertainties are those of the linearised model
+ * with the residuals' own size and correlation. Throws `bad-input` for loops that cannot be fitted.
+ */
+export function fitLoops(loops: readonly MeasuredLoop[], { seed = 1 }: { seed?: number } = {}): Fit {
+  for (const loop of loops) checkLoop(loop);
+  const ranges = loops.map(({ current }) => rangeOf(current));
+  const samples = loops.reduce((sum, loop) => sum + loop.voltage.length, 0);
+  const y = new Float64Array(samples + FITTED.length);
+  let at = 0;
+  loops.forEach((loop, l) => {
+    y.set(
+      loop.current.map((current) => current / ranges[l]!),
+      at,
+    );
+    at += loop.current.length;
+  });
+  const x = Float64Array.from(y, (_, i) => i);
+  const squares = (theta: readonly number[]) => {
+    const model = simulate(theta, loops, ranges);
+    return model.reduce((sum, value, i) => sum + (value - y[i]!) ** 2, 0);
+  };
+
+  const random = new Random(seed);
+  const conductances = loops
+    .flatMap(({ voltage, current }) =>
+      Array.from(voltage, (v, i) => (Math.abs(v) > 0.03 ? current[i]! / v : 0)),
+    )
+    .filter((g) => g > 0)
+    .sort((a, b) => a - b);
+  if (conductances.length < SAMPLES_MIN / 2) {
+    throw new MemloopError(
+      'bad-input',
+      `${loops[0]!.name}: current and voltage have opposite signs; check the columns`,
+    );
+  }
+  const frequency = Math.exp(loops.reduce((sum, loop) => sum + log(loop.frequency), 0) / loops.length);
+  const candidates = Array.from({ length: CANDIDATES }, () => draw(random, conductances, frequency))
+    .map((theta) => ({ theta, cost: squares(theta) }))
+    .sort((a, b) => a.cost - b.cost)
+    .slice(0, STARTS);
+
+  const steps = FITTED.map((name) => COORDINATES[name].step);
+  const scaled = (theta: readonly number[]) => theta.map((value, i) => value / steps[i]!);
+  const unscaled = (q: readonly number[]) => q.map((value, i) => value * steps[i]!);
+  const refine = (theta: readonly number[], iterations: number): number[] => {
+    const { parameterValues } = levenbergMarquardt(
+      { x, y },
+      (q) => {
+        const model = simulate(unscaled(q), loops, ranges);
+        return (i) => model[i]!;
+      },
+      {
+        initialValues: scaled(theta),
+        minValues: scaled(FITTED.map((name) => COORDINATES[name].low)),
+        maxValues: scaled(FITTED.map((name) => COORDINATES[name].high)),
+        damping: 1e-3,
+        gradientDifference: 1e-3,
+        maxIterations: iterations,
+        errorTolerance: 1e-12,
+      },
+    );
+    return unscaled(parameterValues);
+  };
+  const refined = candidates
+    .map(({ theta }) => refine(theta, 35))
+    .map((theta) => ({ theta, cost: squares(theta) }))
+    .sort((a, b) => a.cost - b.cost);
+  let best = refined[0]!;
+  for (let i = 0; i < 3; i++) {
+    const theta = refine(best.theta, 30);
+    const cost = squares(theta);
+    if (!(cost < best.cost)) break;
+    best = { theta, cost };
+  }
+  return report(loops, ranges, best.theta, y);
+}
+
+function report(
+  loops: readonly MeasuredLoop[],
+  ranges: readonly number[],
+  theta: number[],
+  y: Float64Array,
+): Fit {
+  const model = simulate(theta, loops, ranges);
+  const residuals = model.map((value, i) => value - y[i]!);
+  let at = 0;
+  const nrmse = loops.map(({ current }) => {
+    const part = residuals.subarray(at, at + current.length);
+    at += current.length;
+    return Math.sqrt(part.reduce((sum, r) => sum + r * r, 0) / part.length);
+  });
+  const samples = at;
+
+  const jacobian = FITTED.map((name, i) => {
+    const delta = 1e-3 * COORDINATES[name].step;
+    const plus = simulate(theta.with(i, theta[i]! + delta), loops, ranges);
+    const minus = simulate(theta.with(i, theta[i]! - delta), loops, ranges);
+    return Array.from(plus, (value, k) => (value - minus[k]!) / (2 * delta));
+  });
+  const j = new Matrix(jacobian);
+  let square = 0;
+  let neighbours = 0;
+  for (let i = 0; i < samples; i++) {
+    square += residuals[i]! ** 2;
+    if (i > 0) neighbours += residuals[i]! * residuals[i - 1]!;
+  }
+  // Residuals of neighbouring samples resemble each other: they are worth fewer samples than they are.
+  const correlation = Math.min(0.95, Math.max(0, neighbours / square));
+  const variance = (square / Math.max(1, samples - FITTED.length)) * ((1 + correlation) / (1 - correlation));
+  const covariance = inverse(j.mmul(j.transpose()), true).mul(variance);
+  const parameters = parametersFrom(theta);
+  const uncertainty = Object.fromEntries(
+    FITTED.map((name, i) => {
+      const { logarithmic, width } = COORDINATES[name];
+      // What the loop does not show is known no better than before.
+      const sigma = Math.min(Math.sqrt(Math.max(0, covariance.get(i, i))), width);
+      return [name, logarithmic ? sigma * inUnit(name, theta[i]!) : sigma];
+    }),
+  ) as Record<FittedName, number>;
+
+  const offsets = { voltage: theta[OFFSETS[0]]!, current: theta[OFFSETS[1]]! };
+  const response = steadyLoop(parameters, drivenBy(loops[0]!, offsets.voltage, offsets.current), {
+    periods: 4,
+  });
+  const conductance = (x: number) =>
+    PHI * (x / parameters.ron + (1 - x) / parameters.roff) +
+    (1 - PHI) * 2 * parameters.alpha * parameters.beta;
+  const low = conductance(response.state.reduce((a, b) => Math.min(a, b)));
+  const high = conductance(response.state.reduce((a, b) => Math.max(a, b)));
+  return {
+    loops: loops.map(({ name }) => name),
+    parameters,
+    offsets,
+    uncertainty,
+    nrmse,
+    class: classify(loops[0]!, low, high),
+    window: { low, high },
+    response,
+  };
+}
+
+/** Parameters with their uncertainties, a fit a block. */
+export function fitTable(fits: readonly Fit[]): string {
+  const units: Record<FittedName, [scale: number, unit: string]> = {
+    ron: [1e-3, 'kΩ'],
+    roff: [1e-3, 'kΩ'],
+    von: [1e3, 'mV'],
+    voff: [1e3, 'mV'],
+    tau: [1e6, 'µs'],
+    vt: [1e3, 'mV'],
+    alpha: [1e9, 'nA'],
+    beta: [1, '1/V'],
+    voltageOffset: [1e3, 'mV'],
+    currentOffset: [1e9, 'nA'],
+  };
+  return fits
+    .map((fit) => {
+      const values: Record<FittedName, number> = {
+        ...fit.parameters,
+        voltageOffset: fit.offsets.voltage,
+        currentOffset: fit.offsets.current,
+      };
+      const each = FITTED.map((name) => {
+        const [scale, unit] = units[name];
+        return `${name} ${Number((values[name] * scale).toPrecision(4))} ± ${Number((fit.uncertainty[name] * scale).toPrecision(2))} ${unit}`;
+      });
+      return [
+        ...fit.loops.map(
+          (name, i) =>
+            `${name}: NRMSE ${(100 * fit.nrmse[i]!).toFixed(2)} %${i === 0 ? `, ${fit.class}` : ''}`,
+        ),
+        `  ${each.slice(0, 6).join(', ')}`,
+        `  ${each.slice(6).join(', ')}`,
+      ].join('\n');
+    })
+    .concat(
+      `median NRMSE ${(100 * median(fits.flatMap(({ nrmse }) => nrmse))).toFixed(2)} %, largest ${(100 * Math.max(...fits.flatMap(({ nrmse }) => nrmse))).toFixed(2)} %`,
+    )
+    .join('\n');
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length / 2;
+  return (sorted[Math.ceil(middle) - 1]! + sorted[Math.floor(middle)]!) / 2;
+}
+
+/**
+ * Health of the device as one loop shows it. Stuck: no hysteresis (high and low conductance within 20 %), low below
+ * 10 µS. Write fails: it closes only in part (high below 10 µS although erasing works); erase fails: low above a third of high.
+ */
+function classify(loop: MeasuredLoop, low: number, high: number): Fit['class'] {
+  const { lobeOn, lobeOff } = lobes(loop);
+  if (lobeOn < 0.05 && lobeOff < 0.05) return high < 1e-5 ? 'stuck low' : 'stuck high';
+  if (high < 5e-6) return 'write fails';
+  if (low > high / 1.5) return 'erase fails';
+  return 'pass';
+}
+
+/** Area of the loop in each polarity over the rectangle around that polarity: 0 for a resistor. */
+export function lobes({ voltage, current }: Pick<MeasuredLoop, 'voltage' | 'current'>): {
+  lobeOn: number;
+  lobeOff: number;
+} {
+  const area = { on: 0, off: 0 };
+  const n = voltage.length;
+  for (let i = 0; i < n; i++) {
+    const j = (i + 1) % n;
+    const part = ((current[i]! + current[j]!) / 2) * (voltage[j]! - voltage[i]!);
+    if (voltage[i]! + voltage[j]! > 0) area.on += part;
+    else area.off += part;
+  }
+  const most = (values: Float64Array, sign: number) =>
+    values.reduce((m, value) => Math.max(m, sign * value), 0);
+  const rectangle = (sign: number) => most(voltage, sign) * most(current, sign) || 1;
+  return { lobeOn: Math.abs(area.on) / rectangle(1), lobeOff: Math.abs(area.off) / rectangle(-1) };
+}
