@@ -5,10 +5,11 @@
  */
 import { MemloopError } from '../errors.js';
 import type { Emit } from '../events.js';
-import { Adam, adjointAlong, type Dataset, membraneLoss, Random, split, subset } from '../model/index.js';
+import { Adam, adjointAlong, type Dataset, Random, split, subset } from '../model/index.js';
 import type { BoardForward, BoardNetwork } from './board-network.js';
 import type { Chip } from './chip.js';
 import { evaluateOnBoard } from './evaluate.js';
+import { decisionLoss } from './loss.js';
 import { type ArrayConductances, targetConductances, weightsOf } from './mapping.js';
 
 /** Pulses that one update may give a cell: what is left of the error, the next forward pass measures. */
@@ -18,6 +19,7 @@ export interface FinetuneOptions {
   epochs: number;
   /** Images between two updates of the chip. */
   batch: number;
+  /** Largest step of a weight in one update, as a share of its layer's largest weight. */
   learningRate: number;
   seed: number;
   /** A cell is re-programmed when its target has moved by more than this share of the window. */
@@ -30,8 +32,8 @@ export interface FinetuneOptions {
 
 export const FINETUNE_DEFAULTS: Readonly<Omit<FinetuneOptions, 'emit' | 'signal'>> = Object.freeze({
   epochs: 6,
-  batch: 100,
-  learningRate: 3e-3,
+  batch: 32,
+  learningRate: 5e-3,
   seed: 1,
   deadband: 0.02,
   validation: 0.1,
@@ -112,7 +114,7 @@ function neuronGradient(
   label: number,
 ): { loss: number; sums: Float64Array } {
   const { outputs, stepTime, decimation, pulseSteps, network } = hardware;
-  const { loss, gradient } = membraneLoss(voltages, outputs, label);
+  const { loss, gradient } = decisionLoss(voltages, outputs, label);
   const drives = adjointAlong(
     network.spec.neuron,
     voltages,
@@ -144,7 +146,7 @@ export async function finetune(
   const { emit = () => {}, signal } = options;
   const random = new Random(options.seed).fork('finetune');
   const master = [...network.weights, ...network.biases];
-  const adam = new Adam(master);
+  const optimisers = network.weights.map((weights, l) => new Adam([weights, network.biases[l]]));
   // The job's progress is images, not the cells of each small re-programming.
   const quiet: Emit = (event) => event.type !== 'progress' && emit(event);
   const programming = { emit: quiet, maxRounds: PROGRAM_ROUNDS, ...(signal ? { signal } : {}) };
@@ -171,9 +173,9 @@ export async function finetune(
       const forward = await hardware.forward(images.inputs, images.count);
       stopIfAborted(signal);
       const gradient = gradientAtMeasured(hardware, forward, images.labels, weightsOf(map, chip.measured));
-      adam.step([...gradient.weights, ...gradient.biases], options.learningRate);
       network.weights.forEach((weights, l) => {
         const most = map.layers[l].weightMax;
+        optimisers[l].step([gradient.weights[l], gradient.biases[l]], options.learningRate * most);
         for (let i = 0; i < weights.length; i++) weights[i] = Math.max(-most, Math.min(most, weights[i]));
       });
       await program();
