@@ -22,6 +22,18 @@ export {
 export { fitPlot, loopPlot, loopText } from './plots.js';
 export { W_SDC_PRIOR } from './prior.js';
 export { arrayWindow, programArray } from './program.js';
+export {
+  type CellSample,
+  checkBudget,
+  driveCell,
+  type EnduranceResult,
+  FORMING,
+  formCell,
+  measureEndurance,
+  measureRetention,
+  type Step,
+  waveSteps,
+} from './sweep.js';
 export type {
   ConverterCalibration,
   ConverterLine,

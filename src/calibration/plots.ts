@@ -145,7 +145,7 @@ export function loopText(
   rows = 20,
 ): string {
   const extreme = (values: ArrayLike<number>, pick: (a: number, b: number) => number) =>
-    Array.from(values).reduce(pick);
+    Array.from(values).reduce((a, b) => pick(a, b));
   const [v0, v1] = [extreme(voltage, Math.min), extreme(voltage, Math.max)];
   const [i0, i1] = [extreme(current, Math.min), extreme(current, Math.max)];
   const grid = Array.from({ length: rows }, () => new Array<string>(columns).fill(' '));

@@ -22,6 +22,7 @@ const commands: (() => Promise<CommandFile>)[] = [
   () => import('./commands/demo.js'),
   () => import('./commands/eval.js'),
   () => import('./commands/finetune.js'),
+  () => import('./commands/fit.js'),
   () => import('./commands/info.js'),
   () => import('./commands/mock.js'),
   () => import('./commands/passport.js'),
@@ -30,6 +31,7 @@ const commands: (() => Promise<CommandFile>)[] = [
   () => import('./commands/pulse.js'),
   () => import('./commands/read.js'),
   () => import('./commands/replay.js'),
+  () => import('./commands/sweep.js'),
 ];
 
 const { version } = JSON.parse(
