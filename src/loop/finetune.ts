@@ -19,7 +19,10 @@ export interface FinetuneOptions {
   epochs: number;
   /** Images between two updates of the chip. */
   batch: number;
-  /** Largest step of a weight in one update, as a share of its layer's largest weight. */
+  /**
+   * Largest step of a weight in one update, as a share of its layer's largest weight; falls to a tenth along a
+   * cosine, so that the last updates are not undone by the noise of programming.
+   */
   learningRate: number;
   seed: number;
   /** A cell is re-programmed when its target has moved by more than this share of the window. */
@@ -33,7 +36,7 @@ export interface FinetuneOptions {
 export const FINETUNE_DEFAULTS: Readonly<Omit<FinetuneOptions, 'emit' | 'signal'>> = Object.freeze({
   epochs: 6,
   batch: 32,
-  learningRate: 5e-3,
+  learningRate: 1e-2,
   seed: 1,
   deadband: 0.02,
   validation: 0.1,
@@ -173,9 +176,10 @@ export async function finetune(
       const forward = await hardware.forward(images.inputs, images.count);
       stopIfAborted(signal);
       const gradient = gradientAtMeasured(hardware, forward, images.labels, weightsOf(map, chip.measured));
+      const rate = options.learningRate * annealed((epoch + b / batches) / options.epochs);
       network.weights.forEach((weights, l) => {
         const most = map.layers[l].weightMax;
-        optimisers[l].step([gradient.weights[l], gradient.biases[l]], options.learningRate * most);
+        optimisers[l].step([gradient.weights[l], gradient.biases[l]], rate * most);
         for (let i = 0; i < weights.length; i++) weights[i] = Math.max(-most, Math.min(most, weights[i]));
       });
       await program();
@@ -228,6 +232,9 @@ function changedCells(
     }),
   );
 }
+
+/** From 1 at the start to 0.1 at the end. */
+const annealed = (progress: number): number => 0.1 + 0.45 * (1 + Math.cos(Math.PI * progress));
 
 const stopIfAborted = (signal: AbortSignal | undefined): void => {
   if (signal?.aborted)

@@ -30,7 +30,6 @@ export function decisionLoss(
   const top = Math.max(...peaks);
   const odds = peaks.map((peak) => Math.exp((peak - top) / PEAK_SCALE));
   const sum = odds.reduce((a, b) => a + b, 0);
-  for (let j = 0; j < neurons; j++)
-    gradient[at[j]] += (odds[j] / sum - (j === label ? 1 : 0)) / PEAK_SCALE;
+  for (let j = 0; j < neurons; j++) gradient[at[j]] += (odds[j] / sum - (j === label ? 1 : 0)) / PEAK_SCALE;
   return { loss: loss + Math.log(sum) - (peaks[label] - top) / PEAK_SCALE, gradient };
 }

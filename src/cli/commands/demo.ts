@@ -42,11 +42,15 @@ export function register(program: Command): void {
             emit({ type: 'accuracy', stage, accuracy, samples: test.count });
             return accuracy;
           };
-          const spec = model.networkSpec([train.features, 32, train.classes], { steps: 250 });
+          const recipe = model.recipeOf('digits');
+          const spec = model.networkSpec([train.features, ...recipe.hidden, train.classes], {
+            driveScale: recipe.driveScale,
+            steps: 250,
+          });
           const { network } = await model.train({
+            ...recipe.settings,
             spec,
             dataset: train,
-            ...loop.DIGITS_RECIPE,
             seed,
             emit,
             signal,

@@ -21,8 +21,13 @@ export function register(program: Command): void {
     .option('--dataset <name>', 'what it was trained on, where its file does not say')
     .option('--data-dir <dir>', 'folder of the dataset')
     .option('--epochs <n>', 'passes over the training images', wholeNumber(1, 1000), 6)
-    .option('--batch <n>', 'images between two updates of the chip', wholeNumber(1, 10000), 100)
-    .option('--rate <r>', 'learning rate', decimal, 3e-3)
+    .option('--batch <n>', 'images between two updates of the chip', wholeNumber(1, 10000), 32)
+    .option(
+      '--rate <r>',
+      'largest step of a weight in one update, as a share of the largest weight',
+      decimal,
+      5e-3,
+    )
     .option('--seed <n>', 'order of the images', wholeNumber(0, 2 ** 31), 1)
     .option('--out <file>', 'where the fine-tuned network goes (default: in the run folder)')
     .action(
