@@ -211,6 +211,10 @@ export function reportFailure(error: unknown, global: GlobalOptions): number {
   const reason = error instanceof MemloopError ? error.reason : 'unexpected';
   if (global.json) writeLine(JSON.stringify({ type: 'error', reason, message }));
   process.stderr.write(`memloop: ${message}\n`);
-  if (global.debug && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  if (global.debug && error instanceof Error) {
+    process.stderr.write(`${error.stack}\n`);
+    // A failed link's cause holds its last frames.
+    if (error.cause instanceof Error) process.stderr.write(`cause: ${error.cause.stack}\n`);
+  }
   return error instanceof MemloopError ? error.exitCode : 1;
 }
