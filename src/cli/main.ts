@@ -24,6 +24,7 @@ const commands: (() => Promise<CommandFile>)[] = [
   () => import('./commands/finetune.js'),
   () => import('./commands/fit.js'),
   () => import('./commands/info.js'),
+  () => import('./commands/ledger.js'),
   () => import('./commands/mock.js'),
   () => import('./commands/passport.js'),
   () => import('./commands/ports.js'),
