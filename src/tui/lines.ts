@@ -1,0 +1,89 @@
+/** Events as lines, where there is no terminal to draw on. No escape codes. */
+import type { Observable, Subscription } from 'rxjs';
+import type { MemloopEvent } from '../events.js';
+import { type DashboardState, initialState, reduce, STAGE_NAMES } from './state.js';
+import { amount, duration, percent } from './text.js';
+
+/** s between two lines of progress */
+const PROGRESS_PERIOD = 5;
+/** s between two JSON lines of a kind that comes often */
+const JSON_PERIOD = 1;
+
+/** One line for everything a person wants to know; progress every few seconds. */
+export function plainLines(events: Observable<MemloopEvent>, write: (line: string) => void): Subscription {
+  let state = initialState;
+  let told = 0;
+  let quietSince = -Infinity;
+  return events.subscribe((event) => {
+    state = reduce(state, event);
+    const entry = state.log.at(-1);
+    if (entry && entry.sequence > told) {
+      told = entry.sequence;
+      write(entry.level === 'info' ? entry.text : `${entry.level}: ${entry.text}`);
+      quietSince = event.time;
+    } else if (event.type === 'progress' && event.time - quietSince >= PROGRESS_PERIOD) {
+      const { stage, done, total, units, rate, timeLeft } = event;
+      const share = total > 0 ? `${Math.floor((done / total) * 100)} %, ` : '';
+      const pace = `${amount(rate)}/s, ${duration(timeLeft)} left`;
+      write(`${stage}: ${share}${amount(done)} of ${amount(total)} ${units}, ${pace}`);
+      quietSince = event.time;
+    }
+  });
+}
+
+/**
+ * One JSON object a line: every event but the bulky ones, which the journal has (`membrane`, `conductance`,
+ * `cell`, applied `pulses`), and `run-finished`, which is the command's last line. `link` and `progress` come
+ * at most once a second, a change of the link's state always.
+ */
+export function jsonLines(events: Observable<MemloopEvent>, write: (line: string) => void): Subscription {
+  const last = new Map<string, MemloopEvent>();
+  const isDue = (event: MemloopEvent): boolean => {
+    switch (event.type) {
+      case 'membrane':
+      case 'conductance':
+      case 'cell':
+      case 'run-finished':
+        return false;
+      case 'pulses':
+        return event.status !== 'applied';
+      case 'link':
+      case 'progress': {
+        const before = last.get(event.type);
+        const turned = event.type === 'link' && before?.type === 'link' && before.state !== event.state;
+        return !before || turned || event.time - before.time >= JSON_PERIOD;
+      }
+      default:
+        return true;
+    }
+  };
+  return events.subscribe((event) => {
+    if (!isDue(event)) return;
+    last.set(event.type, event);
+    write(JSON.stringify(event));
+  });
+}
+
+/** What stays in the scrollback when the dashboard has gone. */
+export function summary(state: DashboardState): string[] {
+  const elapsed = duration(state.now - (state.started ?? state.now));
+  const end = state.finished ? 'finished in' : state.error ? 'failed after' : 'stopped after';
+  const accuracies = Object.entries(STAGE_NAMES).flatMap(([stage, name]) => {
+    const accuracy = state.accuracies[stage as keyof typeof STAGE_NAMES];
+    return accuracy === undefined ? [] : [`${name} ${percent(accuracy)}`];
+  });
+  const { applied, unknown } = state.pulses;
+  const total = state.arrays.reduce((sum, { rows, columns }) => sum + rows * columns, 0);
+  const failed = state.arrays.reduce((sum, { counts }) => sum + counts.failed, 0);
+  const warnings = state.log.filter(({ level }) => level === 'warning');
+  return [
+    `memloop ${state.run?.command ?? ''} ${end} ${elapsed}`,
+    ...(accuracies.length > 0 ? [`  accuracy: ${accuracies.join(', ')}`] : []),
+    ...(applied > 0
+      ? [`  ${amount(applied)} pulses${unknown > 0 ? `, ${amount(unknown)} of unknown fate` : ''}`]
+      : []),
+    ...(failed > 0 ? [`  ${amount(failed)} of ${amount(total)} cells failed`] : []),
+    ...warnings.slice(-5).map(({ text }) => `  warning: ${text}`),
+    ...(warnings.length > 5 ? [`  and ${warnings.length - 5} warnings before`] : []),
+  ];
+}
