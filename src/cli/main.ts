@@ -19,8 +19,10 @@ type CommandFile = { register(program: Command): void };
 
 const commands: (() => Promise<CommandFile>)[] = [
   () => import('./commands/calibrate.js'),
+  () => import('./commands/data.js'),
   () => import('./commands/demo.js'),
   () => import('./commands/eval.js'),
+  () => import('./commands/export.js'),
   () => import('./commands/finetune.js'),
   () => import('./commands/fit.js'),
   () => import('./commands/info.js'),
@@ -32,7 +34,9 @@ const commands: (() => Promise<CommandFile>)[] = [
   () => import('./commands/pulse.js'),
   () => import('./commands/read.js'),
   () => import('./commands/replay.js'),
+  () => import('./commands/simulate.js'),
   () => import('./commands/sweep.js'),
+  () => import('./commands/train.js'),
 ];
 
 const { version } = JSON.parse(

@@ -11,6 +11,7 @@ export { backendName, kernelThreads, setKernelThreads } from './kernel.js';
 export * from './memristor.js';
 export * from './mif.js';
 export * from './network.js';
+export { tracePlot, trainingPlot } from './plots.js';
 export { Random } from './random.js';
 export { type Recipe, recipeOf } from './recipes.js';
 export { outputVoltages } from './reference.js';

@@ -1,37 +1,41 @@
-/** Where forward Euler stops being stable: step·(G1 + G2) < 2C must hold all along the trajectory. */
+/** Where forward Euler stops being stable: roughly where step·(G1 + G2) < 2C no longer holds on the way. */
 import { MemloopError } from '../errors.js';
-import { driveOfPeak, type MifParameters, mifConductance, runMif } from './mif.js';
+import { driveOfPeak, type IntegratorName, runMif } from './mif.js';
 import type { NetworkSpec } from './network.js';
 
 /** The paper's Fig. 2: an alpha current that peaks at 5 µA. */
 const NOMINAL_DRIVE = driveOfPeak(5e-6);
 
-/** The highest G1 + G2 (S) that a neuron reaches under pulses of `drive` (A); by the stable integrator. */
-function highestConductance(p: MifParameters, spec: NetworkSpec, drive: number): number {
-  const steps = 2000;
+/** Forward Euler must stay this close (V) to the integrator that is always stable. */
+const TOLERANCE = 20e-3;
+
+/** Whether forward Euler follows the neuron under pulses of `drive` (A) at the spec's times. */
+function follows(spec: NetworkSpec, steps: number, drive: number): boolean {
   const pulses = new Map(spec.pulseSteps.map((step) => [Math.round((step * steps) / spec.steps), drive]));
-  const { states } = runMif(p, 'exponential', spec.duration / steps, steps, pulses);
-  return Math.max(...states.map((s) => mifConductance(p, s.x1) + mifConductance(p, s.x2)));
+  const run = (integrator: IntegratorName) =>
+    runMif(spec.neuron, integrator, spec.duration / steps, steps, pulses).states;
+  const stable = run('exponential');
+  return run('forward-euler').every((s, n) => Math.abs(s.v - stable[n].v) < TOLERANCE);
+}
+
+/** The smallest whole number in (low, high] that holds, for a property that holds from some number on. */
+function firstThatHolds(low: number, high: number, holds: (n: number) => boolean): number {
+  let [fails, works] = [low, high];
+  while (works - fails > 1) {
+    const middle = Math.floor((fails + works) / 2);
+    if (holds(middle)) works = middle;
+    else fails = middle;
+  }
+  return works;
 }
 
 /** Fewest steps at which forward Euler is stable under the nominal drive. */
-export function fewestEulerSteps(spec: NetworkSpec): number {
-  const p = spec.neuron;
-  return Math.ceil((spec.duration * highestConductance(p, spec, NOMINAL_DRIVE)) / (2 * p.capacitance));
-}
+export const fewestEulerSteps = (spec: NetworkSpec): number =>
+  firstThatHolds(0, 100_000, (steps) => follows(spec, steps, NOMINAL_DRIVE));
 
-/** Largest drive (A) at which forward Euler is stable with the spec's steps, with a tenth to spare. */
-export function largestEulerDrive(spec: NetworkSpec): number {
-  const limit = (2 * spec.neuron.capacitance * spec.steps) / spec.duration;
-  let low = 0;
-  let high = 1e-3;
-  for (let i = 0; i < 30; i++) {
-    const middle = (low + high) / 2;
-    if (highestConductance(spec.neuron, spec, middle) < 0.9 * limit) low = middle;
-    else high = middle;
-  }
-  return low;
-}
+/** Largest drive (A), in steps of 1 µA, at which forward Euler is stable with the spec's steps. */
+export const largestEulerDrive = (spec: NetworkSpec): number =>
+  (firstThatHolds(0, 1000, (microamperes) => !follows(spec, spec.steps, microamperes * 1e-6)) - 1) * 1e-6;
 
 /** Throws, with the limit, when the spec's integrator cannot be stable with its steps. */
 export function checkStability(spec: NetworkSpec): void {

@@ -1,0 +1,59 @@
+import type { Command } from 'commander';
+import { action } from '../command.js';
+
+interface Options {
+  dataDir?: string;
+  mirror?: string;
+  force?: boolean;
+}
+
+export function register(program: Command): void {
+  const data = program.command('data').description('datasets: what there is, and fetching it');
+
+  data
+    .command('list')
+    .description('known datasets, and which are here')
+    .option('--data-dir <dir>', 'folder to look in (default: the cache)')
+    .action(
+      action(async (_session, { dataDir }: Options) => {
+        const { listDatasets, datasetCache } = await import('../../model/index.js');
+        const datasets = listDatasets(dataDir);
+        return {
+          result: { datasets, dataDir: dataDir ?? datasetCache() },
+          text: [
+            ...datasets.map(
+              (d) => `${d.available ? '✓' : ' '} ${d.name.padEnd(14)} ${d.description}, ${d.licence}`,
+            ),
+            `in ${dataDir ?? datasetCache()}`,
+          ].join('\n'),
+        };
+      }),
+    );
+
+  data
+    .command('fetch <name>')
+    .description('fetch a dataset, resuming what was interrupted; every file is checked by its SHA-256')
+    .option('--data-dir <dir>', 'folder to keep it in (default: the cache)')
+    .option('--mirror <url>', 'folder on the web to fetch from instead of the known ones')
+    .option('--force', 'fetch even what is here')
+    .action(
+      action(
+        async ({ emit, signal }, name: string, options: Options) => {
+          const { fetchDataset, datasetSource } = await import('../../model/index.js');
+          if (name === 'digits') return { result: { files: [] }, text: 'digits comes with memloop' };
+          const files = await fetchDataset(datasetSource(name), {
+            emit,
+            signal,
+            force: options.force ?? false,
+            ...(options.dataDir !== undefined && { dataDir: options.dataDir }),
+            ...(options.mirror !== undefined && { mirrors: [options.mirror] }),
+          });
+          return {
+            result: { files },
+            text: files.map(({ file, status }) => `${status.padEnd(8)} ${file}`).join('\n'),
+          };
+        },
+        { show: 'lines' },
+      ),
+    );
+}
