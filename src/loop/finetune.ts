@@ -36,7 +36,7 @@ export interface FinetuneOptions {
 export const FINETUNE_DEFAULTS: Readonly<Omit<FinetuneOptions, 'emit' | 'signal'>> = Object.freeze({
   epochs: 6,
   batch: 32,
-  learningRate: 1e-2,
+  learningRate: 2e-2,
   seed: 1,
   deadband: 0.02,
   validation: 0.1,
