@@ -6,7 +6,7 @@ import type { Command } from 'commander';
 import { type Observable, Subject } from 'rxjs';
 import type { Board } from '../driver/board.js';
 import { MemloopError } from '../errors.js';
-import type { Emit, MemloopEvent } from '../events.js';
+import type { Emit, EventBody, MemloopEvent } from '../events.js';
 import type { OpenOptions } from '../open-board.js';
 import type { RunFolder } from '../telemetry/index.js';
 
@@ -47,7 +47,7 @@ export interface Session {
 export interface View {
   /** `dashboard`: full screen on a terminal, lines elsewhere. `lines`: progress as lines. Default: silent. */
   show?: 'dashboard' | 'lines';
-  /** Make a run folder even without `--run`. */
+  /** Make a run folder even without `--run`; false: none, `--run` names one to read. */
   run?: boolean;
 }
 
@@ -55,7 +55,7 @@ export interface View {
 // biome-ignore lint/suspicious/noExplicitAny: commander hands over untyped arguments
 export type Handler = (session: Session, ...args: any[]) => Promise<Outcome | undefined>;
 
-const isTerminal = () => Boolean(process.stdout.isTTY) && process.env.TERM !== 'dumb';
+export const isTerminal = () => Boolean(process.stdout.isTTY) && process.env.TERM !== 'dumb';
 
 export const writeLine = (line: string): void => {
   process.stdout.write(`${line}\n`);
@@ -65,15 +65,23 @@ export const writeLine = (line: string): void => {
 export function action(handler: Handler, view: View = {}) {
   return async (...args: unknown[]): Promise<void> => {
     const command = args.at(-1) as Command;
-    const global = command.optsWithGlobals<GlobalOptions>();
-    process.exitCode = await runCommand(command.name(), global, view, (session) =>
+    const global = command.optsWithGlobals<GlobalOptions & { seed?: number }>();
+    const started = {
+      type: 'run-started' as const,
+      command: command.name(),
+      version: rootOf(command).version() ?? '',
+      ...(global.seed === undefined ? {} : { seed: global.seed }),
+    };
+    process.exitCode = await runCommand(started, global, view, (session) =>
       handler(session, ...args.slice(0, -1)),
     );
   };
 }
 
+const rootOf = (command: Command): Command => (command.parent ? rootOf(command.parent) : command);
+
 async function runCommand(
-  name: string,
+  started: Extract<EventBody, { type: 'run-started' }>,
   global: GlobalOptions,
   view: View,
   work: (session: Session) => Promise<Outcome | undefined>,
@@ -89,12 +97,13 @@ async function runCommand(
   };
   process.on('SIGINT', interrupt);
   process.on('SIGTERM', interrupt);
+  process.on('SIGHUP', interrupt);
 
   const port = global.port ?? process.env.MEMLOOP_PORT;
   let outcome: Outcome | undefined;
   let failure: unknown;
   try {
-    const run = await openRunFolder(name, global, view, events, endings);
+    const run = await openRunFolder(started.command, global, view, { events, emit, abort }, endings);
     if (!global.json && view.show) await openView(view.show, events, interrupt, endings);
     else if (global.json) await openJsonLines(events, endings);
     const session: Session = {
@@ -126,6 +135,7 @@ async function runCommand(
         return board;
       },
     };
+    if (run || view.show) emit(started);
     outcome = await work(session);
     if (outcome) emit({ type: 'run-finished', result: outcome.result });
   } catch (error) {
@@ -141,6 +151,7 @@ async function runCommand(
   }
   process.off('SIGINT', interrupt);
   process.off('SIGTERM', interrupt);
+  process.off('SIGHUP', interrupt);
   if (failure !== undefined) return reportFailure(failure, global);
   if (outcome) {
     if (global.json) writeLine(JSON.stringify({ type: 'result', ...outcome.result }));
@@ -153,22 +164,30 @@ async function openRunFolder(
   name: string,
   global: GlobalOptions,
   view: View,
-  events: Observable<MemloopEvent>,
+  { events, emit, abort }: { events: Observable<MemloopEvent>; emit: Emit; abort: AbortController },
   endings: (() => Promise<void> | void)[],
 ): Promise<RunFolder | undefined> {
-  if (!global.run && !view.run) return undefined;
+  if (view.run === false || (!global.run && !view.run)) return undefined;
   const { openRun, startInflux } = await import('../telemetry/index.js');
   const stamp = new Date().toISOString().slice(0, 19).replaceAll(':', '-');
   const run = await openRun(global.run ?? `runs/${stamp}-${name}`, {
     command: name,
     argv: process.argv.slice(2),
   });
-  const journal = events.subscribe((event) => run.append(event));
+  const journal = events.subscribe((event) => {
+    try {
+      run.append(event);
+    } catch (error) {
+      // What cannot be recorded must not go on.
+      journal.unsubscribe();
+      abort.abort(error);
+    }
+  });
   endings.push(async () => {
     journal.unsubscribe();
     await run.close();
   });
-  const influx = await startInflux(events, run);
+  const influx = await startInflux(events, run, { emit });
   if (influx) endings.push(() => influx.close());
   return run;
 }

@@ -11,7 +11,8 @@ if (process.env.NO_COLOR || !process.stdout.isTTY) process.env.FORCE_COLOR = '0'
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   // The reader of the pipe has gone (`memloop … | head`): there is nobody left to tell.
   if (error.code === 'EPIPE') process.exit(0);
-  throw error;
+  // A closed terminal also sends SIGHUP, which ends the command.
+  if (error.code !== 'EIO') throw error;
 });
 
 /** A command file registers itself on the program; heavy rooms are imported inside its action. */
@@ -20,6 +21,7 @@ type CommandFile = { register(program: Command): void };
 const commands: (() => Promise<CommandFile>)[] = [
   () => import('./commands/calibrate.js'),
   () => import('./commands/data.js'),
+  () => import('./commands/dashboard.js'),
   () => import('./commands/demo.js'),
   () => import('./commands/eval.js'),
   () => import('./commands/export.js'),

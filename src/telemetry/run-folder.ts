@@ -69,8 +69,8 @@ export interface RunFolder {
 }
 
 /**
- * Opens a run in a folder, which is made when the first event other than a log line arrives: a command that
- * is refused leaves nothing behind. A run in a folder that has a journal adds to it.
+ * Opens a run in a folder, which is made when the work's first event arrives (neither `run-started` nor a log
+ * line): a command that is refused leaves nothing behind. A run in a folder that has a journal adds to it.
  */
 export async function openRun(dir: string, info: RunInfo): Promise<RunFolder> {
   await checkWritable(dir);
@@ -158,7 +158,7 @@ class Folder implements RunFolder {
     if (this.#closed) return;
     if (this.#journal === undefined) {
       this.#early.push(event);
-      if (event.type === 'log') return;
+      if (event.type === 'run-started' || event.type === 'log') return;
       this.#open();
       for (const early of this.#early.splice(0)) this.#store(early);
     } else this.#store(event);

@@ -67,22 +67,15 @@ export function jsonLines(events: Observable<MemloopEvent>, write: (line: string
 /** What stays in the scrollback when the dashboard has gone. */
 export function summary(state: DashboardState): string[] {
   const elapsed = duration(state.now - (state.started ?? state.now));
-  const end = state.finished ? 'finished in' : state.error ? 'failed after' : 'stopped after';
   const accuracies = Object.entries(STAGE_NAMES).flatMap(([stage, name]) => {
     const accuracy = state.accuracies[stage as keyof typeof STAGE_NAMES];
     return accuracy === undefined ? [] : [`${name} ${percent(accuracy)}`];
   });
-  const { applied, unknown } = state.pulses;
-  const total = state.arrays.reduce((sum, { rows, columns }) => sum + rows * columns, 0);
-  const failed = state.arrays.reduce((sum, { counts }) => sum + counts.failed, 0);
   const warnings = state.log.filter(({ level }) => level === 'warning');
   return [
-    `memloop ${state.run?.command ?? ''} ${end} ${elapsed}`,
-    ...(accuracies.length > 0 ? [`  accuracy: ${accuracies.join(', ')}`] : []),
-    ...(applied > 0
-      ? [`  ${amount(applied)} pulses${unknown > 0 ? `, ${amount(unknown)} of unknown fate` : ''}`]
-      : []),
-    ...(failed > 0 ? [`  ${amount(failed)} of ${amount(total)} cells failed`] : []),
+    `memloop ${state.run?.command ?? ''} ${state.finished ? 'finished in' : 'ended after'} ${elapsed}`,
+    // A finished command says itself what came of it.
+    ...(state.finished || accuracies.length === 0 ? [] : [`  accuracy: ${accuracies.join(', ')}`]),
     ...warnings.slice(-5).map(({ text }) => `  warning: ${text}`),
     ...(warnings.length > 5 ? [`  and ${warnings.length - 5} warnings before`] : []),
   ];
