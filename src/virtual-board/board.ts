@@ -1,6 +1,8 @@
 /** A board in this process: the firmware over simulated physics, as bytes in and bytes out. */
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { MemloopError } from '../errors.js';
+import { type Faults, loadFaults, parseFaults } from './faults.js';
+import { type FaultCounts, faultyBoard } from './faulty-board.js';
 import { Firmware } from './firmware.js';
 import { SimulatedFrontEnd, type TracedPulse } from './front-end.js';
 import { loadProfile, type Profile } from './profile.js';
@@ -25,6 +27,8 @@ export interface VirtualBoardOptions {
   trace?: string | ((pulse: TracedPulse) => void) | undefined;
   /** Operations take their time: a pulse of 500 µs costs 500 µs. */
   realTime?: boolean | undefined;
+  /** What goes wrong and when, or the path of a JSON file that says so. */
+  faults?: string | Faults | undefined;
 }
 
 export interface VirtualBoard {
@@ -39,12 +43,21 @@ export interface VirtualBoard {
   elapse(time: number): void;
   /** Power cycle: sessions and counters are lost, the cells keep their state. */
   reboot(): void;
+  /** Does nothing for `time` s; what arrives waits. */
+  hang?(time: number): void;
+  /** Whoever serves the board is told here to take its port away for `time` s. */
+  onUnplug?(listener: (time: number) => void): void;
+  /** Faults that have happened, where a schedule was given. */
+  readonly faultCounts?: FaultCounts;
   close(): void;
 }
 
-/** Errors: `bad-input` for the profile, `disk` for the trace. */
+/** Errors: `bad-input` for the profile and the faults, `disk` for the trace. */
 export function createVirtualBoard(options: VirtualBoardOptions): VirtualBoard {
-  return new InProcessBoard(options);
+  const { faults } = options;
+  if (faults === undefined) return new InProcessBoard(options);
+  const schedule = typeof faults === 'string' ? loadFaults(faults) : parseFaults(faults, 'given');
+  return faultyBoard(new InProcessBoard(options), schedule);
 }
 
 class InProcessBoard implements VirtualBoard {
@@ -54,9 +67,12 @@ class InProcessBoard implements VirtualBoard {
   readonly #trace: TraceFile | undefined;
   readonly #realTime: boolean;
   readonly #idle: NodeJS.Timeout;
-  #started = performance.now();
+  /** When operations take their time: board time accounted for, and when ours will have caught up with it. */
+  #accounted = 0;
+  #caughtUp = 0;
   #open = true;
   #scheduled = false;
+  #rebooting = false;
 
   #input: Uint8Array[] = [];
   #inputBytes = 0;
@@ -106,12 +122,16 @@ class InProcessBoard implements VirtualBoard {
 
   elapse(time: number): void {
     this.frontEnd.elapse(time);
-    this.#started -= time * 1e3;
+    this.#accounted += time;
   }
 
   reboot(): void {
-    this.#firmware.boot();
+    this.#rebooting = true;
     this.#wake();
+  }
+
+  hang(time: number): void {
+    this.#caughtUp = Math.max(this.#caughtUp, performance.now() + time * 1e3);
   }
 
   close(): void {
@@ -130,38 +150,52 @@ class InProcessBoard implements VirtualBoard {
 
   readonly #work = (): void => {
     this.#scheduled = false;
-    if (!this.#open) return;
+    if (!this.#open || this.#waitForOurTime()) return;
+    this.#send();
     const end = performance.now() + SLICE;
     let busy: boolean;
+    let ahead = false;
     do {
+      if (this.#rebooting) this.#boot();
       const bytes = this.#input.shift();
       if (bytes) {
         this.#inputBytes -= bytes.length;
         this.#firmware.receive(bytes);
       }
       busy = this.#firmware.poll() || this.#input.length > 0;
-    } while (busy && performance.now() < end && this.#ahead() <= 0);
+      if (this.#realTime) ahead = this.#account();
+    } while (busy && !ahead && performance.now() < end);
     // What was applied is on disk before the host hears of it.
     this.#trace?.flush();
     if (this.#inputBytes < INPUT_ROOM) for (const resolve of this.#waiting.splice(0)) resolve();
-
-    const ahead = this.#ahead();
-    if (ahead > 0) {
-      this.#scheduled = true;
-      setTimeout(() => {
-        this.#send();
-        this.#work();
-      }, ahead);
-    } else {
-      this.#send();
-      if (busy) this.#wake();
-    }
+    if (!ahead) this.#send();
+    if (busy || ahead) this.#wake();
   };
 
-  /** How far board time is ahead of ours, ms; only of interest where operations take their time. */
-  #ahead(): number {
-    if (!this.#realTime) return 0;
-    return this.frontEnd.time * 1e3 - (performance.now() - this.#started);
+  /** Between two operations; what waits in the buffers of either way is lost. */
+  #boot(): void {
+    this.#rebooting = false;
+    this.#input = [];
+    this.#inputBytes = 0;
+    for (const { length } of this.#output) this.#outputBytes -= length;
+    this.#output = [];
+    this.#firmware.boot();
+  }
+
+  /** True if board time is now ahead of ours. */
+  #account(): boolean {
+    const passed = this.frontEnd.time - this.#accounted;
+    this.#accounted += passed;
+    if (passed > 0) this.#caughtUp = Math.max(this.#caughtUp, performance.now()) + passed * 1e3;
+    return this.#caughtUp > performance.now();
+  }
+
+  #waitForOurTime(): boolean {
+    const wait = this.#caughtUp - performance.now();
+    if (wait <= 0) return false;
+    this.#scheduled = true;
+    setTimeout(this.#work, wait);
+    return true;
   }
 
   #send(): void {
@@ -183,7 +217,7 @@ class InProcessBoard implements VirtualBoard {
   }
 }
 
-class TraceFile {
+export class TraceFile {
   readonly #file: number;
   #lines = '';
 

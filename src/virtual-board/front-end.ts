@@ -42,9 +42,12 @@ export class SimulatedFrontEnd implements AnalogFrontEnd {
   readonly firmwareVersion = '0.1.0-virtual';
   readonly boardSerial: string;
   readonly crossbars: readonly Crossbar[];
+  /** Told of each pulse that the cells received. */
+  readonly pulseListeners: ((pulse: TracedPulse) => void)[] = [];
+  /** A fault: every ADC shows full scale. */
+  adcsSaturated = false;
 
   readonly #profile: Profile;
-  readonly #onPulse: ((pulse: TracedPulse) => void) | undefined;
   readonly #entropy: () => number;
   readonly #realTime: boolean;
   readonly #rowDac: Dac;
@@ -64,7 +67,7 @@ export class SimulatedFrontEnd implements AnalogFrontEnd {
   constructor(profile: Profile, options: FrontEndOptions) {
     const { rows, columns, neurons, converters, effects } = profile;
     this.#profile = profile;
-    this.#onPulse = options.onPulse;
+    if (options.onPulse) this.pulseListeners.push(options.onPulse);
     this.#realTime = options.realTime ?? false;
     const identity = createHash('sha256')
       .update(JSON.stringify([profile, options.seed]))
@@ -157,14 +160,9 @@ export class SimulatedFrontEnd implements AnalogFrontEnd {
   pulse(array: number, row: number, column: number, code: number, width: number): void {
     const seconds = width * WIDTH_STEP;
     this.#at(array).pulse(row, column, this.#rowDac.output(row, code), seconds);
-    this.#onPulse?.({
-      time: this.#time,
-      array,
-      row,
-      column,
-      voltage: code * this.#rowDac.step,
-      width: seconds,
-    });
+    const voltage = code * this.#rowDac.step;
+    for (const told of this.pulseListeners)
+      told({ time: this.#time, array, row, column, voltage, width: seconds });
     this.#time += seconds;
   }
 
@@ -194,7 +192,8 @@ export class SimulatedFrontEnd implements AnalogFrontEnd {
     this.#time += samples * this.#profile.read.readTime;
     const conductance = reference === OPEN_PATH ? 0 : 1 / this.#profile.references[reference];
     const current = this.#rowDac.output(row, code) * conductance;
-    return this.#columnAdcs[range].count(column, current, samples, this.#noise);
+    const count = this.#columnAdcs[range].count(column, current, samples, this.#noise);
+    return this.adcsSaturated ? this.#columnAdcs[range].maxCount : count;
   }
 
   neuronsBegin(pulseSteps: Uint16Array, drives: Int16Array): void {
@@ -216,6 +215,7 @@ export class SimulatedFrontEnd implements AnalogFrontEnd {
         counts[s * count + n] = this.#membraneAdc.count(n, voltages[s], 1, noise);
       }
     }
+    if (this.adcsSaturated) counts.fill(this.#membraneAdc.maxCount);
     this.#time += samples * decimation * this.#profile.run.stepTime;
   }
 
@@ -230,6 +230,7 @@ export class SimulatedFrontEnd implements AnalogFrontEnd {
     for (let c = 0; c < counts.length; c++) {
       counts[c] = adc.count(c, this.#currents[c], samples, this.#noise);
     }
+    if (this.adcsSaturated) counts.fill(adc.maxCount);
   }
 
   #describe(): AnalogFrontEnd['description'] {

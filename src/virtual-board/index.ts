@@ -1,5 +1,7 @@
 /** A board without hardware: the firmware as WebAssembly over simulated physics. */
 export { createVirtualBoard, type VirtualBoard, type VirtualBoardOptions } from './board.js';
+export { type Fault, type FaultKind, type Faults, faultsSchema, loadFaults, parseFaults } from './faults.js';
+export { type FaultCounts, faultyBoard } from './faulty-board.js';
 export type { TracedPulse } from './front-end.js';
 export {
   builtInProfiles,

@@ -16,10 +16,37 @@ export interface Served {
  * `link`: a symbolic link to the device, made now and removed at the end. Errors: `service` where there are
  * no pseudo-terminals, `bad-input` where the link cannot be made.
  */
-export async function servePty(
-  board: VirtualBoard,
-  options: { link?: string | undefined } = {},
-): Promise<Served> {
+export function servePty(board: VirtualBoard, options: { link?: string | undefined } = {}): Promise<Served> {
+  return replugged(board, () => openPtyPort(board, options));
+}
+
+/** Opens the port, and again after each time that the board's faults unplug it. */
+async function replugged(board: VirtualBoard, open: (before?: Served) => Promise<Served>): Promise<Served> {
+  let served = await open();
+  let closed = false;
+  let replugging = Promise.resolve();
+  board.onUnplug?.((time) => {
+    replugging = replugging.then(async () => {
+      if (closed) return;
+      board.onData(() => {});
+      await served.close();
+      await new Promise((resolve) => setTimeout(resolve, time * 1000));
+      if (!closed) served = await open(served);
+    });
+  });
+  return {
+    get port() {
+      return served.port;
+    },
+    async close() {
+      closed = true;
+      await replugging;
+      await served.close();
+    },
+  };
+}
+
+async function openPtyPort(board: VirtualBoard, options: { link?: string | undefined }): Promise<Served> {
   const pty = openPty();
   const { link } = options;
   try {
@@ -67,11 +94,17 @@ function removeLink(path: string, link: string): void {
  * One host at a time, as with a cable: a second connection is closed at once. Without a host, what the board
  * sends is lost. Port 0 takes a free one. Errors: `port-in-use`, `service`.
  */
-export async function serveTcp(
+export function serveTcp(
   board: VirtualBoard,
   options: { host?: string | undefined; port?: number | undefined } = {},
 ): Promise<Served> {
   const { host = '127.0.0.1', port = 0 } = options;
+  return replugged(board, (before) =>
+    openTcpPort(board, host, before ? Number(new URL(before.port).port) : port),
+  );
+}
+
+async function openTcpPort(board: VirtualBoard, host: string, port: number): Promise<Served> {
   let client: Socket | undefined;
   board.onData((bytes) => {
     const socket = client;

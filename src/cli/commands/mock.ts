@@ -10,6 +10,7 @@ interface Options {
   tcp?: { host: string; port: number };
   trace?: string;
   realTime?: boolean;
+  faults?: string;
 }
 
 const seedNumber = (text: string): number => {
@@ -36,6 +37,7 @@ export function register(program: Command): void {
     .option('--link <path>', 'symbolic link to the pseudo-terminal')
     .option('--tcp <host:port>', 'on a TCP port; port 0 takes a free one', hostAndPort)
     .option('--trace <file>', 'append one JSON line for each pulse that the cells received')
+    .option('--faults <file>', 'what goes wrong on the line and the board, and when (docs/link.md)')
     .option('--real-time', 'operations take as long as on a real board')
     .action(
       action(async (session, options: Options) => {
@@ -43,14 +45,16 @@ export function register(program: Command): void {
         if (options.tcp && (options.pty || options.link !== undefined))
           throw new MemloopError('usage', 'give either --tcp or --pty (with --link), not both');
         const { createVirtualBoard, servePty, serveTcp } = await import('../../virtual-board/index.js');
-        const { profile, seed, trace, realTime } = options;
-        const board = createVirtualBoard({ profile, seed, trace, realTime });
+        const { profile, seed, trace, realTime, faults } = options;
+        const board = createVirtualBoard({ profile, seed, trace, realTime, faults });
         session.atEnd(() => board.close());
         const served = options.tcp ? await serveTcp(board, options.tcp) : await servePty(board, options);
         session.atEnd(() => served.close());
         writeLine(JSON.stringify({ type: 'ready', port: served.port }));
         if (!session.signal.aborted) await once(session.signal, 'abort');
-        return undefined;
+        const { faultCounts } = board;
+        if (!faultCounts) return undefined;
+        return { result: { faults: faultCounts }, text: `faults: ${JSON.stringify(faultCounts)}` };
       }),
     );
 }
