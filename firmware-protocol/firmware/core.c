@@ -151,6 +151,7 @@ static void request(ml_header header, const uint8_t *payload, uint32_t length) {
   } else if (slot->state != EMPTY && slot->sequence == header.sequence) {
     board.duplicates++;
     if (slot->state == ANSWERED) slot->send = true;
+    else refuse(header, ML_STATUS_BUSY, 0); /* so that the host knows that we live */
   } else {
     refuse(header, ML_STATUS_EXPIRED, board.expected);
   }

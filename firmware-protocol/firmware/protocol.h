@@ -26,7 +26,7 @@ enum {
   ML_STATUS_BAD_REQUEST = 6, /* refused: malformed, of the wrong length, or asking for nothing or too much */
   ML_STATUS_NO_SESSION = 7, /* not executed: the board does not know this session; detail is its boot id */
   ML_STATUS_OUT_OF_ORDER = 8, /* not executed: an earlier request is missing; detail is the sequence number expected */
-  ML_STATUS_BUSY = 9, /* not executed: more than WINDOW requests are unanswered */
+  ML_STATUS_BUSY = 9, /* no answer yet: the request waits or is under way, or more than WINDOW are unanswered */
   ML_STATUS_UNSUPPORTED = 10, /* not executed: unknown message */
   ML_STATUS_STOPPED = 11, /* not executed, or cut short, by Stop, the dead-man or a fault */
   ML_STATUS_EXPIRED = 12, /* not executed again: the result of this old request is no longer in the cache */

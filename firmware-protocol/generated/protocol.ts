@@ -40,7 +40,7 @@ export const STATUS: Record<Status, { readonly code: number; readonly doc: strin
   BAD_REQUEST: { code: 6, doc: "refused: malformed, of the wrong length, or asking for nothing or too much" },
   NO_SESSION: { code: 7, doc: "not executed: the board does not know this session; detail is its boot id" },
   OUT_OF_ORDER: { code: 8, doc: "not executed: an earlier request is missing; detail is the sequence number expected" },
-  BUSY: { code: 9, doc: "not executed: more than WINDOW requests are unanswered" },
+  BUSY: { code: 9, doc: "no answer yet: the request waits or is under way, or more than WINDOW are unanswered" },
   UNSUPPORTED: { code: 10, doc: "not executed: unknown message" },
   STOPPED: { code: 11, doc: "not executed, or cut short, by Stop, the dead-man or a fault" },
   EXPIRED: { code: 12, doc: "not executed again: the result of this old request is no longer in the cache" },

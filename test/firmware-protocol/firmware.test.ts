@@ -163,6 +163,23 @@ describe('sequence numbers', () => {
     expect(board.ask({ name: 'Ping' })).toMatchObject({ duplicates: WINDOW, pulsesApplied: WINDOW });
   });
 
+  test('a request repeated while it waits or is under way is told that it is, and executed once', () => {
+    const board = opened();
+    const sequences = [1, 2].map(() => board.send(cells(pulse(), pulse(), pulse())));
+    for (let i = 0; i < 3; i++) board.firmware.poll();
+    expect(board.frontEnd.pulses.length).toBeLessThan(3);
+    for (const sequence of sequences) board.send(cells(pulse()), board.session, sequence);
+    const frames = board.settle().take();
+    expect(frames.map(({ sequence, message }) => [sequence, message.name])).toEqual([
+      [1, 'Refused'],
+      [2, 'Refused'],
+      [1, 'CellsReply'],
+      [2, 'CellsReply'],
+    ]);
+    expect(frames[0].message).toEqual(refused('BUSY'));
+    expect(board.frontEnd.pulses).toHaveLength(6);
+  });
+
   test('an older one is refused as expired', () => {
     const board = opened();
     for (let i = 0; i <= WINDOW; i++) board.ask(cells(pulse()));
