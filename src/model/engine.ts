@@ -6,7 +6,7 @@
 import { MemloopError } from '../errors.js';
 import { type Call, KernelMemory, Layout, type Task } from './kernel.js';
 import { alphaStep, type IntegratorName, integratorNames, type MifParameters, restState } from './mif.js';
-import { checkSpec, type Network, type NetworkSpec, WAVEFORM_UNIT } from './network.js';
+import { checkSpec, type Network, type NetworkSpec, PEAK_SCALE, WAVEFORM_UNIT } from './network.js';
 
 const SHARDS = 8;
 /** Bytes: one neuron's constants and rest in the kernel's layout. */
@@ -123,7 +123,15 @@ export class Population {
     bars: number,
     source:
       | { voltageBars: number }
-      | { labels: number; smoothing: number; scale: number; losses: number; scratch: number },
+      | {
+          labels: number;
+          smoothing: number;
+          scale: number;
+          losses: number;
+          scratch: number;
+          decision: number;
+          peaks: number;
+        },
   ): Call[] {
     const fused = 'labels' in source;
     return [
@@ -141,8 +149,18 @@ export class Population {
         trajectory,
         bars,
         ...(fused
-          ? [0, source.labels, source.smoothing, source.scale, source.losses, source.scratch]
-          : [source.voltageBars, 0, 0, 0, 0, 0]),
+          ? [
+              0,
+              source.labels,
+              source.smoothing,
+              source.scale,
+              source.losses,
+              source.scratch,
+              source.decision,
+              source.peaks,
+              1 / PEAK_SCALE,
+            ]
+          : [source.voltageBars, 0, 0, 0, 0, 0, 0, 0]),
       ],
     ];
   }
@@ -153,6 +171,8 @@ export interface EngineOptions {
   training?: boolean;
   /** Share of the target spread evenly over the classes. */
   smoothing?: number;
+  /** Weight of the loss over each neuron's highest v, which is what decides, beside the paper's. */
+  decision?: number;
   /** Multiply each ReLU layer's outputs with a mask that the caller fills. */
   masks?: boolean;
 }
@@ -207,7 +227,7 @@ export class Engine {
     options: EngineOptions = {},
   ) {
     checkSpec(spec);
-    const { training = false, smoothing = 0, masks = false } = options;
+    const { training = false, smoothing = 0, decision = 0, masks = false } = options;
     this.rows = pad4(rows);
     const layout = new Layout();
     const { layers, steps } = spec;
@@ -268,7 +288,7 @@ export class Engine {
           alpha: layout.take(population.neurons * 2 * VECTOR),
           peaks: layout.take(population.neurons * VECTOR),
           bars: layout.take(population.neurons * 5 * VECTOR),
-          row: layout.take(2 * population.neurons * VECTOR),
+          row: layout.take(3 * population.neurons * VECTOR),
           drives: layout.take(slots * population.neurons * VECTOR),
           driveBars: training ? layout.take(slots * population.neurons * VECTOR) : 0,
           voltageBars:
@@ -394,6 +414,8 @@ export class Engine {
                   scale: lossScale,
                   losses: losses + group * 16,
                   scratch: s.row,
+                  decision,
+                  peaks: peaksOf + group * population.neurons * VECTOR,
                 }
               : { voltageBars: s.voltageBars };
           calls.push(...population.backward(slots, s.driveBars, s.slots, s.trajectory, s.bars, source));

@@ -178,12 +178,14 @@ export function decide(voltages: ArrayLike<number>, neurons: number): number {
  * the mean over samples in time (the paper sums: `steps` times this). Ten silent neurons give ln 10.
  * Times at which any neuron's sample was lost (NaN) do not count.
  * @param voltages samples × neurons, V
+ * @param scale V that make a neuron e times as likely
  * @returns the loss and dLoss/dv, samples × neurons, 1/V
  */
 export function membraneLoss(
   voltages: ArrayLike<number>,
   neurons: number,
   label: number,
+  scale = 1e-3,
 ): { loss: number; gradient: Float64Array } {
   const samples = voltages.length / neurons;
   const gradient = new Float64Array(voltages.length);
@@ -201,14 +203,48 @@ export function membraneLoss(
     counted++;
     let sum = 0;
     for (let n = 0; n < neurons; n++) {
-      gradient[t * neurons + n] = Math.exp((voltages[t * neurons + n] - top) * 1e3);
+      gradient[t * neurons + n] = Math.exp((voltages[t * neurons + n] - top) / scale);
       sum += gradient[t * neurons + n];
     }
     for (let n = 0; n < neurons; n++)
-      gradient[t * neurons + n] = 1e3 * (gradient[t * neurons + n] / sum - (n === label ? 1 : 0));
-    loss += Math.log(sum) - (voltages[t * neurons + label] - top) * 1e3;
+      gradient[t * neurons + n] = (1 / scale) * (gradient[t * neurons + n] / sum - (n === label ? 1 : 0));
+    loss += Math.log(sum) - (voltages[t * neurons + label] - top) / scale;
   }
-  const scale = counted > 0 ? 1 / counted : 0;
-  for (let i = 0; i < gradient.length; i++) gradient[i] *= scale;
-  return { loss: loss * scale, gradient };
+  const share = counted > 0 ? 1 / counted : 0;
+  for (let i = 0; i < gradient.length; i++) gradient[i] *= share;
+  return { loss: loss * share, gradient };
+}
+
+/** V by which a highest v must lead to be e times as likely: wider than the paper's 1 mV, for a margin. */
+export const PEAK_SCALE = 5e-3;
+
+/**
+ * The loss of the decision itself: negative log-likelihood of the log-softmax over each neuron's highest
+ * v in units of `PEAK_SCALE`. The paper's loss alone is content when the losing neurons are inhibited; then hardly anything
+ * but rest is left to decide by.
+ * @param voltages samples × neurons, V, NaN where lost
+ * @returns the loss and dLoss/dv, samples × neurons, 1/V: only the highest sample of each neuron counts
+ */
+export function peakLoss(
+  voltages: ArrayLike<number>,
+  neurons: number,
+  label: number,
+): { loss: number; gradient: Float64Array } {
+  const gradient = new Float64Array(voltages.length);
+  const at = Array<number>(neurons).fill(-1);
+  for (let i = 0; i < voltages.length; i++) {
+    const n = i % neurons;
+    if (!Number.isNaN(voltages[i]) && (at[n] < 0 || voltages[i] >= voltages[at[n]])) at[n] = i;
+  }
+  if (at.some((i) => i < 0)) return { loss: 0, gradient };
+  const peaks = membraneLoss(
+    at.map((i) => voltages[i]),
+    neurons,
+    label,
+    PEAK_SCALE,
+  );
+  at.forEach((i, n) => {
+    gradient[i] = peaks.gradient[n];
+  });
+  return { loss: peaks.loss, gradient };
 }

@@ -24,6 +24,8 @@ export interface TrainSettings {
   dropout: number;
   /** Share of the target spread evenly over the classes. */
   smoothing: number;
+  /** Weight of the loss over each neuron's highest v, which is what decides, beside the paper's loss. */
+  decision: number;
   /** The result is the running average of the weights over about this many epochs; 0 for the last weights. */
   averaging: number;
   augmentation: Augmentation;
@@ -40,6 +42,7 @@ export const TRAIN_DEFAULTS: Readonly<TrainSettings> = Object.freeze({
   decay: 0,
   dropout: 0,
   smoothing: 0,
+  decision: 0,
   averaging: 0,
   augmentation: 'none',
   validation: 0.1,
@@ -90,6 +93,7 @@ function checkSettings(settings: TrainSettings, dataset: Dataset): void {
   if (!(settings.rate > 0)) fail(`the learning rate must be above 0, not ${settings.rate}`);
   for (const name of ['dropout', 'smoothing', 'validation'] as const)
     if (!(settings[name] >= 0 && settings[name] < 1)) fail(`${name} must be in 0…1, not ${settings[name]}`);
+  if (!(settings.decision >= 0)) fail(`decision must not be negative, but is ${settings.decision}`);
   if (settings.augmentation !== 'none' && !Number.isInteger(Math.sqrt(dataset.features)))
     fail(`augmentation ${settings.augmentation} needs square images, not ${dataset.features} features`);
 }
@@ -124,6 +128,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const engine = new Engine(spec, batch, {
     training: true,
     smoothing: settings.smoothing,
+    decision: settings.decision,
     masks: settings.dropout > 0,
   });
   const evaluator = new Engine(spec, Math.min(200, batch));

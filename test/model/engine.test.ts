@@ -2,14 +2,20 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { Engine } from '../../src/model/engine.js';
 import { setKernelThreads } from '../../src/model/kernel.js';
 import { integratorNames, MIF } from '../../src/model/mif.js';
-import { membraneLoss, Network, type NetworkSpec, networkSpec } from '../../src/model/network.js';
+import { membraneLoss, Network, type NetworkSpec, networkSpec, peakLoss } from '../../src/model/network.js';
 import { Random } from '../../src/model/random.js';
 import { type NetworkLike, outputVoltages } from '../../src/model/reference.js';
+
+/** Weight of the decision's own loss. */
+const DECISION = 0.5;
 
 /** Loss of one input in float64, from the readable reference. */
 function referenceLoss(network: NetworkLike, input: ArrayLike<number>, label: number) {
   const voltages = outputVoltages(network, input);
-  return { ...membraneLoss(voltages, network.spec.layers.at(-1)!.outputs, label), voltages };
+  const neurons = network.spec.layers.at(-1)!.outputs;
+  const loss =
+    membraneLoss(voltages, neurons, label).loss + DECISION * peakLoss(voltages, neurons, label).loss;
+  return { loss, voltages };
 }
 
 afterAll(() => setKernelThreads(1));
@@ -45,7 +51,7 @@ describe.each(specs)('the kernel against the float64 reference: %s', (_name, { s
     const count = 5;
     const inputs = Float32Array.from({ length: count * sizes[0] }, () => random.uniform());
     const labels = Uint8Array.from({ length: count }, () => random.integer(3));
-    const engine = new Engine(spec, count, { training: true });
+    const engine = new Engine(spec, count, { training: true, decision: DECISION });
     engine.setWeights(network);
     engine.load(inputs, [0, 1, 2, 3, 4], labels);
     const loss = engine.gradient();

@@ -55,6 +55,7 @@ export function register(program: Command): void {
     .option('--decay <x>', 'decoupled weight decay', decimal)
     .option('--dropout <share>', 'of hidden ReLU outputs', decimal)
     .option('--smoothing <share>', 'of the labels', decimal)
+    .option('--decision <weight>', "of the loss over the neurons' highest v", decimal)
     .option('--averaging <epochs>', 'average the weights over about this many epochs', decimal)
     .addOption(new Option('--augment <kind>', 'of the training images').choices(['none', 'shift', 'affine']))
     .option('--validation <share>', 'of the training set to hold back', decimal)
@@ -78,6 +79,7 @@ export function register(program: Command): void {
             'decay',
             'dropout',
             'smoothing',
+            'decision',
             'averaging',
             'validation',
           ] as const)

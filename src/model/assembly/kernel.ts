@@ -186,19 +186,20 @@ export function mifForward(
 }
 
 /**
- * Loss of one step for four samples, and its gradient (1/V) into `row` (neurons vectors): negative
- * log-likelihood of the log-softmax over v in mV. `targets` (neurons vectors) are the wanted shares, all
- * zero in lanes that do not count; `weight` is scale × 1000 in lanes that count, else 0.
+ * Loss over one voltage a neuron (`apart` bytes apart) for four samples, and its gradient (1/V) into `row`
+ * (neurons vectors): negative log-likelihood of the log-softmax over v × `perVolt`. `targets` (neurons vectors) are the wanted shares, all
+ * zero in lanes that do not count; `weight` is scale × `perVolt` in lanes that count, else 0.
  */
 @inline
-function lossRow(at: usize, targets: usize, neurons: usize, weight: v128, row: usize): v128 {
+function lossRow(
+  at: usize, apart: usize, perVolt: v128, targets: usize, neurons: usize, weight: v128, row: usize,
+): v128 {
   let top = v128.load(at);
-  for (let n: usize = 1; n < neurons; n++) top = f32x4.pmax(top, v128.load(at + n * STATE));
-  const millivolt = number(13);
+  for (let n: usize = 1; n < neurons; n++) top = f32x4.pmax(top, v128.load(at + n * apart));
   let sum = all(0.0);
   let target = all(0.0);
   for (let n: usize = 0; n < neurons; n++) {
-    const y = mul(sub(v128.load(at + n * STATE), top), millivolt);
+    const y = mul(sub(v128.load(at + n * apart), top), perVolt);
     const e = exp4(y);
     sum = add(sum, e);
     target = add(target, mul(v128.load(targets + n * V), y));
@@ -214,7 +215,8 @@ function lossRow(at: usize, targets: usize, neurons: usize, weight: v128, row: u
 function backward(
   kind: i32, constants: usize, stride: usize, slots: usize, driveBars: usize, steps: usize, neurons: usize,
   trajectory: usize, bars: usize, voltageBars: usize, labels: usize, smoothing: f32, scale: f32, losses: usize,
-  scratch: usize,
+  scratch: usize, decision: f32, peaks: usize,
+  perVolt: f32,
 ): void {
   const row = neurons * STATE;
   const targets = scratch + neurons * V;
@@ -228,11 +230,18 @@ function backward(
   }
   const weight = v128.and(all(scale * 1000.0), live);
   let loss = all(0.0);
+  const decides = labels != 0 && decision > 0;
+  const peakBars = targets + neurons * V;
+  if (decides)
+    loss = mul(
+      all(decision / scale),
+      lossRow(peaks, V, all(perVolt), targets, neurons, v128.and(all(decision * perVolt), live), peakBars),
+    );
   const one = one4();
   for (let t: isize = <isize>steps - 1; t >= 0; t--) {
     let vRow = voltageBars + <usize>t * neurons * V;
     if (labels != 0) {
-      loss = add(loss, lossRow(trajectory + <usize>(t + 1) * row, targets, neurons, weight, scratch));
+      loss = add(loss, lossRow(trajectory + <usize>(t + 1) * row, STATE, number(13), targets, neurons, weight, scratch));
       vRow = scratch;
     }
     const slot = load<i32>(slots + (<usize>t << 2));
@@ -246,7 +255,14 @@ function backward(
       const x2 = v128.load(at, 32);
       const y1 = v128.load(at + row, 16);
       const y2 = v128.load(at + row, 32);
-      const vBar = add(v128.load(bar, 32), v128.load(vRow + n * V));
+      let vBar = add(v128.load(bar, 32), v128.load(vRow + n * V));
+      if (decides) {
+        // The highest v takes its gradient when it is met, and only once.
+        const there = f32x4.eq(v128.load(at + row), v128.load(peaks + n * V));
+        const peakBar = v128.load(peakBars + n * V);
+        vBar = add(vBar, v128.and(peakBar, there));
+        v128.store(peakBars + n * V, v128.andnot(peakBar, there));
+      }
 
       // v⁺ = v + gain·(current + g1 e1 + g2 e2 − g v)
       const gs = splat(p, GS);
@@ -346,22 +362,24 @@ function backward(
  * trajectory (added to `losses`, summed over steps) and its gradient times `scale`; or, with labels 0,
  * `voltageBars` (steps × neurons vectors, 1/V) is the gradient of v after each step. Adds to `driveBars`
  * (as `drives`, 1/A). `bars` (neurons × 5 vectors) holds the end's adjoint, then the start's. `scratch` is
- * 2 × neurons vectors.
+ * 3 × neurons vectors. With `decision` > 0 the loss over the neurons' highest v (`peaks`) × `perVolt`,
+ * times it, is added.
  */
 export function mifBackward(
   kind: i32, constants: usize, stride: usize, slots: usize, driveBars: usize, steps: usize, neurons: usize,
   trajectory: usize, bars: usize, voltageBars: usize, labels: usize, smoothing: f32, scale: f32, losses: usize,
-  scratch: usize,
+  scratch: usize, decision: f32, peaks: usize,
+  perVolt: f32,
 ): void {
   if (kind == FORWARD_EULER)
     backward(FORWARD_EULER, constants, stride, slots, driveBars, steps, neurons, trajectory, bars, voltageBars,
-      labels, smoothing, scale, losses, scratch);
+      labels, smoothing, scale, losses, scratch, decision, peaks, perVolt);
   else if (kind == SEMI_IMPLICIT)
     backward(SEMI_IMPLICIT, constants, stride, slots, driveBars, steps, neurons, trajectory, bars, voltageBars,
-      labels, smoothing, scale, losses, scratch);
+      labels, smoothing, scale, losses, scratch, decision, peaks, perVolt);
   else
     backward(EXPONENTIAL, constants, stride, slots, driveBars, steps, neurons, trajectory, bars, voltageBars,
-      labels, smoothing, scale, losses, scratch);
+      labels, smoothing, scale, losses, scratch, decision, peaks, perVolt);
 }
 
 /** Starts a trajectory and its alpha current at rest; lowers the peaks. */
