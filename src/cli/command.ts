@@ -17,6 +17,8 @@ export interface GlobalOptions {
   run?: string;
   /** Record the bytes of the link in this file. */
   record?: string;
+  /** Seconds for which a lost port is tried again. */
+  reconnect?: number;
 }
 
 /** What a command ends with: the result fields that scripts rely on, and the same for a person. */
@@ -55,7 +57,10 @@ export interface View {
 // biome-ignore lint/suspicious/noExplicitAny: commander hands over untyped arguments
 export type Handler = (session: Session, ...args: any[]) => Promise<Outcome | undefined>;
 
-export const isTerminal = () => Boolean(process.stdout.isTTY) && process.env.TERM !== 'dumb';
+export /** How long work that shows its progress waits for a lost port, s; a single question fails at once. */
+const RECONNECT = 1.5;
+
+const isTerminal = () => Boolean(process.stdout.isTTY) && process.env.TERM !== 'dumb';
 
 export const writeLine = (line: string): void => {
   process.stdout.write(`${line}\n`);
@@ -102,10 +107,10 @@ async function runCommand(
   const port = global.port ?? process.env.MEMLOOP_PORT;
   let outcome: Outcome | undefined;
   let failure: unknown;
+  let closeScreen: (() => Promise<void> | void) | undefined;
   try {
     const run = await openRunFolder(started.command, global, view, { events, emit, abort }, endings);
-    if (!global.json && view.show) await openView(view.show, events, interrupt, endings);
-    else if (global.json) await openJsonLines(events, endings);
+    closeScreen = await openScreen(global, view, events, interrupt);
     const session: Session = {
       global,
       emit,
@@ -129,6 +134,7 @@ async function runCommand(
         const board = await openBoard(url, {
           emit,
           ...(global.record === undefined ? {} : { record: global.record }),
+          reconnect: global.reconnect ?? (view.show ? RECONNECT : 0),
           ...options,
         });
         endings.push(() => board.close());
@@ -140,6 +146,9 @@ async function runCommand(
     if (outcome) emit({ type: 'run-finished', result: outcome.result });
   } catch (error) {
     failure = error;
+    // The error is told once, on stderr; the journal keeps it too.
+    await closeScreen?.();
+    closeScreen = undefined;
     emit({ type: 'log', level: 'error', message: describe(error, global) });
   }
   for (const ending of endings.reverse()) {
@@ -149,6 +158,7 @@ async function runCommand(
       failure ??= error;
     }
   }
+  await closeScreen?.();
   process.off('SIGINT', interrupt);
   process.off('SIGTERM', interrupt);
   process.off('SIGHUP', interrupt);
@@ -192,29 +202,21 @@ async function openRunFolder(
   return run;
 }
 
-async function openView(
-  show: 'dashboard' | 'lines',
+/** Whoever shows the events to a person or a script; returns how to end that. */
+async function openScreen(
+  global: GlobalOptions,
+  view: View,
   events: Observable<MemloopEvent>,
   onQuit: () => void,
-  endings: (() => Promise<void> | void)[],
-): Promise<void> {
+): Promise<(() => Promise<void> | void) | undefined> {
+  if (!global.json && !view.show) return undefined;
   const tui = await import('../tui/index.js');
-  if (show === 'dashboard' && isTerminal()) {
+  if (!global.json && view.show === 'dashboard' && isTerminal()) {
     const dashboard = await tui.startDashboard({ events, onQuit });
-    endings.push(() => dashboard.stop());
-  } else {
-    const lines = tui.plainLines(events, writeLine);
-    endings.push(() => lines.unsubscribe());
+    return () => dashboard.stop();
   }
-}
-
-async function openJsonLines(
-  events: Observable<MemloopEvent>,
-  endings: (() => Promise<void> | void)[],
-): Promise<void> {
-  const { jsonLines } = await import('../tui/index.js');
-  const lines = jsonLines(events, writeLine);
-  endings.push(() => lines.unsubscribe());
+  const lines = (global.json ? tui.jsonLines : tui.plainLines)(events, writeLine);
+  return () => lines.unsubscribe();
 }
 
 const describe = (error: unknown, global: GlobalOptions): string => {

@@ -9,6 +9,13 @@ const PROGRESS_PERIOD = 5;
 /** s between two JSON lines of a kind that comes often */
 const JSON_PERIOD = 1;
 
+/** What goes without saying while all goes well; the journal and the dashboard have it. */
+const isRoutine = (event: MemloopEvent): boolean =>
+  event.type === 'run-started' ||
+  event.type === 'run-finished' ||
+  event.type === 'board' ||
+  (event.type === 'link' && event.state !== 'lost' && event.state !== 'reconnecting');
+
 /** One line for everything a person wants to know; progress every few seconds. */
 export function plainLines(events: Observable<MemloopEvent>, write: (line: string) => void): Subscription {
   let state = initialState;
@@ -19,6 +26,7 @@ export function plainLines(events: Observable<MemloopEvent>, write: (line: strin
     const entry = state.log.at(-1);
     if (entry && entry.sequence > told) {
       told = entry.sequence;
+      if (isRoutine(event)) return;
       write(entry.level === 'info' ? entry.text : `${entry.level}: ${entry.text}`);
       quietSince = event.time;
     } else if (event.type === 'progress' && event.time - quietSince >= PROGRESS_PERIOD) {
