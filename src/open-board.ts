@@ -10,6 +10,8 @@ export interface OpenOptions {
   readOnly?: boolean;
   /** File for the bytes of the link. */
   record?: string;
+  /** Time for which a lost port is tried again, s; 0, the default, ends the work at once. */
+  reconnect?: number;
 }
 
 /**
@@ -18,7 +20,10 @@ export interface OpenOptions {
  */
 export async function openBoard(url: string, options: OpenOptions = {}): Promise<Board> {
   const transport = url.startsWith('virtual:') ? await openVirtual(url) : await openTransport(url);
-  return connectBoard(transport, options);
+  const { reconnect = 0, ...others } = options;
+  // A board in this process has no cable, and a recording cannot come back.
+  const mayReturn = reconnect > 0 && !/^(virtual|replay):/.test(url);
+  return connectBoard(transport, mayReturn ? { ...others, reconnect: { within: reconnect } } : others);
 }
 
 async function openVirtual(url: string): Promise<Transport> {

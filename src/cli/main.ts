@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
 import { MemloopError } from '../errors.js';
 import { type GlobalOptions, reportFailure } from './command.js';
+import { seconds } from './numbers.js';
 
 // Ink and chalk look at FORCE_COLOR only when they are first imported.
 if (process.env.NO_COLOR || !process.stdout.isTTY) process.env.FORCE_COLOR = '0';
@@ -52,6 +53,11 @@ const program = new Command('memloop')
   .option('--debug', 'add the stack and the last frames of the link to an error')
   .option('--port <url>', 'board: /dev/ttyACM0, serial:…?baud=, tcp://host:port, virtual:PROFILE?seed=7')
   .option('--run <dir>', 'keep journal, weights and plots in this folder')
+  .option(
+    '--reconnect <s>',
+    'how long to try a lost port again (default: 1.5 for long jobs, else 0)',
+    seconds,
+  )
   .option('--record <file>', "record the link's bytes for `memloop replay`")
   .showHelpAfterError(false)
   .exitOverride()

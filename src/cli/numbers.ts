@@ -19,6 +19,15 @@ export const wholeNumber =
     return value;
   };
 
+/** A time to wait, s. */
+export function seconds(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !(value >= 0 && value <= 86400)) {
+    throw new InvalidArgumentError('Give seconds, from 0 to 86400.');
+  }
+  return value;
+}
+
 /** A row, column or array, counted from 0. */
 export const index = wholeNumber(0, 65535);
 

@@ -68,7 +68,8 @@ export class Link {
   #timer: NodeJS.Timeout | undefined;
   #timerAt = Infinity;
   #closing = false;
-  #attempt = 0;
+  /** Since the port was lost: why, when, and how often it was tried to open it again. */
+  #lost: { error: MemloopError; at: number; attempts: number } | undefined;
   #reported = 0;
   #bytesSent = 0;
   #bytesReceived = 0;
@@ -206,13 +207,12 @@ export class Link {
           this.#notice(action.notice);
           break;
         case 'connected':
-          if (this.#attempt > 0) {
-            this.#log(
-              'info',
-              action.resumed ? 'the board is back, its session goes on' : 'the board is back',
-            );
+          if (this.#lost) {
+            const after = (now - this.#lost.at).toFixed(1);
+            const session = action.resumed ? ', its session goes on' : '';
+            this.#log('info', `the board is back after ${after} s${session}`);
           }
-          this.#attempt = 0;
+          this.#lost = undefined;
           this.#report('connected');
           this.#opened?.();
           this.#opened = undefined;
@@ -273,24 +273,36 @@ export class Link {
     if (this.#machine.state === 'failed') return;
     const neverOpened = this.#machine.hello === undefined;
     const { reconnect } = this.#settings;
-    if (neverOpened || !reconnect || this.#attempt >= reconnect.attempts) {
+    if (neverOpened || !reconnect || reconnect.within === 0) {
       this.#fail(error);
       return;
     }
-    this.#act(this.#machine.detach(), clock());
+    const now = clock();
+    const { within } = reconnect;
+    if (!this.#lost) {
+      this.#lost = { error, at: now, attempts: 0 };
+      this.#log('warning', `${error.message}; trying for ${within} s to reach it again`);
+    } else if (now >= this.#lost.at + within) {
+      const why = this.#lost.error.message === error.message ? '' : `: ${error.message}`;
+      const message = `${this.#lost.error.message}; it was not back within ${within} s${why}`;
+      this.#fail(new MemloopError('board-lost', message, { cause: error }));
+      return;
+    } else this.#log('info', `attempt ${this.#lost.attempts}: ${error.message}`);
+    this.#act(this.#machine.detach(), now);
     this.#report('reconnecting');
-    this.#reopen(reconnect.reopen, error);
+    const pause = Math.min(0.1 * 2 ** this.#lost.attempts++, 1, this.#lost.at + within - now);
+    this.#reopen(reconnect.reopen, pause);
   }
 
-  async #reopen(open: (attempt: number) => Promise<Transport>, first: MemloopError): Promise<void> {
-    const attempt = ++this.#attempt;
-    this.#log('warning', `${first.message}; attempt ${attempt} to reach it again`);
+  async #reopen(open: () => Promise<Transport>, pause: number): Promise<void> {
+    const { url } = this.#transport;
     await this.#transport.close().catch(() => {});
-    await new Promise((resolve) => setTimeout(resolve, Math.min(100 * 2 ** (attempt - 1), 2000)));
+    await new Promise((resolve) => setTimeout(resolve, pause * 1000));
     if (this.#closing) return;
     try {
-      const transport = await open(attempt);
+      const transport = await open();
       if (this.#closing) return await transport.close();
+      if (transport.url !== url) this.#log('info', `the device is now ${transport.url}`);
       this.#attach(transport);
       this.#outbox.push(new Uint8Array(1));
       this.#perform(this.#machine.attach(clock()));

@@ -80,8 +80,8 @@ export async function connectBoard(
       emit,
       options: options.link,
       reconnect: find && {
-        attempts: reconnect.attempts ?? 10,
-        reopen: async (attempt) => record(await find(attempt)),
+        within: reconnect.within ?? 10,
+        reopen: async () => record(await find()),
       },
     });
     const board = new ProtocolBoard(link, await describe(link), options, recorder);

@@ -4,14 +4,14 @@ import { listPorts, type PortInfo, serialPath } from './serial.js';
 import { openTransport, type Transport } from './transport.js';
 
 export interface ReconnectOptions {
-  /** Attempts before the board counts as lost; they come 0.1 s, 0.2 s, … at most 2 s apart. Default 10. */
-  attempts?: number;
-  /** Opens a port for the n-th attempt, n from 1. Default: the same port, then its device under another path. */
-  reopen?: (attempt: number) => Promise<Transport>;
+  /** Time from the loss after which the board is given up, s; attempts come 0.1, 0.2, 0.4 … at most 1 s apart. Default 10. */
+  within?: number;
+  /** Opens a port for an attempt. Default: the same port, else its device under another path. */
+  reopen?: () => Promise<Transport>;
 }
 
 /** To be made while the device is still there, since only then can its identity be read. */
-export function portFinder(url: string): (attempt: number) => Promise<Transport> {
+export function portFinder(url: string): () => Promise<Transport> {
   const path = serialPath(url);
   if (path === undefined) return () => openTransport(url);
   const before = listPorts();

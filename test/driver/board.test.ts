@@ -394,20 +394,24 @@ describe('reconnection', () => {
     expect(states.at(-1)).toBe('connected');
   });
 
-  test('a board that does not come back is lost after the last attempt', async () => {
+  test('a board that does not come back in time is lost', async () => {
     const { virtual } = await bench(async () => ({}) as Transport);
     const served = await serveTcp(virtual);
-    const board = await connectBoard(await openTransport(served.port), { reconnect: { attempts: 2 } });
+    const board = await connectBoard(await openTransport(served.port), { reconnect: { within: 0.3 } });
     endings.push(() => board.close());
     await served.close();
-    await expect(board.health()).rejects.toMatchObject({ reason: 'port-not-found' });
+    await expect(board.health()).rejects.toMatchObject({
+      reason: 'board-lost',
+      exitCode: 1,
+      message: expect.stringMatching(/^lost tcp:.*not back within 0.3 s: .*nobody listens/),
+    });
     expect((await board.cells([pulse(0)]))[0].status).toBe('refused');
   });
 
   test('another board behind the port is not taken for the one that was lost', async () => {
     const { virtual } = await bench(async () => ({}) as Transport);
     let served = await serveTcp(virtual);
-    const board = await connectBoard(await openTransport(served.port), { reconnect: { attempts: 2 } });
+    const board = await connectBoard(await openTransport(served.port), { reconnect: { within: 0.5 } });
     endings.push(() => served.close());
     endings.push(() => board.close());
     const other = createVirtualBoard({ profile: 'ideal', seed: 99 });

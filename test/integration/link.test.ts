@@ -1,0 +1,128 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterEach, describe, expect, test } from 'vitest';
+import {
+  createVirtualBoard,
+  type FaultCounts,
+  type Faults,
+  servePty,
+  serveTcp,
+  type TracedPulse,
+} from '../../src/virtual-board/index.js';
+import { ALL_FAULTS, emptyTally, randomFaults, soak, type Tally } from './soak.js';
+
+/** `npm run soak:link` sets it; the suite's share is small. */
+const PULSES = Number(process.env.MEMLOOP_SOAK_PULSES ?? 0);
+const LONG = { timeout: PULSES > 0 ? 3_600_000 : 60_000 };
+
+const endings: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const end of endings.splice(0).reverse()) await end();
+});
+
+/** What must hold whatever happened. */
+function expectExactlyOnce(tally: Tally): void {
+  const { acknowledged, unknownApplied, traced } = tally;
+  expect(tally).toMatchObject({ twice: 0, falselyAcknowledged: 0, falselyDenied: 0, misresolved: 0 });
+  expect(acknowledged + unknownApplied).toBe(traced);
+  expect(tally.acknowledged + tally.notApplied + tally.unknown).toBe(tally.asked);
+}
+
+function add<T extends object>(to: T, what: T): T {
+  const sum = to as Record<string, number>;
+  for (const [name, count] of Object.entries(what)) sum[name] = (sum[name] ?? 0) + count;
+  return to;
+}
+
+async function faulty(port: 'tcp' | 'pty', faults: Faults, pulses: number, seed: number) {
+  const trace: TracedPulse[] = [];
+  const board = createVirtualBoard({ profile: 'ideal', seed, faults, trace: (pulse) => trace.push(pulse) });
+  endings.push(() => board.close());
+  const folder = mkdtempSync(join(tmpdir(), 'memloop-'));
+  endings.push(() => rmSync(folder, { recursive: true }));
+  const served =
+    port === 'tcp' ? await serveTcp(board) : await servePty(board, { link: join(folder, 'board') });
+  endings.push(() => served.close());
+  const tally = await soak(served.port, trace, { pulses, seed });
+  return { tally, faults: board.faultCounts ?? {} };
+}
+
+describe('exactly once or unknown, with the physics as the witness', () => {
+  test.each(['tcp', 'pty'] as const)('all kinds of fault at once, over %s', async (port) => {
+    const { tally, faults } = await faulty(port, ALL_FAULTS, 2500, 11);
+    expectExactlyOnce(tally);
+    expect(Object.keys(faults).sort()).toEqual(
+      [...new Set(ALL_FAULTS.faults.map(({ kind }) => kind))].sort(),
+    );
+    expect(tally.acknowledged).toBeGreaterThan(500);
+    expect(tally.unknown).toBeGreaterThan(0);
+  });
+
+  test('random schedules', LONG, async () => {
+    const total = emptyTally();
+    const happened: FaultCounts = {};
+    const start = performance.now();
+    const perSchedule = PULSES > 0 ? 4000 : 400;
+    for (let seed = 1; total.asked < Math.max(PULSES, 1200); seed++) {
+      const { tally, faults } = await faulty(
+        seed % 4 === 0 ? 'pty' : 'tcp',
+        randomFaults(seed),
+        perSchedule,
+        seed,
+      );
+      expectExactlyOnce(tally);
+      add(total, tally);
+      add(happened, faults);
+      for (const end of endings.splice(0).reverse()) await end();
+    }
+    if (PULSES > 0) {
+      expect(Object.keys(happened)).toHaveLength(13);
+      const seconds = Math.round((performance.now() - start) / 1000);
+      console.log(JSON.stringify({ through: 'mock --faults', ...total, faults: happened, seconds }));
+    }
+  });
+
+  test('through a relay that knows nothing of the protocol and twists, loses and cuts', LONG, async () => {
+    const trace: TracedPulse[] = [];
+    const board = createVirtualBoard({
+      profile: 'ideal',
+      seed: 2,
+      faults: { seed: 9, faults: [{ kind: 'reboot', of: 'pulses', every: [100, 3000] }] },
+      trace: (pulse) => trace.push(pulse),
+    });
+    endings.push(() => board.close());
+    const served = await serveTcp(board);
+    endings.push(() => served.close());
+    const relay = spawn(
+      process.execPath,
+      [join(import.meta.dirname, 'relay.mjs'), new URL(served.port).port, '7', '3000', '60000'],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    );
+    endings.push(() => relay.kill('SIGKILL'));
+    const lines = createInterface({ input: relay.stdout! });
+    const [port] = await once(lines, 'line');
+    const start = performance.now();
+    const tally = await soak(`tcp://127.0.0.1:${port}`, trace, {
+      pulses: Math.max(1500, PULSES / 4),
+      seed: 3,
+    });
+    expectExactlyOnce(tally);
+    const counts = await stop(relay, lines);
+    expect(counts.hurt).toBeGreaterThan(10);
+    expect(counts.cuts).toBeGreaterThan(0);
+    if (PULSES > 0) {
+      const seconds = Math.round((performance.now() - start) / 1000);
+      console.log(JSON.stringify({ through: 'relay.mjs', ...tally, relay: counts, seconds }));
+    }
+  });
+});
+
+async function stop(relay: ChildProcess, lines: ReturnType<typeof createInterface>) {
+  const last = once(lines, 'line');
+  relay.kill('SIGTERM');
+  return JSON.parse((await last)[0]) as { passed: number; hurt: number; cuts: number };
+}
