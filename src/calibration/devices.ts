@@ -1,6 +1,7 @@
 /** What each cell can do: its range, its thresholds, and whether it answers at all. */
 import type { Emit } from '../events.js';
 import { dividedVoltage, memristorCurrent } from '../model/memristor.js';
+import { Breather } from './breather.js';
 import { type CalibratedBoard, DEFAULT_READ_VOLTAGE } from './calibrated-board.js';
 import { aimPulse, type Belief, learn, type Prior, parametersOf, stateOf } from './device-estimate.js';
 import { LineDoses } from './half-select.js';
@@ -49,12 +50,15 @@ export async function calibrateDevices(
     ...(signal && { signal }),
   });
   const progress = progressOf(emit, 'calibrate devices', 'rounds', 4);
+  const breather = new Breather();
   const read = () => board.conductances(array, { voltage: readVoltage, samples: SAMPLES });
 
   /** One pulse on every cell: to the end of its range, or half way with what is believed of it. */
   const pulseAll = async (up: boolean, fully: boolean, from: Float64Array) => {
     const doses = new LineDoses(rows, columns, halfSelect, vt);
-    const pulses = beliefs.map((belief, cell) => {
+    const pulses = [];
+    for (const [cell, belief] of beliefs.entries()) {
+      await breather.breathe();
       const row = Math.floor(cell / columns);
       const p = parametersOf(prior, belief, readVoltage);
       const state = stateOf(p, from[cell]!, readVoltage);
@@ -76,23 +80,24 @@ export async function calibrateDevices(
       const middle = up ? 0.7 : 0.3;
       const device = dividedVoltage(p, middle, voltage, seriesResistance);
       doses.add(row, cell % columns, voltage, width);
-      return {
+      pulses.push({
         cell,
         nominal,
         width,
         energy: device * memristorCurrent(p, middle, device) * width,
         voltage,
         state,
-      };
-    });
+      });
+    }
     // As in programming: what disturbs most goes first.
-    await sender.send([...pulses].sort((a, b) => Math.abs(b.voltage) - Math.abs(a.voltage)));
+    await sender.send(pulses.toSorted((a, b) => Math.abs(b.voltage) - Math.abs(a.voltage)));
     progress.step();
     return { pulses, doses };
   };
 
-  const learnFrom = ({ pulses, doses }: Awaited<ReturnType<typeof pulseAll>>, after: Float64Array) => {
+  const learnFrom = async ({ pulses, doses }: Awaited<ReturnType<typeof pulseAll>>, after: Float64Array) => {
     for (const pulse of pulses) {
+      await breather.breathe();
       const belief = beliefs[pulse.cell]!;
       const p = parametersOf(prior, belief, readVoltage);
       const disturb = doses.disturb(
@@ -116,7 +121,7 @@ export async function calibrateDevices(
     });
     const written = await pulseAll(true, false, low);
     const half = await read();
-    learnFrom(written, half);
+    await learnFrom(written, half);
     await pulseAll(true, true, half);
     const high = await read();
     beliefs.forEach((belief, i) => {
@@ -124,7 +129,7 @@ export async function calibrateDevices(
     });
     const erased = await pulseAll(false, false, high);
     const last = await read();
-    learnFrom(erased, last);
+    await learnFrom(erased, last);
 
     const t = passport.tables;
     let stuckLow = 0;

@@ -1,10 +1,12 @@
 /** Write-verify over a whole array. */
 import { MemloopError } from '../errors.js';
 import { dividedVoltage, memristorCurrent } from '../model/memristor.js';
+import { Breather } from './breather.js';
 import { type CalibratedBoard, DEFAULT_READ_VOLTAGE } from './calibrated-board.js';
 import {
   aimPulse,
   type Belief,
+  believeThreshold,
   learn,
   type Prior,
   type Pulse,
@@ -228,7 +230,7 @@ class ProgrammingJob {
       await this.read(this.rows, this.samples());
       // After an unknown outcome nothing is learned: only the measurement counts.
       if (unknown) for (const cell of this.cells) cell.sent = undefined;
-      else this.learnFromAnswers();
+      else await this.learnFromAnswers();
       if (performance.now() - saved > 2000) {
         this.sender.save();
         saved = performance.now();
@@ -252,7 +254,7 @@ class ProgrammingJob {
       return up;
     }
     const [now, other] = this.writing ? [up, down] : [down, up];
-    if (now.length <= 0.05 * other.length) {
+    if (now.length <= 0.02 * other.length) {
       this.writing = !this.writing;
       if (!this.writing) this.cycle += 1;
     }
@@ -337,7 +339,9 @@ class ProgrammingJob {
     for (const cell of this.cells) cell.before = this.conductance[cell.index]!;
     this.doses = new LineDoses(rows, columns, halfSelect, this.prior.parameters.vt);
     const step = this.board.description.rowVoltageStep;
+    const breather = new Breather();
     for (const cell of pending) {
+      await breather.breathe();
       const p = parametersOf(this.prior, cell.belief, this.readVoltage);
       const state = stateOf(p, this.conductance[cell.index]!, this.readVoltage);
       const target = stateOf(p, cell.target, this.readVoltage);
@@ -384,20 +388,20 @@ class ProgrammingJob {
     // it would move by a good part of what it needs waits for a later round.
     candidates.sort((a, b) => Math.abs(b.pulse.voltage) - Math.abs(a.pulse.voltage));
     const allowance = DAMAGE[Math.min(this.cycle, DAMAGE.length - 1)]!;
-    const planned = candidates.filter(({ cell, pulse, state, change }) => {
+    const planned: typeof candidates = [];
+    for (const candidate of candidates) {
+      await breather.breathe();
+      const { cell, pulse, state, change } = candidate;
       const disturb = this.doses.disturb(cell.belief, state, cell.row, cell.column);
-      if (Math.abs(disturb) > Math.max(0.2 * Math.abs(change), this.stateTolerance(cell))) {
+      const waits = Math.abs(disturb) > Math.max(0.2 * Math.abs(change), this.stateTolerance(cell));
+      if (!waits && this.damage(cell, pulse) > allowance) cell.denied = this.cycle;
+      if (waits || cell.denied === this.cycle) {
         cell.sent = undefined;
-        return false;
-      }
-      if (this.damage(cell, pulse) > allowance) {
-        cell.sent = undefined;
-        cell.denied = this.cycle;
-        return false;
+        continue;
       }
       this.doses.add(cell.row, cell.column, pulse.voltage, pulse.width);
-      return true;
-    });
+      planned.push(candidate);
+    }
 
     for (const { cell, energy } of planned) {
       cell.pulses += 1;
@@ -451,8 +455,10 @@ class ProgrammingJob {
     return (0.5 * this.tolerance) / (cell.belief.high - cell.belief.low);
   }
 
-  private learnFromAnswers(): void {
+  private async learnFromAnswers(): Promise<void> {
+    const breather = new Breather();
     for (const cell of this.cells) {
+      await breather.breathe();
       const { belief, row, column, sent } = cell;
       cell.sent = undefined;
       const p = parametersOf(this.prior, belief, this.readVoltage);
@@ -480,7 +486,14 @@ class ProgrammingJob {
       if (moved) {
         cell.moved = true;
         cell.fruitless[direction] = 0;
-      } else if (ambitious) cell.fruitless[direction] += 1;
+      } else if (ambitious) {
+        cell.fruitless[direction] += 1;
+        // Erasing thresholds have a heavy tail, which the normal belief climbs too slowly by itself.
+        if (direction === 'down') {
+          const climb = 0.3 * cell.fruitless.down * this.prior.voffSigma;
+          believeThreshold(this.prior, belief, false, belief.voff + climb, Math.max(belief.voffSigma, climb));
+        }
+      }
     }
   }
 
