@@ -60,7 +60,7 @@ export type Handler = (session: Session, ...args: any[]) => Promise<Outcome | un
 export /** How long work that shows its progress waits for a lost port, s; a single question fails at once. */
 const RECONNECT = 1.5;
 
-const isTerminal = () => Boolean(process.stdout.isTTY) && process.env.TERM !== 'dumb';
+export const isTerminal = () => Boolean(process.stdout.isTTY) && process.env.TERM !== 'dumb';
 
 export const writeLine = (line: string): void => {
   process.stdout.write(`${line}\n`);
