@@ -29,7 +29,7 @@ export function plainLines(events: Observable<MemloopEvent>, write: (line: strin
       if (isRoutine(event)) return;
       write(entry.level === 'info' ? entry.text : `${entry.level}: ${entry.text}`);
       quietSince = event.time;
-    } else if (event.type === 'progress' && event.time - quietSince >= PROGRESS_PERIOD) {
+    } else if (event.type === 'progress' && event.rate > 0 && event.time - quietSince >= PROGRESS_PERIOD) {
       const { stage, done, total, units, rate, timeLeft } = event;
       const share = total > 0 ? `${Math.floor((done / total) * 100)} %, ` : '';
       const pace = `${amount(rate)}/s, ${duration(timeLeft)} left`;
