@@ -74,6 +74,6 @@ export class Adc extends Converter {
   count(channel: number, value: number, samples: number, noise: Random): number {
     let shown = this.offset[channel] + this.gain[channel] * value;
     if (this.#noise > 0) shown += (this.#noise / Math.sqrt(samples)) * noise.normal();
-    return Math.max(-this.maxCount, Math.min(this.maxCount, Math.round(shown / this.step)));
+    return Math.max(-this.maxCount, Math.min(this.maxCount, Math.floor(shown / this.step + 0.5)));
   }
 }

@@ -33,7 +33,7 @@ export type Report = { port: string } | { error: { reason: ErrorReason; message:
 
 /** Errors: those of `createVirtualBoard`, `servePty` and `serveTcp`. */
 export async function spawnBoard(options: SpawnOptions): Promise<SpawnedBoard> {
-  const worker = new Worker(workerFile(), { workerData: options });
+  const worker = new Worker(workerFile(), { workerData: options, trackUnmanagedFds: false });
   const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
   const report = await new Promise<Report>((resolve, reject) => {
     worker.once('message', resolve);
