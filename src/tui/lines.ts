@@ -1,7 +1,7 @@
 /** Events as lines, where there is no terminal to draw on. No escape codes. */
 import type { Observable, Subscription } from 'rxjs';
 import type { MemloopEvent } from '../events.js';
-import { type DashboardState, initialState, reduce, STAGE_NAMES } from './state.js';
+import { type DashboardState, initialState, type LinkState, reduce, STAGE_NAMES } from './state.js';
 import { amount, duration, percent } from './text.js';
 
 /** s between two lines of progress */
@@ -9,12 +9,14 @@ const PROGRESS_PERIOD = 5;
 /** s between two JSON lines of a kind that comes often */
 const JSON_PERIOD = 1;
 
+const isTrouble = (link: LinkState | undefined): boolean =>
+  link?.latest.state === 'lost' || link?.latest.state === 'reconnecting';
+
 /** What goes without saying while all goes well; the journal and the dashboard have it. */
-const isRoutine = (event: MemloopEvent): boolean =>
-  event.type === 'run-started' ||
-  event.type === 'run-finished' ||
-  event.type === 'board' ||
-  (event.type === 'link' && event.state !== 'lost' && event.state !== 'reconnecting');
+function isRoutine(event: MemloopEvent, before: DashboardState, now: DashboardState): boolean {
+  if (event.type === 'link') return !isTrouble(before.link) && !isTrouble(now.link);
+  return event.type === 'run-started' || event.type === 'run-finished' || event.type === 'board';
+}
 
 /** One line for everything a person wants to know; progress every few seconds. */
 export function plainLines(events: Observable<MemloopEvent>, write: (line: string) => void): Subscription {
@@ -22,11 +24,12 @@ export function plainLines(events: Observable<MemloopEvent>, write: (line: strin
   let told = 0;
   let quietSince = -Infinity;
   return events.subscribe((event) => {
+    const before = state;
     state = reduce(state, event);
     const entry = state.log.at(-1);
     if (entry && entry.sequence > told) {
       told = entry.sequence;
-      if (isRoutine(event)) return;
+      if (isRoutine(event, before, state)) return;
       write(entry.level === 'info' ? entry.text : `${entry.level}: ${entry.text}`);
       quietSince = event.time;
     } else if (event.type === 'progress' && event.rate > 0 && event.time - quietSince >= PROGRESS_PERIOD) {

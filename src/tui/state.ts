@@ -64,8 +64,8 @@ export interface DashboardState {
   /** Least and most conductance seen, S. */
   conductanceRange?: Range;
   membrane?: EventOf<'membrane'>;
-  /** Least and most voltage seen, V. */
-  membraneRange?: Range;
+  /** Least and most voltage of the last runs, V, newest last: a scale from them all keeps still. */
+  membraneRanges: readonly Range[];
   /** Whether the last decisions were right, newest last. */
   decisions: readonly boolean[];
   training: readonly TrainingPoint[];
@@ -79,6 +79,7 @@ export type Range = readonly [least: number, most: number];
 export const initialState: DashboardState = {
   now: 0,
   arrays: [],
+  membraneRanges: [],
   decisions: [],
   training: [],
   accuracies: {},
@@ -89,6 +90,9 @@ export const initialState: DashboardState = {
 const LOG_LENGTH = 500;
 const ROUND_TRIPS = 120;
 const DECISIONS = 100;
+const MEMBRANE_RANGES = 20;
+/** Most log entries of a phase of training, whatever its epochs. */
+const EPOCHS_LOGGED = 10;
 const TRAINING_POINTS = 1000;
 
 export const STAGE_NAMES = {
@@ -271,12 +275,15 @@ function withPulses(state: DashboardState, event: EventOf<'pulses'>): DashboardS
 }
 
 function withMembrane(state: DashboardState, event: EventOf<'membrane'>): DashboardState {
-  const membraneRange = widen(state.membraneRange, event.voltages.flat());
+  const range = widen(undefined, event.voltages.flat());
+  const membraneRanges = range
+    ? [...state.membraneRanges.slice(1 - MEMBRANE_RANGES), range]
+    : state.membraneRanges;
   const judged = event.label !== undefined && event.decision !== undefined;
   const decisions = judged
     ? [...state.decisions.slice(1 - DECISIONS), event.label === event.decision]
     : state.decisions;
-  return { ...state, membrane: event, decisions, ...(membraneRange ? { membraneRange } : {}) };
+  return { ...state, membrane: event, decisions, membraneRanges };
 }
 
 function withLink(state: DashboardState, event: EventOf<'link'>): DashboardState {
@@ -310,8 +317,8 @@ function withTraining(state: DashboardState, event: EventOf<'training'>): Dashbo
   const kept =
     state.training.length < TRAINING_POINTS ? state.training : state.training.filter((_, i) => i % 2 === 0);
   const next = { ...state, training: [...kept, point] };
-  const newEpoch = !before || before.phase !== phase || Math.floor(before.epoch) !== Math.floor(epoch);
-  if (!newEpoch) return next;
+  const part = (at: number) => Math.floor(epochs > EPOCHS_LOGGED ? (at / epochs) * EPOCHS_LOGGED : at);
+  if (before?.phase === phase && part(before.epoch) === part(epoch)) return next;
   const known = [
     `loss ${loss.toPrecision(3)}`,
     ...(accuracy === undefined ? [] : [`accuracy ${percent(accuracy)}`]),

@@ -14,7 +14,8 @@ export function si(value: number | null, unit: string, significant = 3): string 
     power += 1;
     digits = (value / 1000 ** power).toPrecision(significant);
   }
-  return `${digits.includes('e') ? String(Number(digits)) : digits} ${PREFIXES[power + 5]}${unit}`;
+  const plain = digits.includes('e') ? String(Number(digits)) : digits;
+  return `${plain.replace('-', '−')} ${PREFIXES[power + 5]}${unit}`;
 }
 
 /** 0.9716 → '97.2 %' */

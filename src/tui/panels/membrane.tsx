@@ -10,14 +10,18 @@ const LEGEND = 12;
 /** The neurons' membrane voltages in the newest run. */
 export function Membrane({ state, ...panel }: PanelProps & { state: DashboardState }) {
   const paint = usePaint();
-  const { membrane, membraneRange } = state;
-  if (!membrane || !membraneRange) {
+  const { membrane, membraneRanges } = state;
+  if (!membrane || membraneRanges.length === 0) {
     return (
       <Frame {...panel} title={TITLE}>
         <Nothing>no run of the neurons yet</Nothing>
       </Frame>
     );
   }
+  const membraneRange: Range = [
+    Math.min(...membraneRanges.map(([least]) => least)),
+    Math.max(...membraneRanges.map(([, most]) => most)),
+  ];
   const width = panel.width - 2;
   const height = panel.height - 2;
   const neurons = membrane.voltages.length;
