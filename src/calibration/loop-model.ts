@@ -4,6 +4,12 @@
  */
 import { type MemristorParameters, memristorCurrent, stateAfter } from '../model/memristor.js';
 
+/**
+ * What may differ under negative voltage: the general MSS model has a Schottky path of its own each way, and the
+ * slope of the rates need not be the same for writing and erasing either. Empty is the plain model.
+ */
+export type Asymmetry = Partial<Pick<MemristorParameters, 'vt' | 'alpha' | 'beta'>>;
+
 export interface LoopDrive {
   /** Source voltage over one period, evenly spaced in time, V. */
   applied: Float64Array;
@@ -27,13 +33,7 @@ export interface LoopResponse {
  * is the state after the step at v. Implicit in v, so that a stiff SET (which the divider stops) is stable at
  * any step. A RESET may have several roots; the bracket is followed from the previous voltage.
  */
-function stepVoltage(
-  p: MemristorParameters,
-  x: number,
-  applied: number,
-  resistance: number,
-  time: number,
-): number {
+function stepVoltage(device: Device, applied: number, resistance: number, time: number): number {
   let low = Math.min(0, applied);
   let high = Math.max(0, applied);
   const miss = (v: number) => v + resistance * memristorCurrent(p, stateAfter(p, x, v, time), v) - applied;
@@ -68,13 +68,19 @@ function stepVoltage(
 export function steadyLoop(
   p: MemristorParameters,
   drive: LoopDrive,
-  { substeps = 2, periods = 6, start = 0.5 }: { substeps?: number; periods?: number; start?: number } = {},
+  {
+    substeps = 2,
+    periods = 6,
+    start = 0.5,
+    negative = {},
+  }: { substeps?: number; periods?: number; start?: number; negative?: Asymmetry } = {},
 ): LoopResponse {
   const n = drive.applied.length;
   const current = new Float64Array(n);
   const voltage = new Float64Array(n);
   const state = new Float64Array(n);
   const time = drive.samplePeriod / substeps;
+  const below: MemristorParameters = { ...p, ...negative };
   let x = start;
   for (let period = 0; period < periods; period++) {
     const began = x;
@@ -83,12 +89,14 @@ export function steadyLoop(
       const to = drive.applied[i]!;
       let v = 0;
       for (let s = 1; s <= substeps; s++) {
-        v = stepVoltage(p, x, from + ((to - from) * s) / substeps, drive.resistance, time);
-        x = stateAfter(p, x, v, time);
+        const applied = from + ((to - from) * s) / substeps;
+        const way = applied < 0 ? below : p;
+        v = stepVoltage(way, x, applied, drive.resistance, time);
+        x = stateAfter(way, x, v, time);
       }
       voltage[i] = v;
       state[i] = x;
-      current[i] = memristorCurrent(p, x, v);
+      current[i] = memristorCurrent(to < 0 ? below : p, x, v);
     }
     if (Math.abs(x - began) < 1e-4) break;
   }

@@ -240,8 +240,8 @@ class ProgrammingJob {
 
   /**
    * A round drives one way only: erasing and writing side by side would undo each other through the half-selected
-   * cells. Erasing comes first, because at its low thresholds it disturbs more; the way changes when far more cells
-   * wait for the other.
+   * cells. Erasing comes first, because at its low thresholds it disturbs more; the way changes when no cell waits for
+   * the one under way.
    */
   private ofOnePolarity(outside: readonly Cell[], ending: boolean): Cell[] {
     const [up, down] = [true, false].map((way) =>
@@ -253,8 +253,7 @@ class ProgrammingJob {
       this.writing = true;
       return up;
     }
-    const [now, other] = this.writing ? [up, down] : [down, up];
-    if (now.length <= 0.02 * other.length) {
+    if ((this.writing ? up : down).length === 0) {
       this.writing = !this.writing;
       if (!this.writing) this.cycle += 1;
     }
