@@ -33,7 +33,13 @@ export interface LoopResponse {
  * is the state after the step at v. Implicit in v, so that a stiff SET (which the divider stops) is stable at
  * any step. A RESET may have several roots; the bracket is followed from the previous voltage.
  */
-function stepVoltage(device: Device, applied: number, resistance: number, time: number): number {
+function stepVoltage(
+  p: MemristorParameters,
+  x: number,
+  applied: number,
+  resistance: number,
+  time: number,
+): number {
   let low = Math.min(0, applied);
   let high = Math.max(0, applied);
   const miss = (v: number) => v + resistance * memristorCurrent(p, stateAfter(p, x, v, time), v) - applied;
