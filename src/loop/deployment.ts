@@ -22,8 +22,8 @@ export interface LoopContext {
 /** How values of each layer become conductances and voltages: kept with a network that was fine-tuned on a chip. */
 export type LayerScales = Pick<LayerShape, 'weightMax' | 'inputMax'>[];
 
-/** V at a full-scale input: small, so that reading does not program. */
-const READ_VOLTAGE = 0.1;
+/** V at a full-scale input: small and never negative, so that a thousand reads do not program the weakest cells. */
+const READ_VOLTAGE = 0.05;
 /** Board steps between two membrane samples. */
 const DECIMATION = 8;
 
