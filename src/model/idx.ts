@@ -11,7 +11,7 @@ function readIdx(path: string, magic: number, dimensions: number): { sizes: numb
   const wrong = (why: string): MemloopError =>
     new MemloopError(
       'bad-file',
-      `${path} is not the IDX file it should be: ${why}; fetch it anew with memloop data fetch --force`,
+      `${path} is not the IDX file it should be: ${why}; memloop data fetch fetches it anew`,
     );
   let file: Buffer;
   try {

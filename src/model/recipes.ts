@@ -9,9 +9,21 @@ export interface Recipe {
 }
 
 const RECIPES: Readonly<Record<string, Recipe>> = {
-  digits: { hidden: [32], driveScale: 1e-6, settings: { epochs: 60, batch: 50, rate: 5e-3, dropout: 0.1 } },
-  mnist: { hidden: [100], driveScale: 1e-6, settings: { epochs: 40, rate: 3e-3, dropout: 0.2 } },
-  'fashion-mnist': { hidden: [100], driveScale: 1e-6, settings: { epochs: 40, rate: 3e-3, dropout: 0.1 } },
+  digits: {
+    hidden: [32],
+    driveScale: 3e-6,
+    settings: { epochs: 60, batch: 50, rate: 5e-3, dropout: 0.1, decision: 1 },
+  },
+  mnist: {
+    hidden: [100],
+    driveScale: 1e-6,
+    settings: { epochs: 40, rate: 3e-3, dropout: 0.25, decision: 1 },
+  },
+  'fashion-mnist': {
+    hidden: [100],
+    driveScale: 1e-6,
+    settings: { epochs: 40, rate: 3e-3, dropout: 0.1, decision: 1 },
+  },
 };
 
 /** The dataset's recipe; the digits' for one that has none. */
