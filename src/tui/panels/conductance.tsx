@@ -33,7 +33,7 @@ export function Conductance({ state, view, ...panel }: PanelProps & { state: Das
   const range = state.conductanceRange ?? [0, 0];
   const map = heatmap(array, { ...room, range, cursor: view, paint });
   const { block } = map;
-  const shrunk = block.rows * block.columns > 1 ? [`${block.rows}×${block.columns} a dot`] : [];
+  const shrunk = block.rows * block.columns > 1 ? [`dot ${block.rows}×${block.columns}`] : [];
   const cell = array.cells[view.row]?.[view.column] as Cell;
   return (
     <Frame

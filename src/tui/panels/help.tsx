@@ -19,7 +19,7 @@ export function Help({
   return (
     <Frame title="keys" notes={['? or esc: back']} width={width} height={height} focused>
       {KEYS.map((key) => {
-        const enabled = key.enabled({ ...view, help: false }, state);
+        const enabled = key.enabled(view, state);
         const shown = key.shown.padEnd(column);
         const line =
           enabled === true
