@@ -205,7 +205,7 @@ class ProgrammingJob {
       await this.rounds();
     } finally {
       for (const cell of this.cells) if (cell.pulses > 0) remember(this.passport, cell.index, cell.belief);
-      this.sender.save();
+      if (this.options.settle ?? true) this.sender.save();
     }
     return this.report();
   }
@@ -220,7 +220,7 @@ class ProgrammingJob {
     for (let round = 0; ; round++) {
       this.options.signal?.throwIfAborted();
       const outside = this.cells.filter((cell) => cell.failure === undefined && !this.near(cell));
-      const pending = this.ofOnePolarity(outside, round >= last - LAST_ROUNDS);
+      const pending = this.ofOnePolarity(outside, round >= last - Math.min(LAST_ROUNDS, maxRounds / 2));
       if (outside.length < best.outside) best = { outside: outside.length, round };
       if (this.cycle >= 2 && round - best.round >= STALLED) last = Math.min(last, round + LAST_ROUNDS);
       progress.set(this.cells.length - outside.length);
@@ -556,7 +556,7 @@ class ProgrammingJob {
         });
       }
     }
-    if (failed.length > 0) this.passport.save();
+    if (failed.length > 0 && (this.options.settle ?? true)) this.passport.save();
     const cells = this.cells.length;
     return {
       array: this.array,

@@ -5,7 +5,7 @@
  */
 import { appendFileSync, readFileSync, truncateSync } from 'node:fs';
 import { z } from 'zod';
-import type { Board } from '../driver/board.js';
+import type { Board, BoardHealth } from '../driver/board.js';
 import { MemloopError } from '../errors.js';
 import type { ArrayPassport } from './passport.js';
 
@@ -31,8 +31,13 @@ const ended = z.object({
 });
 type Begun = z.infer<typeof begun>;
 
+/** Logs of this process: a job that follows another on the same board need not read the file again. */
+const logs = new WeakMap<ArrayPassport, PulseLog>();
+
 export class PulseLog {
   private readonly path: string;
+  /** A batch was begun and its outcome is not known. */
+  private unsettled = false;
   private sequence: number;
   /** The board's counters at the last look, moved on by what it acknowledged since. */
   private uptime = 0;
@@ -52,9 +57,24 @@ export class PulseLog {
    * pulses had to be counted without knowing whether they were applied.
    */
   static async open(board: Board, passport: ArrayPassport): Promise<{ log: PulseLog; uncertain: number }> {
+    const known = logs.get(passport);
+    if (known?.board === board && !known.unsettled) {
+      await known.look();
+      return { log: known, uncertain: 0 };
+    }
     const log = new PulseLog(board, passport);
     const uncertain = await log.recover();
+    logs.set(passport, log);
     return { log, uncertain };
+  }
+
+  /** Takes the board's counters, which pulses on other arrays have moved on. */
+  private async look(): Promise<BoardHealth> {
+    const health = await this.board.health();
+    this.uptime = health.uptime;
+    this.uptimeSeen = Date.now() / 1000;
+    this.pulsesApplied = health.pulsesApplied;
+    return health;
   }
 
   private read(): { begun: Begun[]; ended: Map<number, (0 | 1)[]> } {
@@ -113,11 +133,8 @@ export class PulseLog {
   /** Settles every batch that the passport does not contain yet; saves it and empties the log. */
   async recover(): Promise<number> {
     const entries = this.read();
-    const health = await this.board.health();
-    const now = Date.now() / 1000;
-    this.uptime = health.uptime;
-    this.uptimeSeen = now;
-    this.pulsesApplied = health.pulsesApplied;
+    const health = await this.look();
+    const now = this.uptimeSeen;
     let uncertain = 0;
     for (const batch of entries.begun) {
       if (batch.sequence <= this.passport.pulseLog) continue;
@@ -134,6 +151,7 @@ export class PulseLog {
       this.passport.pulseLog = batch.sequence;
       this.sequence = batch.sequence;
     }
+    this.unsettled = false;
     if (entries.begun.length > 0) this.save();
     return uncertain;
   }
@@ -150,11 +168,13 @@ export class PulseLog {
       cells: pulses.map(({ cell }) => cell),
       energies: pulses.map(({ energy }) => Number(energy.toPrecision(4))),
     };
+    this.unsettled = true;
     this.append(entry);
   }
 
   end(pulses: readonly LoggedPulse[], applied: readonly (0 | 1)[]): void {
     this.append({ ended: this.sequence, applied });
+    this.unsettled = false;
     this.count(
       {
         cells: pulses.map(({ cell }) => cell),

@@ -47,6 +47,11 @@ export interface ProgramOptions {
   samples?: number;
   /** What is assumed of cells that the passport does not know; default W+SDC. */
   prior?: Prior;
+  /**
+   * Whether the passport is written at the end of the job; default true. Many small jobs in a row leave it to the
+   * pulse log, which loses nothing either, and to the last of them.
+   */
+  settle?: boolean;
   emit?: Emit;
   /** Heads the progress events; default 'program'. */
   stage?: string;

@@ -13,7 +13,7 @@ import { decisionLoss } from './loss.js';
 import { type ArrayConductances, targetConductances, weightsOf } from './mapping.js';
 
 /** Pulses that one update may give a cell: what is left of the error, the next forward pass measures. */
-const PROGRAM_ROUNDS = 2;
+const PROGRAM_ROUNDS = 4;
 
 export interface FinetuneOptions {
   epochs: number;
@@ -156,10 +156,10 @@ export async function finetune(
   const deadband = options.deadband * (map.window.max - map.window.min);
 
   let pulses = 0;
-  const program = async () => {
+  const program = async (settle: boolean) => {
     const targets = targetConductances(map, network.weights, chip.frozen);
     const changed = changedCells(chip.targets, targets, deadband);
-    for (const report of await chip.program(changed, programming)) pulses += report.pulses;
+    for (const report of await chip.program(changed, { ...programming, settle })) pulses += report.pulses;
   };
 
   let accuracy = (await evaluateOnBoard(hardware, validation, { signal })).accuracy;
@@ -182,7 +182,7 @@ export async function finetune(
         optimisers[l].step([gradient.weights[l], gradient.biases[l]], rate * most);
         for (let i = 0; i < weights.length; i++) weights[i] = Math.max(-most, Math.min(most, weights[i]));
       });
-      await program();
+      await program(b === batches - 1);
       correct += gradient.correct;
       loss += gradient.loss / batches;
       emit({
@@ -211,7 +211,7 @@ export async function finetune(
   }
   if (best.epoch !== options.epochs) {
     for (const [i, weights] of master.entries()) weights.set(best.weights[i]);
-    await program();
+    await program(true);
   }
   return { validation: history, bestEpoch: best.epoch, pulses, images: options.epochs * train.count };
 }

@@ -137,6 +137,8 @@ describe('the pulse log', () => {
     await PulseLog.open(board, next);
     expect([...next.tables.pulses.subarray(0, 4)]).toEqual([1, 1, 0, 1]);
     writeFileSync(path, 'not a log\n');
-    await expect(PulseLog.open(board, next)).rejects.toThrow(/is damaged in line 1/);
+    await expect(PulseLog.open(board, Passport.open(board.description, home).array(0))).rejects.toThrow(
+      /is damaged in line 1/,
+    );
   });
 });
