@@ -34,7 +34,7 @@ export interface FinetuneOptions {
 }
 
 export const FINETUNE_DEFAULTS: Readonly<Omit<FinetuneOptions, 'emit' | 'signal'>> = Object.freeze({
-  epochs: 6,
+  epochs: 8,
   batch: 32,
   learningRate: 2e-2,
   seed: 1,
