@@ -17,27 +17,51 @@ import {
   PROTOCOL_HASH,
 } from './generated/protocol.js';
 
-export interface Frame {
-  message: Message;
+/** `M` is another set of messages where two other parties use the same framing. */
+export interface Frame<M = Message> {
+  message: M;
   session: number;
   sequence: number;
 }
+
+/** What the payload in view[from, to) stands for; undefined where it is no message. */
+export type DecodePayload<M> = (type: number, view: DataView, from: number, to: number) => M | undefined;
 
 const CRC_SIZE = 4;
 const MAX_BODY = HEADER_SIZE + MAX_PAYLOAD + CRC_SIZE;
 /** Longest frame on the wire, bytes, with both delimiters. */
 export const MAX_FRAME = 2 + MAX_BODY + Math.ceil(MAX_BODY / 254);
 
-const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, index) => {
-  let crc = index;
+/** Entry 256 k + b: the CRC of byte b with k zero bytes behind it, so that eight bytes are done at once. */
+const CRC_TABLE = new Int32Array(8 * 256);
+for (let byte = 0; byte < 256; byte++) {
+  let crc = byte;
   for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
-  return crc;
-});
+  CRC_TABLE[byte] = crc;
+}
+for (let i = 256; i < CRC_TABLE.length; i++) {
+  const before = CRC_TABLE[i - 256];
+  CRC_TABLE[i] = (before >>> 8) ^ CRC_TABLE[before & 0xff];
+}
 
 /** CRC-32 of bytes[0, end) with its initial value mixed with `seed`. */
 function crc32(bytes: Uint8Array, end: number, seed: number): number {
+  const table = CRC_TABLE;
   let crc = 0xffffffff ^ seed;
-  for (let i = 0; i < end; i++) crc = (crc >>> 8) ^ CRC_TABLE[(crc ^ bytes[i]) & 0xff];
+  let i = 0;
+  for (; i + 8 <= end; i += 8) {
+    crc ^= bytes[i] | (bytes[i + 1] << 8) | (bytes[i + 2] << 16) | (bytes[i + 3] << 24);
+    crc =
+      table[1792 + (crc & 0xff)] ^
+      table[1536 + ((crc >>> 8) & 0xff)] ^
+      table[1280 + ((crc >>> 16) & 0xff)] ^
+      table[1024 + (crc >>> 24)] ^
+      table[768 + bytes[i + 4]] ^
+      table[512 + bytes[i + 5]] ^
+      table[256 + bytes[i + 6]] ^
+      table[bytes[i + 7]];
+  }
+  for (; i < end; i++) crc = (crc >>> 8) ^ table[(crc ^ bytes[i]) & 0xff];
   return ~crc >>> 0;
 }
 
@@ -49,10 +73,26 @@ const bodyView = new DataView(body.buffer);
 
 /** The bytes of one frame. Throws a RangeError that names the field if a value does not fit the wire. */
 export function encodeFrame(frame: Frame): Uint8Array {
-  body[0] = MESSAGE_ID[frame.message.name];
-  bodyView.setUint32(1, frame.session, true);
-  bodyView.setUint32(5, frame.sequence, true);
-  let end = encodePayload(frame.message, bodyView, HEADER_SIZE);
+  const { message, session, sequence } = frame;
+  return frameOf(MESSAGE_ID[message.name], session, sequence, encodePayload(message, bodyView, HEADER_SIZE));
+}
+
+/** A frame of any type with a payload of at most MAX_PAYLOAD bytes. */
+export function encodeRawFrame(
+  type: number,
+  session: number,
+  sequence: number,
+  payload: Uint8Array,
+): Uint8Array {
+  body.set(payload, HEADER_SIZE);
+  return frameOf(type, session, sequence, HEADER_SIZE + payload.length);
+}
+
+/** The payload stands in `body` already and ends at `end`. */
+function frameOf(type: number, session: number, sequence: number, end: number): Uint8Array {
+  body[0] = type;
+  bodyView.setUint32(1, session, true);
+  bodyView.setUint32(5, sequence, true);
   bodyView.setUint32(end, crc32(body, end, seedOf(body[0])), true);
   end += CRC_SIZE;
 
@@ -77,8 +117,9 @@ export function encodeFrame(frame: Frame): Uint8Array {
  * not is counted and dropped: `framing` (bad COBS, too short or too long), `crc`, `malformed` (the CRC is
  * right, the content is no message of ours). Holds at most one frame.
  */
-export class FrameDecoder {
+export class FrameDecoder<M = Message> {
   readonly counters = { crc: 0, framing: 0, malformed: 0 };
+  readonly #decode: DecodePayload<M>;
   readonly #body = new Uint8Array(MAX_BODY);
   readonly #view = new DataView(this.#body.buffer);
   /** Bytes decoded of the frame under way; −1 while skipping to the next delimiter. */
@@ -90,8 +131,12 @@ export class FrameDecoder {
   /** Whether the frame under way has any bytes. */
   #begun = false;
 
-  push(bytes: Uint8Array): Frame[] {
-    const frames: Frame[] = [];
+  constructor(decode = decodePayload as DecodePayload<unknown> as DecodePayload<M>) {
+    this.#decode = decode;
+  }
+
+  push(bytes: Uint8Array): Frame<M>[] {
+    const frames: Frame<M>[] = [];
     const out = this.#body;
     const count = bytes.length;
     let length = this.#length;
@@ -128,7 +173,9 @@ export class FrameDecoder {
       left--;
       const end = Math.min(count, i + left);
       const from = i;
-      for (let next = bytes[i]; i < end && next !== 0; next = bytes[i]) {
+      while (i < end) {
+        const next = bytes[i];
+        if (next === 0) break;
         out[length++] = next;
         i++;
       }
@@ -141,13 +188,13 @@ export class FrameDecoder {
     return frames;
   }
 
-  #finish(length: number, frames: Frame[]): void {
+  #finish(length: number, frames: Frame<M>[]): void {
     const end = length - CRC_SIZE;
     if (crc32(this.#body, end, seedOf(this.#body[0])) !== this.#view.getUint32(end, true)) {
       this.counters.crc++;
       return;
     }
-    const message = decodePayload(this.#body[0], this.#view, HEADER_SIZE, end);
+    const message = this.#decode(this.#body[0], this.#view, HEADER_SIZE, end);
     if (!message) {
       this.counters.malformed++;
       return;

@@ -12,5 +12,6 @@ export {
   withEffects,
 } from './profile.js';
 export { openPty, type Pty } from './pty.js';
+export { type FrontEndCall, type QemuBoardOptions, startQemuBoard } from './qemu.js';
 export { type Served, servePty, serveTcp } from './serve.js';
 export { type SpawnedBoard, type SpawnOptions, spawnBoard } from './spawn.js';

@@ -10,6 +10,7 @@ interface Options {
   tcp?: { host: string; port: number };
   trace?: string;
   realTime?: boolean;
+  qemu?: boolean | string;
   faults?: string;
 }
 
@@ -39,14 +40,25 @@ export function register(program: Command): void {
     .option('--trace <file>', 'append one JSON line for each pulse that the cells received')
     .option('--faults <file>', 'what goes wrong on the line and the board, and when (docs/link.md)')
     .option('--real-time', 'operations take as long as on a real board')
+    .option(
+      '--qemu [elf]',
+      'firmware on an emulated Cortex-M4; needs qemu-system-arm and `npm run firmware:netduinoplus2`',
+    )
     .action(
       action(async (session, options: Options) => {
         const { MemloopError } = await import('../../errors.js');
         if (options.tcp && (options.pty || options.link !== undefined))
           throw new MemloopError('usage', 'give either --tcp or --pty (with --link), not both');
-        const { createVirtualBoard, servePty, serveTcp } = await import('../../virtual-board/index.js');
-        const { profile, seed, trace, realTime, faults } = options;
-        const board = createVirtualBoard({ profile, seed, trace, realTime, faults });
+        if (options.qemu && options.realTime)
+          throw new MemloopError('usage', 'give either --qemu or --real-time: QEMU has its own time');
+        const { createVirtualBoard, servePty, serveTcp, startQemuBoard } = await import(
+          '../../virtual-board/index.js'
+        );
+        const { profile, seed, trace, realTime, faults, qemu } = options;
+        const firmware = typeof qemu === 'string' ? qemu : undefined;
+        const board = qemu
+          ? await startQemuBoard({ profile, seed, trace, faults, firmware })
+          : createVirtualBoard({ profile, seed, trace, realTime, faults });
         session.atEnd(() => board.close());
         const served = options.tcp ? await serveTcp(board, options.tcp) : await servePty(board, options);
         session.atEnd(() => served.close());

@@ -1,0 +1,14 @@
+#ifndef MEMLOOP_FRONT_END_H
+#define MEMLOOP_FRONT_END_H
+
+#include <stdint.h>
+
+/* Before ml_boot: asks the far side what it is. */
+void front_end_start(void);
+/* 32 random bits of the far side. */
+uint32_t front_end_entropy(void);
+
+/* main.c: to be called at least every second. */
+void watchdog_feed(void);
+
+#endif
