@@ -2,7 +2,7 @@
 export { type InfluxOptions, type InfluxSink, startInflux } from './influx.js';
 export {
   type FollowOptions,
-  followJournal,
+  followRun,
   type ReplayOptions,
   readJournal,
   replayJournal,

@@ -3,10 +3,12 @@
  * Anything else that is not an event is an error that names file and line.
  */
 import { type FileHandle, open } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Observable } from 'rxjs';
 import { MemloopError } from '../errors.js';
 import { eventSchema, type MemloopEvent } from '../events.js';
+import { isRunning, JOURNAL, readRun } from './run-folder.js';
 
 const CHUNK = 1 << 16;
 const NEWLINE = 0x0a;
@@ -14,9 +16,6 @@ const NEWLINE = 0x0a;
 /** Every event of a journal. */
 export async function* readJournal(file: string): AsyncGenerator<MemloopEvent> {
   const handle = await openJournal(file);
-  if (!handle) {
-    throw new MemloopError('bad-file', `${file}: no journal here; name a run folder that memloop has made`);
-  }
   try {
     yield* new Reader(file, handle).events();
   } finally {
@@ -30,33 +29,21 @@ export interface FollowOptions {
   poll?: number;
 }
 
-/**
- * Every event of a journal that is still being written, as it comes; the file may not be there yet. Ends when
- * aborted, or at the end of the file when the last event says that the run has finished.
- */
-export async function* followJournal(
-  file: string,
-  options: FollowOptions = {},
-): AsyncGenerator<MemloopEvent> {
-  const pause = () => sleep((options.poll ?? 0.2) * 1000, undefined, { ref: true });
-  const ended = () => options.signal?.aborted ?? false;
-  let handle = await openJournal(file);
-  while (!handle && !ended()) {
-    await pause();
-    handle = await openJournal(file);
-  }
-  if (!handle) return;
+/** Every event of a run that is still going on, as it comes; ends with the run, or when aborted. */
+export async function* followRun(dir: string, options: FollowOptions = {}): AsyncGenerator<MemloopEvent> {
+  const { signal, poll = 0.2 } = options;
+  const file = join(dir, JOURNAL);
+  const handle = await openJournal(file);
   try {
     const reader = new Reader(file, handle);
-    let last: MemloopEvent | undefined;
-    while (!ended()) {
+    for (let over = false; ; await sleep(poll * 1000)) {
       for await (const event of reader.events()) {
+        if (signal?.aborted) return;
         yield event;
-        last = event;
-        if (ended()) return;
       }
-      if (last?.type === 'run-finished') return;
-      await pause();
+      if (over || signal?.aborted) return;
+      // What was written before the end is read once more.
+      over = !isRunning(await readRun(dir));
     }
   } finally {
     await handle.close();
@@ -92,12 +79,13 @@ export function replayJournal(file: string, options: ReplayOptions = {}): Observ
   });
 }
 
-async function openJournal(file: string): Promise<FileHandle | undefined> {
+async function openJournal(file: string): Promise<FileHandle> {
   try {
     return await open(file, 'r');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new MemloopError('bad-file', `${file}: cannot be read (${(error as Error).message})`, {
+    const why =
+      (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'no journal here' : (error as Error).message;
+    throw new MemloopError('bad-file', `${file}: ${why}; name a run folder that memloop has made`, {
       cause: error,
     });
   }

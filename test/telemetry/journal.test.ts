@@ -16,7 +16,7 @@ import { lastValueFrom, toArray } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { EventBody, MemloopEvent } from '../../src/events.js';
 import {
-  followJournal,
+  followRun,
   isRunning,
   JOURNAL,
   latestRun,
@@ -187,34 +187,39 @@ describe('a journal', () => {
     await expect(collect(readJournal(join(root, 'none')))).rejects.toMatchObject({ reason: 'bad-file' });
   });
 
-  test('is followed while it grows, half lines and all, until the run has finished', async () => {
-    const finished = at(3, { type: 'run-finished', result: {} });
+  test('is followed while it grows, half lines and all, until the run has ended', async () => {
+    const run = await openTest();
+    run.append(stage(1));
     const seen: MemloopEvent[] = [];
-    const following = (async () => {
-      for await (const event of followJournal(file(), { poll: 0.005 })) {
-        seen.push(event);
-        if (event.time === 1) {
-          const text = lines(stage(2));
-          appendFileSync(file(), text.slice(0, 9));
-          setTimeout(() => appendFileSync(file(), text.slice(9)), 30);
-        }
-        if (event.time === 2) appendFileSync(file(), lines(finished));
+    for await (const event of followRun(root, { poll: 0.005 })) {
+      seen.push(event);
+      if (event.time === 1) {
+        const text = lines(stage(2));
+        appendFileSync(file(), text.slice(0, 9));
+        setTimeout(() => appendFileSync(file(), text.slice(9)), 30);
       }
-    })();
-    setTimeout(() => writeFileSync(file(), lines(stage(1))), 30);
-    await following;
-    expect(seen).toEqual([stage(1), stage(2), finished]);
+      if (event.time === 2) {
+        run.append(at(3, { type: 'run-finished', result: {} }));
+        setTimeout(() => {
+          run.append(stage(4));
+          void run.close();
+        }, 30);
+      }
+    }
+    expect(seen).toEqual([stage(1), stage(2), at(3, { type: 'run-finished', result: {} }), stage(4)]);
   });
 
   test('stops being followed when aborted', async () => {
-    writeFileSync(file(), lines(stage(1)));
+    const run = await openTest();
+    run.append(stage(1));
     const abort = new AbortController();
     const seen: MemloopEvent[] = [];
-    for await (const event of followJournal(file(), { poll: 0.005, signal: abort.signal })) {
+    for await (const event of followRun(root, { poll: 0.005, signal: abort.signal })) {
       seen.push(event);
       setTimeout(() => abort.abort(), 20);
     }
     expect(seen).toEqual([stage(1)]);
+    await run.close();
   });
 
   test('is replayed in order, and its damage is an error of the replay', async () => {

@@ -24,7 +24,7 @@ export function register(program: Command): void {
       action(
         async (session, dir: string | undefined, { speed }: Options) => {
           const { MemloopError } = await import('../../errors.js');
-          const { followJournal, isRunning, JOURNAL, latestRun, readJournal, readRun, replayJournal } =
+          const { followRun, isRunning, JOURNAL, latestRun, readJournal, readRun, replayJournal } =
             await import('../../telemetry/index.js');
           const { from, Subject } = await import('rxjs');
           const { jsonLines, plainLines, startDashboard } = await import('../../tui/index.js');
@@ -42,7 +42,7 @@ export function register(program: Command): void {
           if (global.json || !isTerminal()) {
             const events = new Subject<MemloopEvent>();
             (global.json ? jsonLines : plainLines)(events, writeLine);
-            for await (const event of live ? followJournal(journal, { signal }) : readJournal(journal)) {
+            for await (const event of live ? followRun(run, { signal }) : readJournal(journal)) {
               events.next(event);
             }
             signal.throwIfAborted();
@@ -50,7 +50,7 @@ export function register(program: Command): void {
             const leave = new AbortController();
             const dashboard = await startDashboard({
               events: live
-                ? from(followJournal(journal, { signal: leave.signal }))
+                ? from(followRun(run, { signal: leave.signal }))
                 : replayJournal(journal, { speed }),
               onQuit: () => leave.abort(),
               watching: true,

@@ -18,7 +18,7 @@ export function Link({ state, ...panel }: PanelProps & { state: DashboardState }
   }
   const { latest, roundTrips, sending, receiving } = state.link;
   // What the state and the round trip leave of the first line.
-  const trend = Math.max(6, Math.min(60, panel.width - 33));
+  const trend = Math.max(6, Math.min(60, panel.width - 34));
   const item = (name: string, value: string, bad = false) =>
     `${paint('dim', name)} ${bad ? paint('warn', value) : value}`;
   const count = (name: string, n: number) => item(name, amount(n), n > 0);
