@@ -163,18 +163,17 @@ class Delivery {
   /** Waits a moment for the server, so that wrong credentials are told before the work begins. */
   async start(): Promise<void> {
     const attempt = this.#prepare().catch((error) => {
-      if (statusOf(error) === 401) {
-        this.#release();
-        throw new MemloopError(
-          'bad-input',
-          `InfluxDB at ${this.server.name} refuses the credentials; check MEMLOOP_INFLUX_USERNAME and MEMLOOP_INFLUX_PASSWORD`,
-          { cause: error },
-        );
-      }
-      this.#absent(error);
+      // A server that is away is told of at the first delivery, when there is somebody to hear it.
+      if (statusOf(error) !== 401) return;
+      this.#release();
+      throw new MemloopError(
+        'bad-input',
+        `InfluxDB at ${this.server.name} refuses the credentials; check MEMLOOP_INFLUX_USERNAME and MEMLOOP_INFLUX_PASSWORD`,
+        { cause: error },
+      );
     });
     await Promise.race([attempt, sleep(this.#times.start * 1000, undefined, { ref: false })]);
-    this.#schedule(this.#wait);
+    this.#schedule(this.#times.period);
   }
 
   add(points: readonly IPoint[]): void {

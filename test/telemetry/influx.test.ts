@@ -208,7 +208,9 @@ describe.skipIf(!hasInfluxd)('a real influxd (skipped where the influxd program 
     await server.kill();
     const events = new Subject<MemloopEvent>();
     const sink = await open(events, { maxBytes: 20_000 });
-    for (let column = 0; column < 1000; column++) events.next(pulse(column));
+    events.next(pulse(0));
+    while (warnings().length === 0) await sleep(10);
+    for (let column = 1; column < 1000; column++) events.next(pulse(column));
     await server.start();
     while (!warnings().at(-1)?.includes('back')) await sleep(10);
     events.next(pulse(1000));
