@@ -1,8 +1,8 @@
 /** The generalised MSS model fitted to measured I–V loops. */
 import { levenbergMarquardt } from 'ml-levenberg-marquardt';
-import { inverse, Matrix } from 'ml-matrix';
+import { CholeskyDecomposition, inverse, Matrix } from 'ml-matrix';
 import { MemloopError } from '../errors.js';
-import { type MemristorParameters, W_SDC } from '../model/memristor.js';
+import { type MemristorParameters, sigmoid, W_SDC } from '../model/memristor.js';
 import { Random } from '../model/random.js';
 import { type LoopDrive, type LoopResponse, steadyLoop } from './loop-model.js';
 import type { FailureReason } from './types.js';
@@ -52,55 +52,78 @@ export interface Fit {
   response: LoopResponse;
 }
 
+/**
+ * Coordinates of the search. Off and on conductance and the Schottky path's share of the former are told well by a
+ * loop; ron, roff and alpha themselves are strongly correlated, and follow from these.
+ */
+const SEARCHED = [
+  'span',
+  'off',
+  'share',
+  'beta',
+  'von',
+  'voff',
+  'tau',
+  'vt',
+  'voltageOffset',
+  'currentOffset',
+] as const;
+type Searched = (typeof SEARCHED)[number];
+
 interface Coordinate {
-  logarithmic: boolean;
-  /** Bounds and centre in fit coordinates: the value, or its logarithm. */
   low: number;
   high: number;
+  /** Weak belief that keeps what a loop does not show near the centre. */
   centre: number;
-  /** Width of the weak belief that keeps what a loop does not show near the centre. */
   width: number;
   /** A natural step. */
   step: number;
 }
 
 const { log } = Math;
-const COORDINATES: Record<FittedName, Coordinate> = {
-  ron: { logarithmic: true, low: log(100), high: log(1e6), centre: log(5e3), width: 2, step: 0.3 },
-  roff: { logarithmic: true, low: log(2e3), high: log(2e8), centre: log(4e5), width: 2, step: 0.3 },
-  von: { logarithmic: false, low: 0, high: 0.8, centre: 0.25, width: 0.15, step: 0.02 },
-  voff: { logarithmic: false, low: 0, high: 0.8, centre: 0.15, width: 0.15, step: 0.02 },
-  tau: { logarithmic: true, low: log(1e-7), high: log(20), centre: log(1e-3), width: 4, step: 0.5 },
-  vt: { logarithmic: true, low: log(1e-3), high: log(0.2), centre: log(0.03), width: 0.8, step: 0.2 },
-  alpha: { logarithmic: true, low: log(1e-11), high: log(1e-3), centre: log(1e-6), width: 2.5, step: 0.5 },
-  beta: { logarithmic: false, low: 0.5, high: 20, centre: 5, width: 4, step: 1 },
-  voltageOffset: { logarithmic: false, low: -0.015, high: 0.015, centre: 0, width: 0.004, step: 0.003 },
-  currentOffset: { logarithmic: false, low: -5e-7, high: 5e-7, centre: 0, width: 2e-7, step: 1e-7 },
+const COORDINATES: Record<Searched, Coordinate> = {
+  /** ln of phi (1/ron - 1/roff), S */
+  span: { low: log(1e-6), high: log(2e-2), centre: log(2e-4), width: 2, step: 0.3 },
+  /** ln of the small-signal conductance with all switches off, S */
+  off: { low: log(1e-8), high: log(1e-3), centre: log(5e-6), width: 2, step: 0.3 },
+  /** Logit of the Schottky path's share in it */
+  share: { low: -5, high: 5, centre: 0, width: 2, step: 0.5 },
+  beta: { low: 0.5, high: 20, centre: 5, width: 3, step: 1 },
+  von: { low: 0, high: 0.8, centre: 0.25, width: 0.15, step: 0.02 },
+  voff: { low: 0, high: 0.8, centre: 0.15, width: 0.15, step: 0.02 },
+  /** ln */
+  tau: { low: log(1e-7), high: log(20), centre: log(1e-3), width: 4, step: 0.5 },
+  /** ln */
+  vt: { low: log(1e-3), high: log(0.2), centre: log(0.03), width: 1, step: 0.2 },
+  voltageOffset: { low: -0.015, high: 0.015, centre: 0, width: 0.004, step: 0.003 },
+  currentOffset: { low: -5e-7, high: 5e-7, centre: 0, width: 2e-7, step: 1e-7 },
 };
-/** Weight of the beliefs: as much as this RMS error over the range. */
-const BELIEF = 0.002;
+/** Weight of the beliefs: one width off counts as one sample off by this share of the range. */
+const BELIEF = 0.001;
 const PHI = W_SDC.phi;
 const SAMPLES_MIN = 50;
 const CANDIDATES = 240;
 const STARTS = 6;
 
-const inUnit = (name: FittedName, coordinate: number): number =>
-  COORDINATES[name].logarithmic ? Math.exp(coordinate) : coordinate;
+const OFFSETS = [SEARCHED.indexOf('voltageOffset'), SEARCHED.indexOf('currentOffset')] as const;
 
-const parametersFrom = (theta: readonly number[]): MemristorParameters => {
-  const at = (name: FittedName) => inUnit(name, theta[FITTED.indexOf(name)]!);
+function parametersFrom(theta: readonly number[]): MemristorParameters {
+  const at = (name: Searched) => theta[SEARCHED.indexOf(name)]!;
+  const off = Math.exp(at('off'));
+  const schottky = off * sigmoid(at('share'));
+  const beta = at('beta');
   return {
-    ron: at('ron'),
-    roff: at('roff'),
+    ron: PHI / (off - schottky + Math.exp(at('span'))),
+    roff: PHI / (off - schottky),
     von: at('von'),
     voff: at('voff'),
-    tau: at('tau'),
-    vt: at('vt'),
+    tau: Math.exp(at('tau')),
+    vt: Math.exp(at('vt')),
     phi: PHI,
-    alpha: at('alpha'),
-    beta: at('beta'),
+    alpha: schottky / (2 * (1 - PHI) * beta),
+    beta,
   };
-};
+}
 
 const rangeOf = (values: Float64Array): number =>
   values.reduce((a, b) => Math.max(a, b)) - values.reduce((a, b) => Math.min(a, b));
@@ -114,8 +137,6 @@ function drivenBy(loop: MeasuredLoop, voltageOffset: number, currentOffset: numb
   };
 }
 
-const OFFSETS = [FITTED.indexOf('voltageOffset'), FITTED.indexOf('currentOffset')] as const;
-
 /** Simulated minus measured current over its range, loop after loop, then the beliefs. */
 function simulate(
   theta: readonly number[],
@@ -128,16 +149,15 @@ function simulate(
     return response.current.map((current) => (current - theta[OFFSETS[1]]!) / ranges[l]!);
   });
   const samples = parts.reduce((sum, part) => sum + part.length, 0);
-  const result = new Float64Array(samples + FITTED.length);
+  const result = new Float64Array(samples + SEARCHED.length);
   let at = 0;
   for (const part of parts) {
     result.set(part, at);
     at += part.length;
   }
-  const weight = BELIEF * Math.sqrt(samples / FITTED.length);
-  FITTED.forEach((name, i) => {
+  SEARCHED.forEach((name, i) => {
     const { centre, width } = COORDINATES[name];
-    result[at + i] = (weight * (theta[i]! - centre)) / width;
+    result[at + i] = (BELIEF * (theta[i]! - centre)) / width;
   });
   return result;
 }
@@ -169,19 +189,21 @@ function checkLoop(loop: MeasuredLoop): void {
 /** Starting points from the loop itself: its extreme conductances, and thresholds within the voltages it reached. */
 function draw(random: Random, conductances: readonly number[], frequency: number): number[] {
   const at = (share: number) => conductances[Math.floor(share * (conductances.length - 1))]!;
-  const start: Record<FittedName, number> = {
-    ron: log(PHI / at(0.9 + 0.1 * random.uniform())),
-    roff: log(PHI / at(0.02 + 0.3 * random.uniform())),
+  const start: Record<Searched, number> = {
+    span: log(at(0.9 + 0.1 * random.uniform())) + 2 * random.uniform(),
+    off: log(at(0.02 + 0.3 * random.uniform())),
+    share: 4 * random.uniform() - 2,
+    beta: 3 + 5 * random.uniform(),
     von: 0.05 + 0.4 * random.uniform(),
     voff: 0.02 + 0.3 * random.uniform(),
     tau: -log(frequency) - 8 * random.uniform(),
     vt: log(0.005) + log(12) * random.uniform(),
-    alpha: log(1e-8) + 7 * random.uniform(),
-    beta: 3 + 7 * random.uniform(),
     voltageOffset: 0,
     currentOffset: 0,
   };
-  return FITTED.map((name) => Math.min(COORDINATES[name].high, Math.max(COORDINATES[name].low, start[name])));
+  return SEARCHED.map((name) =>
+    Math.min(COORDINATES[name].high, Math.max(COORDINATES[name].low, start[name])),
+  );
 }
 
 /**
@@ -189,11 +211,18 @@ function draw(random: Random, conductances: readonly number[], frequency: number
  * themselves (seeded), the best are refined by Levenberg-Marquardt. Uncertainties are those of the linearised model
  * with the residuals' own size and correlation. Throws `bad-input` for loops that cannot be fitted.
  */
-export function fitLoops(loops: readonly MeasuredLoop[], { seed = 1 }: { seed?: number } = {}): Fit {
+export function fitLoops(
+  loops: readonly MeasuredLoop[],
+  {
+    seed = 1,
+    candidates: drawn = CANDIDATES,
+    starts = STARTS,
+  }: { seed?: number; candidates?: number; starts?: number } = {},
+): Fit {
   for (const loop of loops) checkLoop(loop);
   const ranges = loops.map(({ current }) => rangeOf(current));
   const samples = loops.reduce((sum, loop) => sum + loop.voltage.length, 0);
-  const y = new Float64Array(samples + FITTED.length);
+  const y = new Float64Array(samples + SEARCHED.length);
   let at = 0;
   loops.forEach((loop, l) => {
     y.set(
@@ -222,15 +251,15 @@ export function fitLoops(loops: readonly MeasuredLoop[], { seed = 1 }: { seed?: 
     );
   }
   const frequency = Math.exp(loops.reduce((sum, loop) => sum + log(loop.frequency), 0) / loops.length);
-  const candidates = Array.from({ length: CANDIDATES }, () => draw(random, conductances, frequency))
+  const candidates = Array.from({ length: drawn }, () => draw(random, conductances, frequency))
     .map((theta) => ({ theta, cost: squares(theta) }))
     .sort((a, b) => a.cost - b.cost)
-    .slice(0, STARTS);
+    .slice(0, starts);
 
-  const steps = FITTED.map((name) => COORDINATES[name].step);
+  const steps = SEARCHED.map((name) => COORDINATES[name].step);
   const scaled = (theta: readonly number[]) => theta.map((value, i) => value / steps[i]!);
   const unscaled = (q: readonly number[]) => q.map((value, i) => value * steps[i]!);
-  const refine = (theta: readonly number[], iterations: number): number[] => {
+  const refine = (theta: readonly number[], iterations: number, damping = 1e-3): number[] => {
     const { parameterValues } = levenbergMarquardt(
       { x, y },
       (q) => {
@@ -239,9 +268,9 @@ export function fitLoops(loops: readonly MeasuredLoop[], { seed = 1 }: { seed?: 
       },
       {
         initialValues: scaled(theta),
-        minValues: scaled(FITTED.map((name) => COORDINATES[name].low)),
-        maxValues: scaled(FITTED.map((name) => COORDINATES[name].high)),
-        damping: 1e-3,
+        minValues: scaled(SEARCHED.map((name) => COORDINATES[name].low)),
+        maxValues: scaled(SEARCHED.map((name) => COORDINATES[name].high)),
+        damping,
         gradientDifference: 1e-3,
         maxIterations: iterations,
         errorTolerance: 1e-12,
@@ -254,11 +283,15 @@ export function fitLoops(loops: readonly MeasuredLoop[], { seed = 1 }: { seed?: 
     .map((theta) => ({ theta, cost: squares(theta) }))
     .sort((a, b) => a.cost - b.cost);
   let best = refined[0]!;
-  for (let i = 0; i < 3; i++) {
-    const theta = refine(best.theta, 30);
-    const cost = squares(theta);
-    if (!(cost < best.cost)) break;
-    best = { theta, cost };
+  // The optimiser keeps no step that helps little: fresh dampings go on where one has come to rest.
+  for (let round = 0; round < 4; round++) {
+    const before = best.cost;
+    for (const damping of [1e-3, 1e-6, 1e-1]) {
+      const theta = refine(best.theta, 15, damping);
+      const cost = squares(theta);
+      if (cost < best.cost) best = { theta, cost };
+    }
+    if (best.cost > before * (1 - 1e-3)) break;
   }
   return report(loops, ranges, best.theta, y);
 }
@@ -279,11 +312,13 @@ function report(
   });
   const samples = at;
 
-  const jacobian = FITTED.map((name, i) => {
-    const delta = 1e-3 * COORDINATES[name].step;
+  // In natural steps, so that the normal matrix is well conditioned.
+  const steps = SEARCHED.map((name) => COORDINATES[name].step);
+  const jacobian = SEARCHED.map((_, i) => {
+    const delta = 1e-3 * steps[i]!;
     const plus = simulate(theta.with(i, theta[i]! + delta), loops, ranges);
     const minus = simulate(theta.with(i, theta[i]! - delta), loops, ranges);
-    return Array.from(plus, (value, k) => (value - minus[k]!) / (2 * delta));
+    return Array.from(plus, (value, k) => ((value - minus[k]!) / (2 * delta)) * steps[i]!);
   });
   const j = new Matrix(jacobian);
   let square = 0;
@@ -294,17 +329,38 @@ function report(
   }
   // Residuals of neighbouring samples resemble each other: they are worth fewer samples than they are.
   const correlation = Math.min(0.95, Math.max(0, neighbours / square));
-  const variance = (square / Math.max(1, samples - FITTED.length)) * ((1 + correlation) / (1 - correlation));
-  const covariance = inverse(j.mmul(j.transpose()), true).mul(variance);
+  const variance =
+    (square / Math.max(1, samples - SEARCHED.length)) * ((1 + correlation) / (1 - correlation));
+  // Columns are one deviation along independent directions: the covariance is this times its transpose.
+  const root = inverse(new CholeskyDecomposition(j.mmul(j.transpose())).lowerTriangularMatrix)
+    .transpose()
+    .mul(Math.sqrt(variance));
   const parameters = parametersFrom(theta);
-  const uncertainty = Object.fromEntries(
-    FITTED.map((name, i) => {
-      const { logarithmic, width } = COORDINATES[name];
-      // What the loop does not show is known no better than before.
-      const sigma = Math.min(Math.sqrt(Math.max(0, covariance.get(i, i))), width);
-      return [name, logarithmic ? sigma * inUnit(name, theta[i]!) : sigma];
-    }),
-  ) as Record<FittedName, number>;
+  // What is reported follows from the coordinates; its uncertainty from points one deviation away (unscented).
+  const reported = (coordinates: readonly number[]): number[] => {
+    const q = parametersFrom(coordinates);
+    return FITTED.map((name) =>
+      name === 'voltageOffset' || name === 'currentOffset' ? coordinates[SEARCHED.indexOf(name)]! : q[name],
+    );
+  };
+  const centre = reported(theta);
+  const spread = new Float64Array(FITTED.length);
+  const reach = Math.sqrt(SEARCHED.length);
+  SEARCHED.forEach((_, column) => {
+    for (const sign of [1, -1]) {
+      const point = theta.map((value, i) => {
+        const { low, high } = COORDINATES[SEARCHED[i]!];
+        return Math.min(high, Math.max(low, value + sign * reach * root.get(i, column) * steps[i]!));
+      });
+      reported(point).forEach((value, k) => {
+        spread[k]! += (value - centre[k]!) ** 2 / (2 * SEARCHED.length);
+      });
+    }
+  });
+  const uncertainty = Object.fromEntries(FITTED.map((name, k) => [name, Math.sqrt(spread[k]!)])) as Record<
+    FittedName,
+    number
+  >;
 
   const offsets = { voltage: theta[OFFSETS[0]]!, current: theta[OFFSETS[1]]! };
   const response = steadyLoop(parameters, drivenBy(loops[0]!, offsets.voltage, offsets.current), {
@@ -377,7 +433,11 @@ function median(values: readonly number[]): number {
  * Health of the device as one loop shows it. Stuck: no hysteresis (high and low conductance within 20 %), low below
  * 10 µS. Write fails: it closes only in part (high below 10 µS although erasing works); erase fails: low above a third of high.
  */
-function classify(loop: MeasuredLoop, low: number, high: number): Fit['class'] {
+export function classify(
+  loop: Pick<MeasuredLoop, 'voltage' | 'current'>,
+  low: number,
+  high: number,
+): Fit['class'] {
   const { lobeOn, lobeOff } = lobes(loop);
   if (lobeOn < 0.05 && lobeOff < 0.05) return high < 1e-5 ? 'stuck low' : 'stuck high';
   if (high < 5e-6) return 'write fails';

@@ -48,10 +48,10 @@ function stepVoltage(
   let v = high;
   // Illinois variant of regula falsi: bracketed, and superlinear on this smooth function.
   let side = 0;
-  for (let i = 0; i < 40 && high - low > 1e-7; i++) {
+  for (let i = 0; i < 40 && high - low > 1e-13; i++) {
     v = fHigh === fLow ? (low + high) / 2 : (low * fHigh - high * fLow) / (fHigh - fLow);
     const f = miss(v);
-    if (Math.abs(f) < 1e-7) return v;
+    if (Math.abs(f) < 1e-12) return v;
     if (f > 0) {
       high = v;
       fHigh = f;
