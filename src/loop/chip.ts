@@ -12,6 +12,9 @@ import {
 import type { Board } from '../driver/board.js';
 import { type ArrayConductances, emptyConductances, type NetworkMap, targetConductances } from './mapping.js';
 
+/** ADC samples averaged in each product. */
+const MULTIPLY_SAMPLES = 4;
+
 export class Chip {
   /** What the cells were last asked for, S. */
   targets: ArrayConductances;
@@ -31,7 +34,7 @@ export class Chip {
   }
 
   readonly multiply = (array: number, voltages: Float32Array): Promise<Float32Array> =>
-    this.board.multiply(array, voltages);
+    this.board.multiply(array, voltages, { samples: MULTIPLY_SAMPLES });
 
   /**
    * Programs the weights (one list a layer, outputs × inputs): a first pass over all cells, then a second in

@@ -2,10 +2,13 @@ import { MemloopError } from '../errors.js';
 import type { Emit } from '../events.js';
 import { type Dataset, subset } from '../model/index.js';
 import type { BoardNetwork } from './board-network.js';
+import { decisionLoss } from './loss.js';
 
 export interface BoardEvaluation {
   accuracy: number;
   samples: number;
+  /** Mean of the decision's loss: it tells states apart that decide equally well. */
+  loss: number;
   /** Membrane samples that the link lost. */
   lost: number;
 }
@@ -19,6 +22,7 @@ export async function evaluateOnBoard(
   const batch = 100;
   let correct = 0;
   let lost = 0;
+  let loss = 0;
   const start = performance.now();
   for (let from = 0; from < dataset.count; from += batch) {
     if (options.signal?.aborted)
@@ -28,6 +32,7 @@ export async function evaluateOnBoard(
     const forward = await hardware.forward(images.inputs, images.count);
     forward.decisions.forEach((decision, n) => {
       if (decision === images.labels[n]) correct++;
+      loss += decisionLoss(forward.voltages[n], hardware.outputs, images.labels[n]).loss / dataset.count;
     });
     lost += forward.lost;
     const done = from + images.count;
@@ -57,5 +62,5 @@ export async function evaluateOnBoard(
       decision: forward.decisions[0],
     });
   }
-  return { accuracy: correct / dataset.count, samples: dataset.count, lost };
+  return { accuracy: correct / dataset.count, samples: dataset.count, loss, lost };
 }

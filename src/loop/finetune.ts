@@ -34,9 +34,9 @@ export interface FinetuneOptions {
 }
 
 export const FINETUNE_DEFAULTS: Readonly<Omit<FinetuneOptions, 'emit' | 'signal'>> = Object.freeze({
-  epochs: 8,
+  epochs: 6,
   batch: 32,
-  learningRate: 2e-2,
+  learningRate: 1e-2,
   seed: 1,
   deadband: 0.02,
   validation: 0.1,
@@ -162,9 +162,9 @@ export async function finetune(
     for (const report of await chip.program(changed, { ...programming, settle })) pulses += report.pulses;
   };
 
-  let accuracy = (await evaluateOnBoard(hardware, validation, { signal })).accuracy;
-  const history = [accuracy];
-  let best = { epoch: 0, accuracy, weights: master.map((w) => w.slice()) };
+  let state = await evaluateOnBoard(hardware, validation, { signal });
+  const history = [state.accuracy];
+  let best = { epoch: 0, loss: state.loss, weights: master.map((w) => w.slice()) };
   const batches = Math.ceil(train.count / options.batch);
   for (let epoch = 0; epoch < options.epochs; epoch++) {
     const order = random.shuffle(Uint32Array.from({ length: train.count }, (_, i) => i));
@@ -194,8 +194,8 @@ export async function finetune(
         pulses,
       });
     }
-    accuracy = (await evaluateOnBoard(hardware, validation, { signal })).accuracy;
-    history.push(accuracy);
+    state = await evaluateOnBoard(hardware, validation, { signal });
+    history.push(state.accuracy);
     emit({
       type: 'training',
       phase: 'in-loop',
@@ -203,11 +203,11 @@ export async function finetune(
       epochs: options.epochs,
       loss,
       trainAccuracy: correct / train.count,
-      validationAccuracy: accuracy,
+      validationAccuracy: state.accuracy,
       pulses,
     });
-    if (accuracy >= best.accuracy)
-      best = { epoch: epoch + 1, accuracy, weights: master.map((w) => w.slice()) };
+    if (state.loss <= best.loss)
+      best = { epoch: epoch + 1, loss: state.loss, weights: master.map((w) => w.slice()) };
   }
   if (best.epoch !== options.epochs) {
     for (const [i, weights] of master.entries()) weights.set(best.weights[i]);

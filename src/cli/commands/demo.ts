@@ -23,7 +23,7 @@ export function register(program: Command): void {
       wholeNumber(0, 2 ** 31),
       1,
     )
-    .option('--epochs <n>', 'of fine-tuning', wholeNumber(1, 1000), 8)
+    .option('--epochs <n>', 'of fine-tuning', wholeNumber(1, 1000), 6)
     .action(
       action(
         async (session, { profile, seed, epochs }: Options) => {

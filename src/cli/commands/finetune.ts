@@ -20,7 +20,7 @@ export function register(program: Command): void {
     .requiredOption('--model <file>', 'network (safetensors)')
     .option('--dataset <name>', 'what it was trained on, where its file does not say')
     .option('--data-dir <dir>', 'folder of the dataset')
-    .option('--epochs <n>', 'passes over the training images', wholeNumber(1, 1000), 8)
+    .option('--epochs <n>', 'passes over the training images', wholeNumber(1, 1000), 6)
     .option('--batch <n>', 'images between two updates of the chip', wholeNumber(1, 10000), 32)
     .option(
       '--rate <r>',
