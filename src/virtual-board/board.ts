@@ -12,7 +12,9 @@ const SLICE = 4;
 /** How often an idle board looks at its clock, ms. */
 const IDLE = 20;
 /** Bytes that wait for a slow host before the board stops sending. */
-const OUTPUT_ROOM = 65536;
+const OUTPUT_ROOM = 131_072;
+/** Bytes handed over at once: less than the room, so that the board works while they are taken. */
+const OUTPUT_PIECE = 32_768;
 /** Bytes that wait for a busy board before `write` keeps the host waiting. */
 const INPUT_ROOM = 65536;
 
@@ -200,11 +202,15 @@ class InProcessBoard implements VirtualBoard {
 
   #send(): void {
     if (this.#sending || this.#outputBytes === 0 || !this.#listener || !this.#open) return;
-    const bytes = this.#output.length === 1 ? this.#output[0] : Buffer.concat(this.#output);
-    this.#output = [];
+    let count = 0;
+    for (let length = 0; count < this.#output.length && length < OUTPUT_PIECE; count++)
+      length += this.#output[count].length;
+    const bytes = count === 1 ? this.#output[0] : Buffer.concat(this.#output.slice(0, count));
+    this.#output.splice(0, count);
     const taken = this.#listener(bytes);
     if (!taken) {
-      this.#outputBytes = 0;
+      this.#outputBytes -= bytes.length;
+      this.#send();
       return;
     }
     // The bytes count until they are taken: this is what makes a slow host slow the board.
@@ -212,6 +218,7 @@ class InProcessBoard implements VirtualBoard {
     taken.then(() => {
       this.#sending = false;
       this.#outputBytes -= bytes.length;
+      this.#send();
       this.#wake();
     });
   }

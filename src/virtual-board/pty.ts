@@ -2,7 +2,7 @@
  * Pseudo-terminals: a port that any serial program can open, with us in the place of the cable. `openpty`
  * comes from the C library through koffi; the master is read by libuv and written without blocking.
  */
-import { closeSync, constants, writeSync } from 'node:fs';
+import { closeSync, constants } from 'node:fs';
 import { ReadStream } from 'node:tty';
 import koffi from 'koffi';
 import { MemloopError } from '../errors.js';
@@ -10,6 +10,8 @@ import { MemloopError } from '../errors.js';
 const F_GETFL = 3;
 const F_SETFL = 4;
 const POLLOUT = 4;
+/** Tries before the kernel is asked. */
+const SPINS = 4;
 /** Longest wait for room in one call, ms: it holds a thread of libuv's pool. */
 const POLL_TIME = 100;
 
@@ -66,16 +68,20 @@ export function openPty(): Pty {
     },
     async write(bytes) {
       let full = 0;
-      for (let sent = 0; open && sent < bytes.length; ) {
-        try {
-          sent += writeSync(master[0], bytes, sent);
-          full = 0;
-        } catch (error) {
-          if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
-          // A reader that keeps up makes room at once; only for a slow one is it worth asking the kernel.
-          if (full++ === 0) await new Promise((resolve) => setImmediate(resolve));
-          else await room();
+      for (let rest = bytes; open && rest.length > 0; ) {
+        // Not Node's write, which makes an exception with a stack of every full terminal.
+        const count = libc.write(master[0], rest, rest.length);
+        if (count < 0 && koffi.errno() !== koffi.os.errno.EAGAIN) {
+          throw new MemloopError('service', `the pseudo-terminal fails: error ${koffi.errno()}`);
         }
+        if (count > 0) {
+          rest = rest.subarray(count);
+          full = 0;
+        }
+        if (rest.length === 0) return;
+        // A reader that keeps up makes room at once; only for a slow one is it worth asking the kernel.
+        if (full++ < SPINS) await new Promise((resolve) => setImmediate(resolve));
+        else await room();
       }
     },
     async close() {
@@ -109,6 +115,7 @@ function bindLibc() {
     tcsetattr: libc.func('int tcsetattr(int fd, int when, void *settings)'),
     fcntl: libc.func('int fcntl(int fd, int command, int argument)'),
     poll: libc.func('int poll(void *fds, unsigned long count, int milliseconds)'),
+    write: libc.func('long write(int fd, const void *bytes, unsigned long count)'),
   };
 }
 
