@@ -8,6 +8,7 @@ import { encodeFrame, type Frame, FrameDecoder } from '../../firmware-protocol/f
 import { PROTOCOL_HASH, PROTOCOL_VERSION, WINDOW } from '../../firmware-protocol/generated/protocol.js';
 import { Firmware } from '../../src/virtual-board/firmware.js';
 import { DESCRIPTION, RecordingFrontEnd } from './board.js';
+import { runs } from './long.js';
 
 type Fate = 'open' | 'applied' | 'not applied' | 'unknown';
 
@@ -164,7 +165,7 @@ const step: fc.Arbitrary<(world: World) => void> = fc.oneof(
   { weight: 10, arbitrary: fc.integer({ min: 1, max: 12 }).map((n) => (world: World) => world.work(n)) },
   { weight: 12, arbitrary: age.map((which) => (world: World) => world.reachHost(which)) },
   { weight: 4, arbitrary: fc.constant((world: World) => world.repeat()) },
-  { weight: 1, arbitrary: fc.constantFrom(hello, reboot, silence, calm) },
+  { weight: 1, arbitrary: fc.constantFrom(hello, reboot, silence, silence, calm) },
 );
 function hello(world: World): void {
   world.hello();
@@ -182,6 +183,7 @@ function calm(world: World): void {
 describe('over any wire', () => {
   test('no pulse is applied twice, none is acknowledged that was not applied, and all is answered in the end', () => {
     const total = { applied: 0, acknowledged: 0, unknown: 0, refused: 0 };
+    const numRuns = runs(100, 4000);
     fc.assert(
       fc.property(fc.array(step, { minLength: 50, maxLength: 400 }), (steps) => {
         const world = new World();
@@ -197,12 +199,12 @@ describe('over any wire', () => {
           else total.refused++;
         }
       }),
-      { numRuns: 400 },
+      { numRuns },
     );
     // The property is worth something only if all of these happened, often.
-    expect(total.acknowledged).toBeGreaterThan(2000);
-    expect(total.unknown).toBeGreaterThan(500);
-    expect(total.refused).toBeGreaterThan(5);
+    expect(total.acknowledged).toBeGreaterThan(5 * numRuns);
+    expect(total.unknown).toBeGreaterThan(numRuns);
+    expect(total.refused).toBeGreaterThan(0);
     expect(total.applied).toBeGreaterThan(total.acknowledged);
   });
 });

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { encodeFrame, type Frame, FrameDecoder, MAX_FRAME } from '../../firmware-protocol/frame.js';
 import { anyFrame, plain, typed } from './arbitrary.js';
+import { runs } from './long.js';
 
 const golden: { session: number; sequence: number; message: Record<string, unknown>; hex: string }[] =
   JSON.parse(readFileSync(new URL('../../firmware-protocol/generated/golden.json', import.meta.url), 'utf8'));
@@ -57,7 +58,7 @@ describe('FrameDecoder', () => {
           expect(decoder.counters).toEqual({ crc: 0, framing: 0, malformed: 0 });
         },
       ),
-      { numRuns: 300 },
+      { numRuns: runs(80, 3000) },
     );
   });
 
@@ -91,7 +92,7 @@ describe('FrameDecoder', () => {
           for (const frame of decoded.slice(0, -1)) expect(sent).toContain(JSON.stringify(plain(frame)));
         },
       ),
-      { numRuns: 500 },
+      { numRuns: runs(200, 5000) },
     );
   });
 

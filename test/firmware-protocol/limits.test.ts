@@ -8,9 +8,10 @@ import {
   type Status,
 } from '../../firmware-protocol/generated/protocol.js';
 import { DESCRIPTION, RecordingFrontEnd, TestBoard } from './board.js';
+import { runs } from './long.js';
 import { rawFrame } from './raw.js';
 
-const MAX_PULSES = 20;
+const MAX_PULSES = 5;
 
 /** Fails as soon as something reaches it that the description forbids. */
 class GuardedFrontEnd extends RecordingFrontEnd {
@@ -143,7 +144,7 @@ describe('limits', () => {
         });
         expect(frontEnd.pulsesOf).toEqual(before);
       }),
-      { numRuns: 300 },
+      { numRuns: runs(100, 1000) },
     );
     for (const status of [
       'OK',
@@ -210,10 +211,10 @@ describe('limits', () => {
             .filter((frame) => frame.sequence === sequence && frame.message.name !== 'Samples').length;
         }
       }),
-      { numRuns: 200 },
+      { numRuns: runs(60, 1000) },
     );
     expect(answers).toBe(sequence);
-    expect(frontEnd.reads).toBeGreaterThan(300);
+    expect(frontEnd.reads).toBeGreaterThan(100);
   });
 
   test('a code that the converter does not have is refused even where its voltage would be allowed', () => {
