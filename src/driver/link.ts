@@ -283,7 +283,8 @@ export class Link {
       this.#lost = { error, at: now, attempts: 0 };
       this.#log('warning', `${error.message}; trying for ${within} s to reach it again`);
     } else if (now >= this.#lost.at + within) {
-      const why = this.#lost.error.message === error.message ? '' : `: ${error.message}`;
+      // That there is no port is said already.
+      const why = error.reason === 'port-not-found' ? '' : `: ${error.message}`;
       const message = `${this.#lost.error.message}; it was not back within ${within} s${why}`;
       this.#fail(new MemloopError('board-lost', message, { cause: error }));
       return;

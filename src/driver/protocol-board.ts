@@ -219,6 +219,7 @@ export class ProtocolBoard implements Board {
     this.#tell(operations, outcomes, refused);
     // Pulses planned after one whose fate is unknown must wait until its cell was read again.
     let broken: string | undefined;
+    const unsent: number[] = [];
     await pipeline(batches.length, async (b) => {
       const indices = batches[b];
       const effect = indices.some((i) => operations[i].kind === 'pulse');
@@ -248,8 +249,10 @@ export class ProtocolBoard implements Board {
         if (operation.kind === 'pulse' && outcomes[i].status !== 'refused')
           this.#pulses[this.#cell(operation)]++;
       }
-      this.#tell(operations, outcomes, indices);
+      if (outcomes[indices[0]].status === 'refused' && broken !== undefined) unsent.push(...indices);
+      else this.#tell(operations, outcomes, indices);
     });
+    this.#tell(operations, outcomes, unsent);
     return outcomes;
   }
 

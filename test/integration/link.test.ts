@@ -6,6 +6,12 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, describe, expect, test } from 'vitest';
 import {
+  type CellOperation,
+  connectBoard,
+  openTransport,
+  type ProtocolBoard,
+} from '../../src/driver/index.js';
+import {
   createVirtualBoard,
   type FaultCounts,
   type Faults,
@@ -120,6 +126,51 @@ describe('exactly once or unknown, with the physics as the witness', () => {
     }
   });
 });
+
+describe('a pseudo-terminal that is unplugged', () => {
+  const stimulus = { steps: 1000, decimation: 1, pulseSteps: [0], drives: new Float32Array(10).fill(1e-5) };
+  const pulses = Array.from({ length: 6000 }, (_, n): CellOperation => {
+    return { kind: 'pulse', array: n % 5, row: n % 32, column: (n * 7) % 32, voltage: 0.5, width: 5e-6 };
+  });
+  const jobs: [string, (board: ProtocolBoard) => Promise<unknown>, unknown][] = [
+    ['idle', async () => 'nothing', 'nothing'],
+    ['while pulses are written', (board) => board.cells(pulses), pulses.map(() => ({ status: 'applied' }))],
+    [
+      'while samples are streamed',
+      async (board) => (await board.run(Array.from({ length: 300 }, () => stimulus))).map(({ lost }) => lost),
+      Array.from({ length: 300 }, () => 0),
+    ],
+  ];
+
+  test.each(jobs)('%s: one line says so, and the job goes on when it is back', async (_, job, expected) => {
+    const trace: TracedPulse[] = [];
+    const virtual = createVirtualBoard({ profile: 'ideal', seed: 4, trace: (pulse) => trace.push(pulse) });
+    endings.push(() => virtual.close());
+    const folder = mkdtempSync(join(tmpdir(), 'memloop-'));
+    endings.push(() => rmSync(folder, { recursive: true }));
+    const link = join(folder, 'board');
+    let served = await servePty(virtual, { link });
+    endings.push(() => served.close());
+    const lines: string[] = [];
+    const board = await connectBoard(await openTransport(link), {
+      reconnect: { within: 30 },
+      emit: (event) => event.type === 'log' && event.level !== 'info' && lines.push(event.message),
+    });
+    endings.push(() => board.close());
+    const { bytesReceived } = board.counters;
+    const work = job(board);
+    if (expected !== 'nothing') while (board.counters.bytesReceived < bytesReceived + 500) await pause(1);
+    await served.close();
+    while (lines.length === 0) await pause(5);
+    served = await servePty(virtual, { link });
+    expect(await work).toEqual(expected);
+    expect(await board.health()).toMatchObject({ pulsesApplied: trace.length });
+    expect(lines).toEqual([`lost ${link}: the port was unplugged; trying for 30 s to reach it again`]);
+    expect(board.counters.sessions).toBe(1);
+  });
+});
+
+const pause = (time: number) => new Promise((resolve) => setTimeout(resolve, time));
 
 async function stop(relay: ChildProcess, lines: ReturnType<typeof createInterface>) {
   const last = once(lines, 'line');
