@@ -247,6 +247,39 @@ static uint32_t cells_of_input(uint8_t *payload) {
   return ml_put_cells(&cells, payload);
 }
 
+/* Reads, multiplications and references of which most are allowed; gives the type. */
+static uint8_t reading_of_input(uint8_t *payload, uint32_t *length) {
+  static const int16_t codes[] = {200, -200, 100, -100, 0, 1, -1, 50, 150, -150, 199, -199, 10, 201, -201, -32768};
+  static ml_multiply multiply;
+  static ml_reference reference;
+  uint32_t what = next_byte(), where = next_byte();
+  uint8_t array = (uint8_t)(where % 3), samples_wanted = (uint8_t)(where >> 5);
+  if (what % 3 == 0) {
+    ml_read_rows rows = {.array = array, .first_row = (uint8_t)(what >> 6), .row_count = (uint8_t)(where >> 2 & 3u),
+                         .code = codes[what >> 2 & 15u], .samples = samples_wanted};
+    *length = ml_put_read_rows(&rows, payload);
+    return ML_ID_READ_ROWS;
+  }
+  if (what % 3 == 1) {
+    multiply.array = array;
+    multiply.range = (uint8_t)(where >> 2 & 1u);
+    multiply.samples = samples_wanted;
+    multiply.code_count = (uint16_t)((what >> 5) * ROWS);
+    for (uint32_t i = 0; i < multiply.code_count; i++) multiply.codes[i] = codes[next_byte() & 15u];
+    *length = ml_put_multiply(&multiply, payload);
+    return ML_ID_MULTIPLY;
+  }
+  reference.row = (uint8_t)(what >> 5);
+  reference.column = array;
+  reference.reference = (uint8_t)((where >> 2 & 3u) - 1);
+  reference.range = (uint8_t)(where >> 4 & 1u);
+  reference.samples = samples_wanted;
+  reference.code_count = (uint16_t)(what >> 2 & 7u);
+  for (uint32_t i = 0; i < reference.code_count; i++) reference.codes[i] = codes[next_byte() & 15u];
+  *length = ml_put_reference(&reference, payload);
+  return ML_ID_REFERENCE;
+}
+
 static void send_frame(uint8_t type, uint32_t session, uint32_t sequence, const uint8_t *payload, uint32_t length) {
   static uint8_t wire[ML_MAX_FRAME + 16];
   uint32_t count = ml_frame_encode((ml_header){type, session, sequence}, payload, length, wire);
@@ -285,10 +318,16 @@ static void step(void) {
       send_frame(type, board.session, board.expected, payload, payload_of_input(payload));
       break;
     }
-    case 2: { /* of a known type */
+    case 2: { /* of a known type, and content of its own or of ours */
       static const uint8_t types[] = {ML_ID_READ_ROWS, ML_ID_MULTIPLY, ML_ID_RUN, ML_ID_REFERENCE,
                                       ML_ID_ARRAY_INFO, ML_ID_CELLS, ML_ID_PING, ML_ID_DESCRIBE};
-      send_frame(types[argument % 8], board.session, board.expected, payload, payload_of_input(payload));
+      if (argument >= 8) {
+        uint32_t length;
+        uint8_t type = reading_of_input(payload, &length);
+        send_frame(type, board.session, board.expected, payload, length);
+        break;
+      }
+      send_frame(types[argument], board.session, board.expected, payload, payload_of_input(payload));
       break;
     }
     case 3:

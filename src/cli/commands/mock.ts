@@ -56,17 +56,26 @@ export function register(program: Command): void {
         );
         const { profile, seed, trace, realTime, faults, qemu } = options;
         const firmware = typeof qemu === 'string' ? qemu : undefined;
+        let stackUsed: number | undefined;
+        const onStackUsed = (bytes: number) => {
+          stackUsed = bytes;
+        };
         const board = qemu
-          ? await startQemuBoard({ profile, seed, trace, faults, firmware })
+          ? await startQemuBoard({ profile, seed, trace, faults, firmware, onStackUsed })
           : createVirtualBoard({ profile, seed, trace, realTime, faults });
         session.atEnd(() => board.close());
         const served = options.tcp ? await serveTcp(board, options.tcp) : await servePty(board, options);
         session.atEnd(() => served.close());
         writeLine(JSON.stringify({ type: 'ready', port: served.port }));
         if (!session.signal.aborted) await once(session.signal, 'abort');
-        const { faultCounts } = board;
-        if (!faultCounts) return undefined;
-        return { result: { faults: faultCounts }, text: `faults: ${JSON.stringify(faultCounts)}` };
+        const result = {
+          ...(board.faultCounts && { faults: board.faultCounts }),
+          ...(stackUsed && { stackUsed }),
+        };
+        const text = Object.entries(result)
+          .map(([name, value]) => `${name}: ${JSON.stringify(value)}`)
+          .join('\n');
+        return text ? { result, text } : undefined;
       }),
     );
 }
