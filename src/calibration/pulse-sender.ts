@@ -1,5 +1,5 @@
 /** Sends pulses of one array in batches, with the pulse log kept before and after each. */
-import type { CellOperation } from '../driver/board.js';
+import type { CellOperation, CellOutcome } from '../driver/board.js';
 import { MemloopError } from '../errors.js';
 import type { Emit } from '../events.js';
 import type { CalibratedBoard } from './calibrated-board.js';
@@ -19,6 +19,10 @@ export interface PlannedPulse {
   /** Estimate, J. */
   energy: number;
 }
+
+/** Unknown, or held back because the session with the board was lost: what is planned on is no longer sure. */
+const isUnsettled = (outcome: CellOutcome): boolean =>
+  outcome.status === 'unknown' || (outcome.status === 'refused' && outcome.reason.startsWith('not sent: '));
 
 export class PulseSender {
   private constructor(
@@ -71,7 +75,7 @@ export class PulseSender {
         ),
       );
       this.board.roundTrips += Math.ceil(batch.length / 200);
-      if (outcomes.some(({ status }) => status === 'unknown')) {
+      if (outcomes.some(isUnsettled)) {
         await this.log.recover();
         return { exhausted, unknown: true };
       }
