@@ -85,6 +85,11 @@ export function checkSpec(spec: NetworkSpec): void {
         `layer ${i} is ${layer.activation} but follows a MIF layer: only MIF layers or the last layer can`,
       );
   });
+  const last = spec.layers.at(-1)!;
+  if (last.activation !== 'linear')
+    fail(
+      `the last layer is ${last.activation}: it drives the output neurons with both signs and must be linear`,
+    );
   if (!integratorNames.includes(spec.integrator))
     fail(`unknown integrator ${spec.integrator}: use ${integratorNames.join(', ')}`);
   if (!(Number.isInteger(spec.steps) && spec.steps > 0))
@@ -103,9 +108,8 @@ export function checkSpec(spec: NetworkSpec): void {
       fail(`pulse steps ${spec.pulseSteps.join(', ')} must ascend within 0…${spec.steps - 1}`);
   });
   checkMifParameters(spec.neuron);
-  const outputs = spec.layers.at(-1)!.outputs;
-  if (spec.outputNeurons && spec.outputNeurons.length !== outputs)
-    fail(`${spec.outputNeurons.length} output neurons are described but the network has ${outputs}`);
+  if (spec.outputNeurons && spec.outputNeurons.length !== last.outputs)
+    fail(`${spec.outputNeurons.length} output neurons are described but the network has ${last.outputs}`);
   spec.outputNeurons?.forEach(checkMifParameters);
 }
 

@@ -4,11 +4,9 @@
  */
 import type { Tensor2D, Tensor3D } from '@tensorflow/tfjs';
 import type { Tensorflow } from './backend.js';
-import { Population } from './engine.js';
 import { type Call, KernelMemory, Layout, type Task } from './kernel.js';
 import type { NetworkSpec } from './network.js';
-
-const VECTOR = 16;
+import { Population, VECTOR } from './population.js';
 
 export type MifLayerSpec = Pick<NetworkSpec, 'neuron' | 'integrator' | 'duration' | 'steps' | 'pulseSteps'>;
 
