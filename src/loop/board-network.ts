@@ -4,7 +4,7 @@
  */
 import type { Board, NeuronRun, Stimulus } from '../driver/board.js';
 import { MemloopError } from '../errors.js';
-import { decide, type Network } from '../model/index.js';
+import { decide, type Network, type Random } from '../model/index.js';
 import { type LayerMap, type NetworkMap, weightScale } from './mapping.js';
 
 /** The products of an array, corrected for what is known of the converters: A, vectors × columns. */
@@ -19,6 +19,8 @@ export interface BoardForward {
   sums: Float32Array[];
   /** Membrane voltages of each image, V, samples × the network's neurons, NaN where lost. */
   voltages: Float32Array[];
+  /** Share of the hidden outputs that were not driven. */
+  dropout: number;
   /** Membrane samples that the link lost, over all images. */
   lost: number;
   /** Neuron with the highest voltage over time. */
@@ -59,13 +61,25 @@ export class BoardNetwork {
     return this.map.layers.at(-1)!.outputs;
   }
 
-  /** @param inputs count × features, 0…1. */
-  async forward(inputs: Float32Array, count: number): Promise<BoardForward> {
+  /**
+   * @param inputs count × features, 0…1
+   * @param dropout share of hidden outputs that are not driven, drawn anew for each image; the others are driven
+   * harder by as much
+   */
+  async forward(
+    inputs: Float32Array,
+    count: number,
+    dropout?: { share: number; random: Random },
+  ): Promise<BoardForward> {
     const { spec, biases } = this.network;
     const driven: Float32Array[] = [];
     const sums: Float32Array[] = [];
     let values = inputs;
     for (const [l, layer] of this.map.layers.entries()) {
+      if (l > 0 && dropout)
+        values = values.map((value) =>
+          dropout.random.uniform() < dropout.share ? 0 : value / (1 - dropout.share),
+        );
       const clipped = values.map((value) => Math.min(layer.inputMax, Math.max(0, value)));
       const sum = await this.layerSums(layer, clipped, count);
       for (let n = 0; n < count; n++)
@@ -82,6 +96,7 @@ export class BoardNetwork {
       sums,
       voltages,
       lost: runs.reduce((lost, run) => lost + run.lost, 0),
+      dropout: dropout?.share ?? 0,
       decisions: Uint8Array.from(voltages, (v) => decide(v, this.outputs)),
     };
   }

@@ -27,6 +27,8 @@ export interface FinetuneOptions {
   seed: number;
   /** A cell is re-programmed when its target has moved by more than this share of the window. */
   deadband: number;
+  /** Share of the hidden outputs that are not driven in an update, as in offline training. */
+  dropout: number;
   /** Share of the images that is held back to choose the best state. */
   validation: number;
   emit?: Emit;
@@ -39,6 +41,7 @@ export const FINETUNE_DEFAULTS: Readonly<Omit<FinetuneOptions, 'emit' | 'signal'
   learningRate: 1e-2,
   seed: 1,
   deadband: 0.02,
+  dropout: 0.1,
   validation: 0.1,
 });
 
@@ -83,6 +86,7 @@ export function gradientAtMeasured(
     for (let j = 0; j < hardware.outputs; j++)
       upstream[n * hardware.outputs + j] = (image.sums[j] * network.spec.driveScale) / count;
   }
+  const kept = 1 / (1 - forward.dropout);
   const gradients = { weights: [] as Float32Array[], biases: [] as Float32Array[] };
   for (let l = last; l >= 0; l--) {
     const layer = map.layers[l];
@@ -99,8 +103,8 @@ export function gradientAtMeasured(
         for (let i = 0; i < inputs; i++) {
           const x = forward.inputs[l][n * inputs + i];
           weightGradient[j * inputs + i] += g * x;
-          // A rectified or clipped input does not follow what drives it.
-          if (x > 0 && x < inputMax) below[n * inputs + i] += g * weights[l][j * inputs + i];
+          // A rectified, clipped or dropped input does not follow what drives it.
+          if (x > 0 && x < inputMax) below[n * inputs + i] += kept * g * weights[l][j * inputs + i];
         }
       }
     gradients.weights.unshift(weightGradient);
@@ -173,7 +177,7 @@ export async function finetune(
     for (let b = 0; b < batches; b++) {
       const indices = order.subarray(b * options.batch, (b + 1) * options.batch);
       const images = subset(train, indices);
-      const forward = await hardware.forward(images.inputs, images.count);
+      const forward = await hardware.forward(images.inputs, images.count, { share: options.dropout, random });
       stopIfAborted(signal);
       const gradient = gradientAtMeasured(hardware, forward, images.labels, weightsOf(map, chip.measured));
       const rate = options.learningRate * annealed((epoch + b / batches) / options.epochs);

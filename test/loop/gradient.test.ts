@@ -94,6 +94,7 @@ describe('the gradient at the measured states', () => {
         sums: [Float32Array.from(hidden.flat()), Float32Array.from(outputs.flat())],
         voltages: voltages as unknown as Float32Array[],
         lost: 0,
+        dropout: 0,
         decisions: new Uint8Array(count),
       };
     };
