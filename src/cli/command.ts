@@ -57,7 +57,7 @@ export interface View {
 // biome-ignore lint/suspicious/noExplicitAny: commander hands over untyped arguments
 export type Handler = (session: Session, ...args: any[]) => Promise<Outcome | undefined>;
 
-export /** How long work that shows its progress waits for a lost port, s; a single question fails at once. */
+/** How long work that shows its progress waits for a lost port, s; a single question fails at once. */
 const RECONNECT = 1.5;
 
 export const isTerminal = () => Boolean(process.stdout.isTTY) && process.env.TERM !== 'dumb';
@@ -141,7 +141,8 @@ async function runCommand(
         return board;
       },
     };
-    if (run || view.show) emit(started);
+    if (run) emit({ ...started, backend: (await import('../model/index.js')).backendName });
+    else if (view.show) emit(started);
     outcome = await work(session);
     if (outcome) emit({ type: 'run-finished', result: outcome.result });
   } catch (error) {

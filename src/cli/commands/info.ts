@@ -8,10 +8,10 @@ export function register(program: Command): void {
     .description('describe the board behind a port')
     .action(
       action(async (session) => {
-        const { loadBackend } = await import('../../model/index.js');
+        const { backendName, loadBackend } = await import('../../model/index.js');
         const board = await session.board({ readOnly: true });
         const health = await board.health();
-        const { name: backend } = await loadBackend();
+        const backend = `${backendName}; TensorFlow.js on ${(await loadBackend()).name}`;
         const d = board.description;
         const { limits } = d;
         const lines: [string, string][] = [
@@ -42,7 +42,7 @@ export function register(program: Command): void {
           ],
           ['dead-man', `all lines to 0 V after ${quantity(d.deadManTime, 's')} without the host`],
           ['since boot', `${health.uptime.toFixed(1)} s, ${health.pulsesApplied} pulses`],
-          ['training', `TensorFlow.js on ${backend}`],
+          ['training', backend],
         ];
         return {
           result: { board: { ...d, health, backend } },
