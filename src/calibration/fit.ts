@@ -383,6 +383,18 @@ function report(
   };
 }
 
+/** NRMSE with which a fit predicts a loop that it may not have seen. */
+export function predictionError({ parameters, offsets }: Fit, loop: MeasuredLoop): number {
+  const { current } = steadyLoop(parameters, drivenBy(loop, offsets.voltage, offsets.current), {
+    periods: 4,
+  });
+  const squares = current.reduce(
+    (sum, value, i) => sum + (value - offsets.current - loop.current[i]!) ** 2,
+    0,
+  );
+  return Math.sqrt(squares / current.length) / rangeOf(loop.current);
+}
+
 /** Parameters with their uncertainties, a fit a block. */
 export function fitTable(fits: readonly Fit[]): string {
   const units: Record<FittedName, [scale: number, unit: string]> = {

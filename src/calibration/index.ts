@@ -8,7 +8,7 @@ export {
 export { type CalibrateOptions, calibrateConverters } from './converters.js';
 export type { Belief, Prior } from './device-estimate.js';
 export { calibrateDevices, type DeviceCalibration } from './devices.js';
-export { type Fit, type FittedName, fitLoops, fitTable, type MeasuredLoop } from './fit.js';
+export { type Fit, type FittedName, fitLoops, fitTable, type MeasuredLoop, predictionError } from './fit.js';
 export { formatLoop, parseLoopName, readLoop } from './loop-file.js';
 export { type LoopDrive, type LoopResponse, steadyLoop } from './loop-model.js';
 export { ArrayPassport, type CellHealth, dataFolder, Passport, writeAtomically } from './passport.js';
