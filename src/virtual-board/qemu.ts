@@ -301,11 +301,14 @@ async function startMachine(firmware: string): Promise<Machine> {
         servers.push(server);
         server.listen(join(folder, name));
         await once(server, 'listening');
-        return { server, device: `socket,id=${name},path=${join(folder, name)}` };
+        // A multiplexer takes 32 bytes at a time where a UART by itself would take one.
+        const mux = name === 'monitor' ? 'off' : 'on';
+        return { server, device: `socket,id=${name},path=${join(folder, name)},mux=${mux}` };
       }),
     );
     const qemu = ['qemu-system-arm', '-machine', 'netduinoplus2', '-kernel', firmware];
-    qemu.push('-display', 'none', '-nodefaults');
+    // The multiplexer's escape character is none of the 256, so that all of them pass.
+    qemu.push('-display', 'none', '-nodefaults', '-echr', '256');
     for (const { device } of [host, calls, monitor]) qemu.push('-chardev', device);
     qemu.push('-serial', 'chardev:host', '-serial', 'chardev:calls', '-monitor', 'chardev:monitor');
     child = spawn('sh', ['-c', GUARD, 'sh', ...qemu], { stdio: ['pipe', 'ignore', 'pipe'] });

@@ -168,6 +168,30 @@ describe.skipIf(missing.length > 0)(`a board in QEMU${why}`, () => {
     expect(silence).toBeLessThan(deadManTime + 1);
   });
 
+  test('a call of the front end that is repeated, for its answer is late, is executed once', async () => {
+    const trace: TracedPulse[] = [];
+    let calls = 0;
+    const qemu = await start({
+      trace: (pulse) => trace.push(pulse),
+      onCall: (call) => {
+        if (call === 'pulse') calls++;
+      },
+    });
+    const host = new Host(qemu);
+    await host.hello();
+    let pulses = 0;
+    for (; calls === pulses; pulses++) {
+      const op: CellOp = { kind: 'PULSE', array: 0, row: 0, column: 0, code: 20, width: 1e-5, samples: 1 };
+      const reply = host.request({ name: 'Cells', ops: [op] });
+      // Nobody answers the board for longer than it waits.
+      for (const end = performance.now() + 1200; performance.now() < end; );
+      expect((await reply).results).toEqual([{ status: 'OK', count: 0 }]);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    expect(calls).toBeGreaterThan(pulses);
+    expect(trace).toHaveLength(pulses);
+  });
+
   test('a reset ends the session and nothing else: the driver goes on in a new one', async () => {
     const qemu = await start();
     const board = await connect(qemu);

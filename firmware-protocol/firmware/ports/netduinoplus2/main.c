@@ -128,11 +128,15 @@ int main(void) {
   front_end_start();
   ml_boot();
   for (;;) {
-    uint8_t bytes[64];
     watchdog_feed();
-    uint32_t count = uart_read(&host_uart, bytes, sizeof bytes);
-    ml_receive(bytes, count);
-    if (!ml_poll() && count == 0) cortex_sleep_unless(host_has_spoken);
+    /* All that has come, before the next piece of work: a Stop among it must not wait for what is before it. */
+    uint8_t bytes[64];
+    uint32_t count, received = 0;
+    while (received < host_uart.in.size && (count = uart_read(&host_uart, bytes, sizeof bytes)) > 0) {
+      ml_receive(bytes, count);
+      received += count;
+    }
+    if (!ml_poll() && received == 0) cortex_sleep_unless(host_has_spoken);
   }
 }
 

@@ -43,8 +43,8 @@ void uart_write(uart *u, const uint8_t *bytes, uint32_t count) {
 
 static void serve(uart *u) {
   uint8_t byte;
-  uint32_t status = SR(u);
-  if (status & (SR_RXNE | SR_ORE)) {
+  uint32_t status;
+  while ((status = SR(u)) & (SR_RXNE | SR_ORE)) {
     byte = (uint8_t)DR(u); /* this clears both */
     /* With the ring full the byte is lost, as on a bad line: the frame's CRC tells. */
     if (status & SR_RXNE) ring_put(&u->in, byte);
