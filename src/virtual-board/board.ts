@@ -69,8 +69,9 @@ class InProcessBoard implements VirtualBoard {
   readonly #trace: TraceFile | undefined;
   readonly #realTime: boolean;
   readonly #idle: NodeJS.Timeout;
-  /** When operations take their time: board time accounted for, and when ours will have caught up with it. */
+  /** Board time accounted for, when operations take their time. */
   #accounted = 0;
+  /** Nothing is done before, ms: also the end of a hang. */
   #caughtUp = 0;
   #open = true;
   #scheduled = false;
@@ -165,7 +166,8 @@ class InProcessBoard implements VirtualBoard {
         this.#firmware.receive(bytes);
       }
       busy = this.#firmware.poll() || this.#input.length > 0;
-      if (this.#realTime) ahead = this.#account();
+      if (this.#realTime) this.#account();
+      ahead = this.#caughtUp > performance.now();
     } while (busy && !ahead && performance.now() < end);
     // What was applied is on disk before the host hears of it.
     this.#trace?.flush();
@@ -184,12 +186,10 @@ class InProcessBoard implements VirtualBoard {
     this.#firmware.boot();
   }
 
-  /** True if board time is now ahead of ours. */
-  #account(): boolean {
+  #account(): void {
     const passed = this.frontEnd.time - this.#accounted;
     this.#accounted += passed;
     if (passed > 0) this.#caughtUp = Math.max(this.#caughtUp, performance.now()) + passed * 1e3;
-    return this.#caughtUp > performance.now();
   }
 
   #waitForOurTime(): boolean {
