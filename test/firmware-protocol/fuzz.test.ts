@@ -14,7 +14,7 @@ import { parseRaw } from './raw.js';
 
 const at = (path: string): string =>
   fileURLToPath(new URL(`../../firmware-protocol/${path}`, import.meta.url));
-const count = Number(process.env.MEMLOOP_FUZZ_INPUTS ?? 40_000);
+const count = Number(process.env.MEMLOOP_FUZZ_INPUTS ?? 20_000);
 
 const report = (line: string) => {
   if (process.env.MEMLOOP_FUZZ_INPUTS) console.log(line);

@@ -43,9 +43,9 @@ void cortex_interrupt_enable(uint32_t number) { NVIC_ISER[number / 32] = 1u << n
 void cortex_interrupt_pend(uint32_t number) { NVIC_ISPR[number / 32] = 1u << number % 32; }
 
 void cortex_sleep_unless(bool (*ready)(void)) {
-  __asm volatile("cpsid i" ::: "memory");
+  cortex_interrupts_off();
   if (!ready()) __asm volatile("dsb\n wfi" ::: "memory");
-  __asm volatile("cpsie i" ::: "memory");
+  cortex_interrupts_on();
 }
 
 _Noreturn void cortex_restart(void) {

@@ -23,6 +23,9 @@ int main(void);
 void cortex_ticks_start(uint32_t frequency);
 uint32_t cortex_ticks(void);
 
+static inline void cortex_interrupts_off(void) { __asm volatile("cpsid i" ::: "memory"); }
+static inline void cortex_interrupts_on(void) { __asm volatile("cpsie i" ::: "memory"); }
+
 void cortex_interrupt_enable(uint32_t number);
 /* Makes an interrupt happen. */
 void cortex_interrupt_pend(uint32_t number);

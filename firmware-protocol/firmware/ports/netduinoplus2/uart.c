@@ -35,8 +35,11 @@ uint32_t uart_read(uart *u, uint8_t *bytes, uint32_t max) {
 
 void uart_write(uart *u, const uint8_t *bytes, uint32_t count) {
   for (uint32_t i = 0; i < count; i++) ring_put(&u->out, bytes[i]);
+  /* Together, or the interrupt could end the sending in between and then find itself on for ever. */
+  cortex_interrupts_off();
   u->sending = true;
   CR1(u) |= CR1_TXEIE;
+  cortex_interrupts_on();
   /* QEMU does not raise the interrupt of an empty transmitter; on the chip it is pending already. */
   cortex_interrupt_pend(u->interrupt);
 }
