@@ -96,6 +96,42 @@ describe('a recorded session', () => {
     expect(cells).toHaveLength(results.outcomes.length);
   });
 
+  test.each([
+    ['with requests on their way', 120],
+    ['between two jobs', 0],
+  ])('that a reboot interrupted %s is interrupted at the same place again', async (_, after) => {
+    const file = join(folder, 'session.ndjson');
+    let applied = 0;
+    const virtual = createVirtualBoard({
+      profile: 'ideal',
+      seed: 5,
+      trace: () => {
+        if (++applied === after) virtual.reboot();
+      },
+    });
+    const job = async (board: Board, between: () => Promise<unknown>) => {
+      const first = await board.readRows(0, 0, 4, 0.1, 1);
+      await between();
+      const outcomes = await board.cells(Array.from({ length: 10 }, () => pulses(0.4)).flat());
+      return { first, outcomes, last: await board.readRows(0, 0, 32, 0.1, 1) };
+    };
+    const board = await connectBoard(inProcessTransport('virtual:ideal', virtual), { record: file });
+    const results = await job(board, async () => {
+      if (after > 0) return;
+      virtual.reboot();
+      while (board.counters.sessions < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+    });
+    const { sessions } = board.counters;
+    await board.close();
+    virtual.close();
+    expect(sessions).toBe(2);
+    expect(results.outcomes.some(({ status }) => status === 'unknown')).toBe(after > 0);
+
+    const again = await connectBoard(await openTransport(`replay:${file}`));
+    expect(await job(again, async () => {})).toEqual(results);
+    await again.close();
+  });
+
   test('cut off by a kill is read up to the last whole line', async () => {
     const { file } = await record();
     const text = readFileSync(file, 'utf8');
