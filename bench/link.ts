@@ -5,7 +5,7 @@
  *
  * Throughput: bytes of neuron samples that reach an RxJS subscriber, against bytes that serialport delivers
  * with no protocol. Round trips: Ping and its reply, against 30 bytes and their echo. Loaded machines are
- * noisy, so the two sides take turns and the ratio of their medians counts.
+ * noisy, so the two sides take short turns, and the median of the ratios of neighbouring turns counts.
  */
 import { once } from 'node:events';
 import { parseArgs } from 'node:util';
@@ -18,9 +18,9 @@ const { values } = parseArgs({
   options: { seconds: { type: 'string', default: '10' }, json: { type: 'boolean', default: false } },
 });
 const seconds = Number(values.seconds);
-const ROUNDS = 15;
+const ROUNDS = 30;
 /** Length of one turn, s. */
-const TURN = 0.4;
+const TURN = 0.25;
 
 const peer = new Worker(new URL('./link-peer.js', import.meta.url), { trackUnmanagedFds: false });
 const next = async (): Promise<Report> => (await once(peer, 'message'))[0];
@@ -149,6 +149,8 @@ async function linkRoundTrips(): Promise<number> {
 }
 
 const median = (numbers: number[]): number => [...numbers].sort((a, b) => a - b)[numbers.length >> 1];
+/** Of neighbouring turns, so that what else the machine does weighs on both sides. */
+const ratio = (ours: number[], theirs: number[]): number => median(ours.map((rate, i) => rate / theirs[i]));
 const growth = (memory: number[]): number => {
   const third = Math.max(1, Math.floor(memory.length / 3));
   return median(memory.slice(-third)) - median(memory.slice(0, third));
@@ -169,10 +171,10 @@ const MB = 1e6;
 const result = {
   rawBytesPerSecond: median(rates.raw),
   sampleBytesPerSecond: median(rates.link),
-  throughputRatio: median(rates.link) / median(rates.raw),
+  throughputRatio: ratio(rates.link, rates.raw),
   echoesPerSecond: median(rates.echo),
   requestsPerSecond: median(rates.ping),
-  roundTripRatio: median(rates.ping) / median(rates.echo),
+  roundTripRatio: ratio(rates.ping, rates.echo),
   stream: {
     seconds,
     rate: long.rate,

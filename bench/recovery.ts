@@ -38,14 +38,18 @@ const pulses = Array.from({ length: 400 }, (_, n) => ({ ...work[0], row: n % 32,
 const LATE = 0.1;
 const HANG = 0.5;
 
-async function connected(faults: Fault[], onFault: (kind: FaultKind) => void, lost: () => void = () => {}) {
+async function connected(
+  faults: Fault[],
+  onFault: (kind: FaultKind) => void,
+  onState: (state: string) => void = () => {},
+) {
   const plain = createVirtualBoard({ profile: 'ideal', seed: 1 });
   const virtual = faultyBoard(plain, { seed: 1, faults }, onFault);
   const served = await servePty(virtual, { link });
   const board = await connectBoard(await openTransport(link), {
     reconnect: { within: 30 },
     emit: (event) => {
-      if (event.type === 'link' && event.state === 'reconnecting') lost();
+      if (event.type === 'link') onState(event.state);
     },
   });
   const close = async (port: Served = served) => {
@@ -84,11 +88,13 @@ async function unplugging(load: Load): Promise<[number[], number[]]> {
   const back: number[] = [];
   while (seen.length < Math.ceil(TIMES / 3)) {
     let lostAt = 0;
+    let backAt = 0;
     const { virtual, board, served, close } = await connected(
       [],
       () => {},
-      () => {
-        lostAt ||= clock();
+      (state) => {
+        if (state === 'reconnecting') lostAt ||= clock();
+        else if (state === 'connected' && lostAt > 0) backAt ||= clock();
       },
     );
     const stimulus = { steps: 1000, decimation: 1, pulseSteps: [0], drives: new Float32Array(10) };
@@ -106,8 +112,8 @@ async function unplugging(load: Load): Promise<[number[], number[]]> {
     seen.push(lostAt - start);
     const again = await servePty(virtual, { link });
     const returned = clock();
-    await board.health();
-    back.push(clock() - returned);
+    while (backAt === 0) await sleep(0.005);
+    back.push(backAt - returned);
     running = false;
     await job;
     await close(again);

@@ -258,6 +258,8 @@ const tsDecoder = ({ name, fields }) => {
           `    ${v}[i] = { ${structs[field.type].map((member) => member.name).join(', ')} };`,
           '  }',
         );
+      } else if (field.type === 'i16') {
+        lines.push(`  const ${v} = int16s(d, at, ${v}Length);`, `  at += ${v}Length * 2;`);
       } else {
         lines.push(
           `  const ${v} = new ${SCALARS[field.type].array}(${v}Length);`,
@@ -401,6 +403,15 @@ function text(d: DataView, at: number, length: number): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
+
+/** Samples come by the million: where this machine orders bytes as the wire does, they are copied at once. */
+function int16s(d: DataView, at: number, count: number): Int16Array {
+  const from = d.byteOffset + at;
+  if (LITTLE_ENDIAN) return new Int16Array(d.buffer.slice(from, from + 2 * count) as ArrayBuffer);
+  return Int16Array.from({ length: count }, (_, i) => d.getInt16(at + 2 * i, true));
 }
 
 function integer(value: number, min: number, max: number, path: string): number {
