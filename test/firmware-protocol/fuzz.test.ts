@@ -68,7 +68,7 @@ describe('the TypeScript codec', () => {
   async function check(
     property: (input: { frame: number; cut: number; type: number; edits: number[] }) => void,
   ) {
-    const numRuns = Math.min(200, count / 2 / BATCH);
+    const numRuns = Math.min(100, count / 2 / BATCH);
     for (let seed = 1; seed * numRuns * BATCH <= count / 2; seed++) {
       fc.assert(
         fc.property(inputs, (batch) => batch.forEach(property)),
