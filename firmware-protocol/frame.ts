@@ -28,6 +28,8 @@ export interface Frame<M = Message> {
 export type DecodePayload<M> = (type: number, view: DataView, from: number, to: number) => M | undefined;
 
 const CRC_SIZE = 4;
+/** From so many bytes on, copying a COBS block at once is faster than byte by byte. */
+const LONG_BLOCK = 48;
 const MAX_BODY = HEADER_SIZE + MAX_PAYLOAD + CRC_SIZE;
 /** Longest frame on the wire, bytes, with both delimiters. */
 export const MAX_FRAME = 2 + MAX_BODY + Math.ceil(MAX_BODY / 254);
@@ -143,6 +145,8 @@ export class FrameDecoder<M = Message> {
     let left = this.#left;
     let zero = this.#zero;
     let begun = this.#begun;
+    /** The first zero at or after i, once it was looked for; before i otherwise. */
+    let delimiter = -1;
     let i = 0;
     while (i < count) {
       const byte = bytes[i++];
@@ -173,6 +177,17 @@ export class FrameDecoder<M = Message> {
       left--;
       const end = Math.min(count, i + left);
       const from = i;
+      if (end - i >= LONG_BLOCK) {
+        if (delimiter < i) {
+          delimiter = bytes.indexOf(0, i);
+          if (delimiter < 0) delimiter = count;
+        }
+        i = Math.min(end, delimiter);
+        out.set(new Uint8Array(bytes.buffer, bytes.byteOffset + from, i - from), length);
+        length += i - from;
+        left -= i - from;
+        continue;
+      }
       while (i < end) {
         const next = bytes[i];
         if (next === 0) break;
