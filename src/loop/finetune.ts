@@ -38,7 +38,7 @@ export interface FinetuneOptions {
 export const FINETUNE_DEFAULTS: Readonly<Omit<FinetuneOptions, 'emit' | 'signal'>> = Object.freeze({
   epochs: 6,
   batch: 32,
-  learningRate: 1e-2,
+  learningRate: 5e-3,
   seed: 1,
   deadband: 0.02,
   dropout: 0.1,

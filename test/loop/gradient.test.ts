@@ -30,10 +30,11 @@ describe('the loss of the decision', () => {
     const calm = Float64Array.from({ length: 100 * 2 }, (_, i) => (i % 2 === 0 ? 0.05 : 0.02));
     const peaked = calm.slice();
     peaked[1] = 0.08;
-    expect(decisionLoss(peaked, 2, 0).loss - decisionLoss(calm, 2, 0).loss).toBeGreaterThan(5);
+    expect(decisionLoss(calm, 2, 0).loss).toBeLessThan(0.01);
+    expect(decisionLoss(peaked, 2, 0).loss).toBeGreaterThan(5);
   });
 
-  it('ignores the peaks when a neuron was not heard at all', () => {
+  it('is silent when a neuron was not heard at all', () => {
     const voltages = Float64Array.of(0.01, Number.NaN, 0.02, Number.NaN);
     expect(decisionLoss(voltages, 2, 0)).toEqual({ loss: 0, gradient: Float64Array.of(0, 0, 0, 0) });
   });
