@@ -27,6 +27,10 @@ const PATIENCE = 6;
 const DAMAGE = [Infinity, Infinity, 16, 4, 2, 1, 0.5];
 /** The last rounds only write: erasing would leave its neighbours moved. */
 const LAST_ROUNDS = 8;
+/** One way is seen through for its last cells, unless so many times as many wait for the other. */
+const FEW = 10;
+/** Rounds of one way that may pass without fewer cells waiting for it. */
+const IDLE = 10;
 /** Rounds without a new best count of finished cells, after which the job ends. */
 const STALLED = 20;
 /** Share of a read's relative noise believed before it was measured, and the weight of that belief in reads. */
@@ -138,6 +142,8 @@ class ProgrammingJob {
   /** Highest target, S. */
   private readonly highest: number;
   private writing = false;
+  /** Fewest cells that waited for the way under way, and rounds since they last became fewer. */
+  private phase = { fewest: Number.POSITIVE_INFINITY, idle: 0 };
   /** How often erasing has begun. */
   private cycle = 0;
   private pulses = 0;
@@ -241,7 +247,7 @@ class ProgrammingJob {
   /**
    * A round drives one way only: erasing and writing side by side would undo each other through the half-selected
    * cells. Erasing comes first, because at its low thresholds it disturbs more; the way changes when no cell waits for
-   * the one under way.
+   * the one under way, or when those that do no longer become fewer.
    */
   private ofOnePolarity(outside: readonly Cell[], ending: boolean): Cell[] {
     const [up, down] = [true, false].map((way) =>
@@ -253,7 +259,11 @@ class ProgrammingJob {
       this.writing = true;
       return up;
     }
-    if ((this.writing ? up : down).length === 0) {
+    const [now, other] = this.writing ? [up.length, down.length] : [down.length, up.length];
+    if (now < 0.9 * this.phase.fewest) this.phase = { fewest: now, idle: 0 };
+    else this.phase.idle += 1;
+    if (now === 0 || (this.phase.idle >= IDLE && other > FEW * now)) {
+      this.phase = { fewest: Number.POSITIVE_INFINITY, idle: 0 };
       this.writing = !this.writing;
       if (!this.writing) this.cycle += 1;
     }
@@ -393,7 +403,8 @@ class ProgrammingJob {
       const { cell, pulse, state, change } = candidate;
       const disturb = this.doses.disturb(cell.belief, state, cell.row, cell.column);
       const waits = Math.abs(disturb) > Math.max(0.2 * Math.abs(change), this.stateTolerance(cell));
-      if (!waits && this.damage(cell, pulse) > allowance) cell.denied = this.cycle;
+      if (!waits && allowance < Number.POSITIVE_INFINITY && this.damage(cell, pulse) > allowance)
+        cell.denied = this.cycle;
       if (waits || cell.denied === this.cycle) {
         cell.sent = undefined;
         continue;
