@@ -4,12 +4,6 @@
  */
 import { type MemristorParameters, memristorCurrent, stateAfter } from '../model/memristor.js';
 
-/**
- * What may differ under negative voltage: the general MSS model has a Schottky path of its own each way, and the
- * slope of the rates need not be the same for writing and erasing either. Empty is the plain model.
- */
-export type Asymmetry = Partial<Pick<MemristorParameters, 'vt' | 'alpha' | 'beta'>>;
-
 export interface LoopDrive {
   /** Source voltage over one period, evenly spaced in time, V. */
   applied: Float64Array;
@@ -74,19 +68,13 @@ function stepVoltage(
 export function steadyLoop(
   p: MemristorParameters,
   drive: LoopDrive,
-  {
-    substeps = 2,
-    periods = 6,
-    start = 0.5,
-    negative = {},
-  }: { substeps?: number; periods?: number; start?: number; negative?: Asymmetry } = {},
+  { substeps = 2, periods = 6, start = 0.5 }: { substeps?: number; periods?: number; start?: number } = {},
 ): LoopResponse {
   const n = drive.applied.length;
   const current = new Float64Array(n);
   const voltage = new Float64Array(n);
   const state = new Float64Array(n);
   const time = drive.samplePeriod / substeps;
-  const below: MemristorParameters = { ...p, ...negative };
   let x = start;
   for (let period = 0; period < periods; period++) {
     const began = x;
@@ -96,13 +84,12 @@ export function steadyLoop(
       let v = 0;
       for (let s = 1; s <= substeps; s++) {
         const applied = from + ((to - from) * s) / substeps;
-        const way = applied < 0 ? below : p;
-        v = stepVoltage(way, x, applied, drive.resistance, time);
-        x = stateAfter(way, x, v, time);
+        v = stepVoltage(p, x, applied, drive.resistance, time);
+        x = stateAfter(p, x, v, time);
       }
       voltage[i] = v;
       state[i] = x;
-      current[i] = memristorCurrent(to < 0 ? below : p, x, v);
+      current[i] = memristorCurrent(p, x, v);
     }
     if (Math.abs(x - began) < 1e-4) break;
   }

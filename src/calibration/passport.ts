@@ -4,12 +4,13 @@
  * written beside and renamed, so a kill leaves the old or the new one; a journal of pulses about to be sent
  * (`pulse-log.ts`) carries the totals over a kill in between.
  */
-import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import envPaths from 'env-paths';
 import { z } from 'zod';
 import type { BoardDescription } from '../driver/board.js';
 import { MemloopError } from '../errors.js';
+import { writeAtomically } from '../files.js';
 import type { ConverterCalibration } from './types.js';
 
 const line = z.object({
@@ -84,29 +85,6 @@ const arraySchema = z.object({
 export const dataFolder = (): string => process.env.MEMLOOP_HOME ?? envPaths('memloop', { suffix: '' }).data;
 
 const fileName = (serial: string): string => serial.replaceAll(/[^\w.-]/g, '_') || '_';
-
-/** Beside, synced, renamed: the file is whole at any moment. */
-export function writeAtomically(path: string, text: string): void {
-  const temporary = `${path}.${process.pid}.tmp`;
-  try {
-    const file = openSync(temporary, 'w');
-    try {
-      writeSync(file, text);
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-    renameSync(temporary, path);
-  } catch (error) {
-    throw new MemloopError(
-      'disk',
-      `cannot write ${path}: ${(error as Error).message}; free space or set MEMLOOP_HOME`,
-      {
-        cause: error,
-      },
-    );
-  }
-}
 
 function readJson<T>(path: string, schema: z.ZodType<T>): T | undefined {
   let text: string;
