@@ -1,6 +1,6 @@
 """One training step of the paper's network in PyTorch: eager, and with the time loop in TorchScript.
 
-Prints one JSON line: seconds of each repetition and the loss of the first step. The dense layers are
+Prints one JSON line: wall and processor seconds of each repetition and the loss of the first step. The dense layers are
 computed once an input. Usage: peer.py eager|script THREADS REPETITIONS INPUT.json
 """
 import json
@@ -59,16 +59,17 @@ for n_in, n_out, weight, bias in zip(sizes, sizes[1:], given["weights"], given["
     layers += [layer, torch.nn.ReLU()]
 network = torch.nn.Sequential(*layers[:-1])
 adam = torch.optim.Adam(network.parameters(), lr=1e-3)
-seconds = []
+seconds, cpu = [], []
 first = math.nan
 for repetition in range(repetitions):
-    begun = time.perf_counter()
+    begun, used = time.perf_counter(), time.process_time()
     adam.zero_grad()
     drive = network(inputs) * (given["driveScale"] * 1e3)
     loss = membrane_loss(drive, labels, STEPS, PULSES).sum()
     loss.backward()
     adam.step()
     seconds.append(time.perf_counter() - begun)
+    cpu.append(time.process_time() - used)
     if repetition == 0:
         first = loss.item()
-print(json.dumps({"seconds": seconds, "loss": first, "version": torch.__version__}))
+print(json.dumps({"seconds": seconds, "cpu": cpu, "loss": first, "version": torch.__version__}))
