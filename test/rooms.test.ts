@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-/** Which rooms a room may import; the shared vocabulary (events, errors) is open to all. */
+/** Which rooms a room may import; what all share (events, errors, whole files) is open to all. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'firmware-protocol': [],
   'src/driver': ['firmware-protocol'],
@@ -13,7 +13,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/telemetry': [],
   'src/tui': [],
 };
-const VOCABULARY = new Set(['src/events.ts', 'src/errors.ts']);
+const SHARED = new Set(['src/events.ts', 'src/errors.ts', 'src/files.ts']);
 
 const root = resolve(import.meta.dirname, '..');
 const roomOf = (path: string): string =>
@@ -33,7 +33,7 @@ describe.each(Object.keys(MAY_IMPORT))('%s', (room) => {
       for (const [, specifier] of text.matchAll(/(?:from|import\()\s*'(\.[^']+)'/g)) {
         const target = relative(root, resolve(root, dirname(path), specifier)).replace(/\.js$/, '.ts');
         const other = roomOf(target);
-        if (other !== room && !VOCABULARY.has(target) && !MAY_IMPORT[room].includes(other))
+        if (other !== room && !SHARED.has(target) && !MAY_IMPORT[room].includes(other))
           strangers.push(`${path} → ${target}`);
       }
     }

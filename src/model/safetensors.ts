@@ -3,9 +3,10 @@
  * [outputs, inputs] and `layers.0.bias` [outputs], float32, the spec as JSON under `memloop.spec` in the
  * metadata. Format: an 8-byte little-endian header length, a JSON header, the tensors' bytes.
  */
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { MemloopError } from '../errors.js';
+import { writeAtomically } from '../files.js';
 import { integratorNames } from './mif.js';
 import { Network, type NetworkSpec } from './network.js';
 
@@ -44,28 +45,6 @@ const specSchema = z.object({
   driveMax: z.number(),
 });
 
-/** Writes to a temporary file beside the target, then renames: a kill or a full disk leaves the old file. */
-export function writeAtomically(path: string, parts: readonly Uint8Array[]): void {
-  const temporary = `${path}.${process.pid}.tmp`;
-  try {
-    const file = openSync(temporary, 'w');
-    try {
-      for (const part of parts) for (let at = 0; at < part.length; ) at += writeSync(file, part, at);
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-    renameSync(temporary, path);
-  } catch (error) {
-    rmSync(temporary, { force: true });
-    const { code, message } = error as NodeJS.ErrnoException;
-    const why = code === 'ENOSPC' ? 'the disk is full' : message;
-    throw new MemloopError('disk', `cannot write ${path}: ${why}; what was there before is unchanged`, {
-      cause: error,
-    });
-  }
-}
-
 /** Writes float32 tensors and string metadata; atomic. */
 export function saveTensors(
   path: string,
@@ -85,7 +64,7 @@ export function saveTensors(
   const bytes = Object.values(tensors).map(
     ({ data }) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
   );
-  writeAtomically(path, [length, padded, ...bytes]);
+  writeAtomically(path, length, padded, ...bytes);
 }
 
 /** Reads float32 tensors; throws `bad-file` for anything that is not whole. */

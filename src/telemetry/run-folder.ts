@@ -6,23 +6,14 @@
  * (called by itself after each accuracy and at the end) it is on the disk, so that a power cut loses nothing
  * either. `run.json` is replaced as a whole, never seen half-written.
  */
-import {
-  closeSync,
-  fstatSync,
-  fsyncSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  readSync,
-  renameSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, fstatSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readSync } from 'node:fs';
 import { access, constants, readdir, readFile, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { MemloopError } from '../errors.js';
 import { eventSchema, type MemloopEvent } from '../events.js';
+import { writeAll, writeAtomically } from '../files.js';
 import { Thinner } from './thin.js';
 
 export const JOURNAL = 'events.ndjson';
@@ -230,17 +221,7 @@ class Folder implements RunFolder {
   #update(change: Partial<RunRecord>): void {
     this.#record = { ...this.#record, ...change };
     const path = join(this.dir, RUN_FILE);
-    const draft = `${path}.${process.pid}`;
-    this.#disk(() => {
-      const fd = openSync(draft, 'w');
-      try {
-        writeAll(fd, Buffer.from(`${JSON.stringify(this.#record, undefined, 2)}\n`));
-        fsyncSync(fd);
-      } finally {
-        closeSync(fd);
-      }
-      renameSync(draft, path);
-    });
+    writeAtomically(path, `${JSON.stringify(this.#record, undefined, 2)}\n`);
   }
 
   #disk(work: () => void): void {
@@ -250,11 +231,6 @@ class Folder implements RunFolder {
       throw diskError(this.dir, error);
     }
   }
-}
-
-/** A write may be cut short (a full disk, a signal): goes on until all is written or an error says why not. */
-export function writeAll(fd: number, bytes: Uint8Array): void {
-  for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
 }
 
 /** What a kill left after the last line break was never acknowledged. */

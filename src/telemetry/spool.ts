@@ -17,7 +17,8 @@ import {
   rmSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { isAlive, writeAll } from './run-folder.js';
+import { writeAll } from '../files.js';
+import { isAlive } from './run-folder.js';
 
 const CHUNK = 1 << 20;
 

@@ -35,7 +35,7 @@ export function register(program: Command): void {
     .option('--base <profile>', 'profile that gives the twin what a passport does not know', 'w-sdc-8x8x4')
     .action(
       action(async (session, { array, maps, quarantine, forgive, twin, base }: Options) => {
-        const { Passport, passportSummary, passportText, twinProfile, writeAtomically } = await import(
+        const { Passport, passportSummary, passportText, twinProfile } = await import(
           '../../calibration/index.js'
         );
         const { description } = await session.board({ readOnly: true });
@@ -55,7 +55,7 @@ export function register(program: Command): void {
         if (twin !== undefined) {
           const { loadProfile } = await import('../../virtual-board/index.js');
           const profile = twinProfile(loadProfile(base), passport, description, arrays);
-          writeAtomically(twin, `${JSON.stringify(profile, null, 2)}\n`);
+          (await import('../../files.js')).writeAtomically(twin, `${JSON.stringify(profile, null, 2)}\n`);
         }
         return {
           result: { passport: passportSummary(passport, arrays), ...(twin !== undefined && { twin }) },
