@@ -14,7 +14,7 @@ export function register(program: Command): void {
     .command('read')
     .description('conductance of every cell of an array, S')
     .option('--array <n>', 'array, counted from 0', index, 0)
-    .option('--voltage <V>', 'read voltage (default: 0.1, or less where the board allows less)', decimal)
+    .option('--voltage <V>', 'read voltage (default: 0.05, or less where the board allows less)', decimal)
     .option('--samples <n>', 'ADC samples averaged for each cell', wholeNumber(1, 255), 8)
     .action(
       action(async (session, { array, voltage, samples }: Options) => {
