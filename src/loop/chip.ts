@@ -14,6 +14,8 @@ import { type ArrayConductances, emptyConductances, type NetworkMap, targetCondu
 
 /** ADC samples averaged in each product. */
 const MULTIPLY_SAMPLES = 4;
+/** Share of a current range that products are expected to use at most. */
+const MARGIN = 0.8;
 
 export class Chip {
   /** What the cells were last asked for, S. */
@@ -33,8 +35,33 @@ export class Chip {
     this.frozen = emptyConductances(map);
   }
 
-  readonly multiply = (array: number, voltages: Float32Array): Promise<Float32Array> =>
-    this.board.multiply(array, voltages, { samples: MULTIPLY_SAMPLES });
+  /** In the lowest current range that the measured conductances allow: the noise of a range grows with it. */
+  readonly multiply = async (array: number, voltages: Float32Array): Promise<Float32Array> => {
+    if (this.measured.get(array)!.every(Number.isNaN))
+      this.measured.set(array, await this.board.conductances(array));
+    const range = this.rangeFor(array, voltages);
+    return this.board.multiply(array, voltages, { samples: MULTIPLY_SAMPLES, range });
+  };
+
+  private rangeFor(array: number, voltages: Float32Array): number {
+    const { rows, columns } = this.map;
+    const conductance = this.measured.get(array)!;
+    const highest = new Float64Array(rows);
+    voltages.forEach((voltage, i) => {
+      highest[i % rows] = Math.max(highest[i % rows], voltage);
+    });
+    let largest = 0;
+    for (let column = 0; column < columns; column++) {
+      let current = 0;
+      for (let row = 0; row < rows; row++)
+        if (highest[row] > 0) current += highest[row] * conductance[row * columns + column];
+      // Columns of rows that were not measured carry no weights.
+      if (Number.isFinite(current)) largest = Math.max(largest, current);
+    }
+    const { currentRanges } = this.board.description;
+    const fits = currentRanges.findIndex(({ max }) => largest < MARGIN * max);
+    return fits < 0 ? currentRanges.length - 1 : fits;
+  }
 
   /**
    * Programs the weights (one list a layer, outputs × inputs): a first pass over all cells, then a second in
