@@ -1,13 +1,12 @@
 import { MemloopError } from '../errors.js';
 import type { Emit } from '../events.js';
-import { type Dataset, subset } from '../model/index.js';
+import { type Dataset, peakLoss, subset } from '../model/index.js';
 import type { BoardNetwork } from './board-network.js';
-import { decisionLoss } from './loss.js';
 
 export interface BoardEvaluation {
   accuracy: number;
   samples: number;
-  /** Mean of the decision's loss: it tells states apart that decide equally well. */
+  /** Mean of `peakLoss`: it tells states apart that decide equally well. */
   loss: number;
   /** Membrane samples that the link lost. */
   lost: number;
@@ -32,7 +31,7 @@ export async function evaluateOnBoard(
     const forward = await hardware.forward(images.inputs, images.count);
     forward.decisions.forEach((decision, n) => {
       if (decision === images.labels[n]) correct++;
-      loss += decisionLoss(forward.voltages[n], hardware.outputs, images.labels[n]).loss / dataset.count;
+      loss += peakLoss(forward.voltages[n], hardware.outputs, images.labels[n]).loss / dataset.count;
     });
     lost += forward.lost;
     const done = from + images.count;

@@ -1,15 +1,16 @@
 /**
  * Fine-tuning in the loop with state injection: the forward pass is what the board measured; the loss and its
- * gradient come from the measured membrane voltages; the neuron's exact adjoint runs along that measured
- * trajectory, and the dense layers are differentiated at their measured inputs, sums and conductances.
+ * gradient come from the measured membrane voltages, by the decision's own loss (the paper's, a mean over time,
+ * would fight differences of the neurons' rest potentials that no drive can mend); the neuron's exact adjoint runs
+ * along that measured trajectory, and the dense layers are differentiated at their measured inputs, sums and
+ * conductances.
  */
 import { MemloopError } from '../errors.js';
 import type { Emit } from '../events.js';
-import { Adam, adjointAlong, type Dataset, Random, split, subset } from '../model/index.js';
+import { Adam, adjointAlong, type Dataset, peakLoss, Random, split, subset } from '../model/index.js';
 import type { BoardForward, BoardNetwork } from './board-network.js';
 import type { Chip } from './chip.js';
 import { evaluateOnBoard } from './evaluate.js';
-import { decisionLoss } from './loss.js';
 import { type ArrayConductances, targetConductances, weightsOf } from './mapping.js';
 
 /** Pulses that one update may give a cell: what is left of the error, the next forward pass measures. */
@@ -121,7 +122,7 @@ function neuronGradient(
   label: number,
 ): { loss: number; sums: Float64Array } {
   const { outputs, stepTime, decimation, pulseSteps, network } = hardware;
-  const { loss, gradient } = decisionLoss(voltages, outputs, label);
+  const { loss, gradient } = peakLoss(voltages, outputs, label);
   const drives = adjointAlong(
     network.spec.neuron,
     voltages,

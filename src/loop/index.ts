@@ -12,7 +12,6 @@ export {
   gradientAtMeasured,
 } from './finetune.js';
 export { type Interval, keepLedger, type Ledger, type LedgerEntry, wilson } from './ledger.js';
-export { decisionLoss } from './loss.js';
 export {
   type ConductanceWindow,
   mapLayers,

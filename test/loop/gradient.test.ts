@@ -2,9 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { BoardForward, BoardNetwork } from '../../src/loop/board-network.js';
 import { gradientAtMeasured } from '../../src/loop/finetune.js';
-import { decisionLoss } from '../../src/loop/loss.js';
 import { mapLayers } from '../../src/loop/mapping.js';
-import { Network, networkSpec, Random, runMif } from '../../src/model/index.js';
+import { Network, networkSpec, peakLoss, Random, runMif } from '../../src/model/index.js';
 
 describe('the loss of the decision', () => {
   it('has the gradient that central differences show', () => {
@@ -13,11 +12,11 @@ describe('the loss of the decision', () => {
         const random = new Random(seed);
         const voltages = Float64Array.from({ length: 12 * 4 }, () => 0.02 + 0.01 * random.normal());
         const label = random.integer(4);
-        const { gradient } = decisionLoss(voltages, 4, label);
+        const { gradient } = peakLoss(voltages, 4, label);
         const scale = Math.max(...gradient.map(Math.abs));
         for (let i = 0; i < voltages.length; i++) {
           const shifted = (by: number) =>
-            decisionLoss(Object.assign(voltages.slice(), { [i]: voltages[i] + by }), 4, label).loss;
+            peakLoss(Object.assign(voltages.slice(), { [i]: voltages[i] + by }), 4, label).loss;
           const slope = (shifted(1e-9) - shifted(-1e-9)) / 2e-9;
           expect(Math.abs(slope - gradient[i])).toBeLessThan(1e-4 * scale);
         }
@@ -30,13 +29,13 @@ describe('the loss of the decision', () => {
     const calm = Float64Array.from({ length: 100 * 2 }, (_, i) => (i % 2 === 0 ? 0.05 : 0.02));
     const peaked = calm.slice();
     peaked[1] = 0.08;
-    expect(decisionLoss(calm, 2, 0).loss).toBeLessThan(0.01);
-    expect(decisionLoss(peaked, 2, 0).loss).toBeGreaterThan(5);
+    expect(peakLoss(calm, 2, 0).loss).toBeLessThan(0.01);
+    expect(peakLoss(peaked, 2, 0).loss).toBeGreaterThan(5);
   });
 
   it('is silent when a neuron was not heard at all', () => {
     const voltages = Float64Array.of(0.01, Number.NaN, 0.02, Number.NaN);
-    expect(decisionLoss(voltages, 2, 0)).toEqual({ loss: 0, gradient: Float64Array.of(0, 0, 0, 0) });
+    expect(peakLoss(voltages, 2, 0)).toEqual({ loss: 0, gradient: Float64Array.of(0, 0, 0, 0) });
   });
 });
 
@@ -101,7 +100,7 @@ describe('the gradient at the measured states', () => {
     };
     const loss = (): number =>
       measure(network.weights, network.biases).voltages.reduce(
-        (sum, v, n) => sum + decisionLoss(v, 3, labels[n]).loss / count,
+        (sum, v, n) => sum + peakLoss(v, 3, labels[n]).loss / count,
         0,
       );
 
