@@ -15,6 +15,8 @@ export interface GlobalOptions {
   debug?: boolean;
   port?: string;
   run?: string;
+  /** No command can pulse. */
+  readOnly?: boolean;
   /** Record the bytes of the link in this file. */
   record?: string;
   /** Seconds for which a lost port is tried again. */
@@ -136,6 +138,7 @@ async function runCommand(
           ...(global.record === undefined ? {} : { record: global.record }),
           reconnect: global.reconnect ?? (view.show ? RECONNECT : 0),
           ...options,
+          readOnly: (global.readOnly ?? false) || (options.readOnly ?? false),
         });
         endings.push(() => board.close());
         return board;

@@ -58,6 +58,7 @@ const program = new Command('memloop')
     'how long to try a lost port again (default: 1.5 for long jobs, else 0)',
     seconds,
   )
+  .option('--read-only', 'no pulse can be applied, whatever the command')
   .option('--record <file>', "record the link's bytes for `memloop replay`")
   .showHelpAfterError(false)
   .exitOverride()

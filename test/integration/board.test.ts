@@ -93,7 +93,7 @@ describe('two shells and a pseudo-terminal between them', () => {
     expect(again.result.inTolerance).toBeGreaterThan(0.9);
   });
 
-  it('resume nothing by themselves: --dry-run and --read-only commands apply no pulse', async () => {
+  it('apply no pulse with --dry-run, with --read-only, or by commands that read', async () => {
     const folder = scratch();
     const trace = join(folder, 'trace.ndjson');
     const { port } = await startMock(['--profile', 'w-sdc-8x8x4', '--trace', trace]);
@@ -103,6 +103,9 @@ describe('two shells and a pseudo-terminal between them', () => {
     const rehearsal = await memloop(['program', '--target', file, '--dry-run', '--json'], home);
     expect(rehearsal.result).toMatchObject({ dryRun: true, cells: SIZE * SIZE });
     expect(rehearsal.result.outside).toBeGreaterThan(SIZE);
+    const forbidden = await memloop(['program', '--target', file, '--read-only'], home);
+    expect(forbidden.code).toBe(2);
+    expect(forbidden.stderr).toMatch(/read-only/);
     await memloop(['read'], home);
     await memloop(['info'], home);
     expect(readFileSync(trace, 'utf8')).toBe('');
