@@ -75,7 +75,7 @@ export class Chip {
     const first = await this.program(targetConductances(this.map, weights), options);
     if (first.every((report) => report.failed.length === 0)) return first;
     const second = await this.program(targetConductances(this.map, weights, this.frozen), options);
-    return first.map((report, i) => merged(report, second[i]));
+    return first.map((report, i) => merged(report, second[i], this.map.columns));
   }
 
   /** Programs every array with a target; NaN leaves a cell alone. */
@@ -109,7 +109,7 @@ export class Chip {
 }
 
 /** Both passes of a job as one: the second had fewer cells (the failed ones were left alone). */
-function merged(first: ProgrammingReport, second: ProgrammingReport): ProgrammingReport {
+function merged(first: ProgrammingReport, second: ProgrammingReport, columns: number): ProgrammingReport {
   const pulses = first.pulses + second.pulses;
   const inTolerance = (second.inTolerance * second.cells) / first.cells;
   return {
@@ -118,7 +118,11 @@ function merged(first: ProgrammingReport, second: ProgrammingReport): Programmin
     inTolerance,
     pulses,
     pulsesPerCell: pulses / first.cells,
-    failed: [...first.failed, ...second.failed],
+    // What the second pass took up again is told by the second pass alone.
+    failed: [
+      ...first.failed.filter(({ row, column }) => Number.isNaN(second.targets[row * columns + column])),
+      ...second.failed,
+    ],
     roundTrips: first.roundTrips + second.roundTrips,
     energy: first.energy + second.energy,
   };
