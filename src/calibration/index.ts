@@ -11,7 +11,14 @@ export { calibrateDevices, type DeviceCalibration } from './devices.js';
 export { type Fit, type FittedName, fitLoops, fitTable, type MeasuredLoop, predictionError } from './fit.js';
 export { formatLoop, parseLoopName, readLoop } from './loop-file.js';
 export { type LoopDrive, type LoopResponse, steadyLoop } from './loop-model.js';
-export { ArrayPassport, type CellHealth, dataFolder, Passport } from './passport.js';
+export {
+  calibrateNeurons,
+  checkNeurons,
+  correctedStimuli,
+  type NeuronCalibration,
+  type NeuronFit,
+} from './neurons.js';
+export { ArrayPassport, type CellHealth, type ChipDescription, dataFolder, Passport } from './passport.js';
 export {
   type ArraySummary,
   heatmap,

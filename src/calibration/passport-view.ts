@@ -1,4 +1,6 @@
 /** A passport for people (table and heatmaps in text) and for scripts (its totals). */
+import { MIF, type MifParameters } from '../model/mif.js';
+import type { NeuronCalibration } from './neurons.js';
 import type { ArrayPassport, CellTable, Passport } from './passport.js';
 
 export interface ArraySummary {
@@ -21,6 +23,8 @@ export interface PassportSummary {
   folder: string;
   /** When the converters were calibrated; null if never. */
   calibrated: string | null;
+  /** The neurons' calibration; null if there was none. */
+  neurons: NeuronCalibration | null;
   arrays: ArraySummary[];
 }
 
@@ -31,6 +35,7 @@ export function passportSummary(passport: Passport, arrays: readonly number[]): 
     boardSerial: passport.boardSerial,
     folder: passport.folder,
     calibrated: passport.converters?.measured ?? null,
+    neurons: passport.neurons ?? null,
     arrays: arrays.map((array) => {
       const chip = passport.array(array);
       return {
@@ -73,6 +78,22 @@ export function heatmap(chip: ArrayPassport, name: CellTable, scale: number, uni
   return lines;
 }
 
+/** Each neuron's effective parameters, as how far they are from nominal. */
+function neuronText({ measured, neurons }: NeuronCalibration): string[] {
+  const relative = ['capacitance', 'k', 'von', 'voff', 'ron', 'roff', 'tau', 'tauAlpha'] as const;
+  const percent = (name: keyof MifParameters, value: number) => (100 * value) / MIF[name];
+  const worst = (name: keyof MifParameters) =>
+    Math.max(...neurons.map(({ sigma }) => percent(name, sigma[name])));
+  const signed = (value: number, digits: number) => `${value < 0 ? '' : '+'}${value.toFixed(digits)}`;
+  return [
+    `  neurons calibrated ${measured}; from nominal, % (± at most ${relative.map((name) => `${name} ${worst(name).toPrecision(1)}`).join(', ')}):`,
+    ...neurons.map(
+      ({ parameters: p, driveOffset, residual }, n) =>
+        `  neuron ${n}: ${relative.map((name) => `${name} ${signed(percent(name, p[name] - MIF[name]), 1)}`).join(', ')}; E1 ${(1e3 * p.e1).toFixed(2)} mV, E2 ${(1e3 * p.e2).toFixed(2)} mV, drive offset ${(1e6 * driveOffset).toFixed(2)} µA; residual ${(1e3 * residual).toFixed(2)} mV`,
+    ),
+  ];
+}
+
 export function passportText(passport: Passport, arrays: readonly number[], maps: boolean): string {
   const summary = passportSummary(passport, arrays);
   const lines = [
@@ -89,6 +110,7 @@ export function passportText(passport: Passport, arrays: readonly number[], maps
       ),
     );
   }
+  if (summary.neurons) lines.push(...neuronText(summary.neurons));
   for (const array of summary.arrays) {
     const { window } = array;
     lines.push(

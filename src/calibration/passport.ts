@@ -11,6 +11,8 @@ import { z } from 'zod';
 import type { BoardDescription } from '../driver/board.js';
 import { MemloopError } from '../errors.js';
 import { writeAtomically } from '../files.js';
+import { mifSchema } from '../model/mif.js';
+import type { NeuronCalibration } from './neurons.js';
 import type { ConverterCalibration } from './types.js';
 
 const line = z.object({
@@ -28,12 +30,40 @@ const converterSchema = z.object({
   residuals: z.array(z.number().nonnegative()),
 });
 
+const neuronSchema = z.object({
+  boardSerial: z.string(),
+  measured: z.iso.datetime(),
+  neurons: z.array(
+    z.object({
+      parameters: mifSchema,
+      driveOffset: z.number(),
+      sigma: mifSchema.extend({ driveOffset: z.number() }),
+      residual: z.number().nonnegative(),
+      noise: z.number().nonnegative(),
+    }),
+  ),
+});
+
+/** What of a board's description its passport can be read without the board with. */
+const chipSchema = z.object({
+  arraySerials: z.array(z.string()),
+  rows: z.number().int().positive(),
+  columns: z.number().int().positive(),
+  neurons: z.number().int().positive(),
+});
+
 const boardSchema = z.object({
   memloopPassport: z.literal(1),
   kind: z.literal('board'),
   boardSerial: z.string(),
+  /** Absent in passports of before neurons were calibrated. */
+  chip: chipSchema.optional(),
   converters: converterSchema.nullable(),
+  neurons: neuronSchema.nullable().default(null),
 });
+
+/** What a passport must know of its board. */
+export type ChipDescription = Pick<BoardDescription, 'boardSerial' | keyof z.infer<typeof chipSchema>>;
 
 /** Rows of numbers; null is "not known". */
 const table = z.array(z.array(z.number().nullable()));
@@ -235,15 +265,16 @@ export class ArrayPassport {
 /** What is known of a board and its arrays. */
 export class Passport {
   converters: ConverterCalibration | undefined;
+  neurons: NeuronCalibration | undefined;
   private readonly loaded = new Map<number, ArrayPassport>();
 
   private constructor(
     readonly folder: string,
-    private readonly description: BoardDescription,
+    readonly description: ChipDescription,
   ) {}
 
   /** Opens (or begins) the passport of the board described. Throws `bad-file` if one is damaged or of another chip. */
-  static open(description: BoardDescription, home: string = dataFolder()): Passport {
+  static open(description: ChipDescription, home: string = dataFolder()): Passport {
     const folder = join(home, 'passports', fileName(description.boardSerial));
     try {
       mkdirSync(folder, { recursive: true });
@@ -264,7 +295,20 @@ export class Passport {
       );
     }
     passport.converters = file.converters ?? undefined;
+    passport.neurons = file.neurons ?? undefined;
     return passport;
+  }
+
+  /** The passport of a board that is not there, by its serial number. Throws `bad-input` if there is none. */
+  static stored(boardSerial: string, home: string = dataFolder()): Passport {
+    const path = join(home, 'passports', fileName(boardSerial), 'board.json');
+    const file = readJson(path, boardSchema);
+    if (!file?.chip)
+      throw new MemloopError(
+        'bad-input',
+        `${file ? `the passport ${path} does not say how large the chip is` : `there is no passport ${path}`}: run \`memloop calibrate\` on the board`,
+      );
+    return Passport.open({ boardSerial: file.boardSerial, ...file.chip }, home);
   }
 
   get boardSerial(): string {
@@ -296,9 +340,24 @@ export class Passport {
 
   saveConverters(converters: ConverterCalibration): void {
     this.converters = converters;
-    writeAtomically(
-      join(this.folder, 'board.json'),
-      formatPassport({ memloopPassport: 1, kind: 'board', boardSerial: this.boardSerial, converters }),
-    );
+    this.saveBoard();
+  }
+
+  saveNeurons(neurons: NeuronCalibration): void {
+    this.neurons = neurons;
+    this.saveBoard();
+  }
+
+  private saveBoard(): void {
+    const { boardSerial, arraySerials, rows, columns, neurons } = this.description;
+    const file: z.infer<typeof boardSchema> = {
+      memloopPassport: 1,
+      kind: 'board',
+      boardSerial,
+      chip: { arraySerials, rows, columns, neurons },
+      converters: this.converters ?? null,
+      neurons: this.neurons ?? null,
+    };
+    writeAtomically(join(this.folder, 'board.json'), formatPassport(file));
   }
 }

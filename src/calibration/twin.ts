@@ -2,6 +2,7 @@
 import type { BoardDescription } from '../driver/board.js';
 import { MemloopError } from '../errors.js';
 import { W_SDC } from '../model/memristor.js';
+import type { MifParameters } from '../model/mif.js';
 import type { Passport } from './passport.js';
 
 /** The fields of a virtual board's profile that a passport or a board's description can tell. */
@@ -23,7 +24,20 @@ export interface TwinFields {
       voff: { scale: number; min: number; max: number };
     };
     stuckCells: { low: number; high: number };
-    converterErrors: { rowOffset: number; rowGain: number; columnOffset: number; columnGain: number };
+    converterErrors: {
+      rowOffset: number;
+      rowGain: number;
+      columnOffset: number;
+      columnGain: number;
+      driveOffset: number;
+      driveGain: number;
+      membraneOffset: number;
+      membraneGain: number;
+    };
+    neuronMismatch: {
+      enabled: boolean;
+      measured?: (MifParameters & { driveOffset: number })[] | undefined;
+    };
   };
 }
 
@@ -40,8 +54,8 @@ const deviationOf = (values: readonly number[], about: number): number =>
   Math.sqrt(values.reduce((sum, value) => sum + (value - about) ** 2, 0) / values.length);
 
 /**
- * `base` with devices, spreads, stuck cells and converter errors as measured on the chip; what a passport does not know
- * (noise, line resistance, relaxation) stays. Throws `calibration` where too little is known.
+ * `base` with devices, spreads, stuck cells, converter errors and, one by one, the neurons as measured on the chip; what
+ * a passport does not know (noise, line resistance, relaxation) stays. Throws `calibration` where too little is known.
  */
 export function twinProfile<T extends TwinFields>(
   base: T,
@@ -70,7 +84,7 @@ export function twinProfile<T extends TwinFields>(
       values.tau!.push(Math.log(tau[cell]!));
     }
   }
-  const { converters } = passport;
+  const { converters, neurons } = passport;
   if (values.von!.length < 16 || !converters) {
     throw new MemloopError(
       'calibration',
@@ -141,7 +155,16 @@ export function twinProfile<T extends TwinFields>(
           lines.map((l) => l.gain),
           1,
         ),
+        // The errors of the neurons' converters are in their effective parameters.
+        ...(neurons && { driveOffset: 0, driveGain: 0, membraneOffset: 0, membraneGain: 0 }),
       },
+      ...(neurons && {
+        neuronMismatch: {
+          ...base.effects.neuronMismatch,
+          enabled: true,
+          measured: neurons.neurons.map(({ parameters, driveOffset }) => ({ ...parameters, driveOffset })),
+        },
+      }),
     },
   };
 }

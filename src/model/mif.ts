@@ -12,6 +12,7 @@
  * The memristors here are volatile (off at 0 V). The synapse in `memristor.ts` is not: they must never
  * share parameters.
  */
+import { z } from 'zod';
 import { MemloopError } from '../errors.js';
 import { sigmoid } from './memristor.js';
 
@@ -299,6 +300,21 @@ export function backwardMif(
   }
   return gradients;
 }
+
+const positive = z.number().positive();
+/** A neuron's parameters in a file. */
+export const mifSchema = z.strictObject({
+  capacitance: positive.describe('membrane capacitance, F'),
+  e1: z.number().describe('reversal potential of the first memristor, V'),
+  e2: z.number().describe('reversal potential of the second memristor, V'),
+  k: positive.describe('effective thermal voltage of the gates, V'),
+  voff: z.number().describe('gate threshold towards off, V'),
+  von: z.number().describe('gate threshold towards on, V'),
+  roff: positive.describe('resistance when off, Ω'),
+  ron: positive.describe('resistance when on, Ω'),
+  tau: positive.describe('time constant of the memristors, s'),
+  tauAlpha: positive.describe('time constant of the alpha current, s'),
+}) satisfies z.ZodType<MifParameters>;
 
 /** Jump of a (A) that makes the alpha current peak at `peak` (A), from rest. */
 export const driveOfPeak = (peak: number): number => peak * Math.E;

@@ -4,7 +4,7 @@ import { Random } from '../model/random.js';
 import { Adc, Dac, NO_ERRORS } from './converters.js';
 import { Crossbar } from './crossbar.js';
 import type { AnalogFrontEnd } from './firmware.js';
-import { drawNeurons, Neuron } from './neurons.js';
+import { Neuron, neuronsOf } from './neurons.js';
 import type { Profile } from './profile.js';
 
 const WIDTH_STEP = 1e-7; // s
@@ -56,6 +56,7 @@ export class SimulatedFrontEnd implements AnalogFrontEnd {
   readonly #membraneAdc: Adc;
   readonly #noise: Random;
   readonly #neurons: readonly Neuron[];
+  readonly #driveOffsets: readonly number[];
   /** A stream for each neuron: its noise does not depend on how a run is cut into frames. */
   readonly #membraneNoise: readonly Random[];
   #pulseSteps = new Uint16Array(0);
@@ -121,8 +122,9 @@ export class SimulatedFrontEnd implements AnalogFrontEnd {
       { length: profile.arrays },
       (_, array) => new Crossbar(profile, chip.fork(`array ${array}`), noise.fork(`array ${array}`)),
     );
-    const mismatch = effects.neuronMismatch.enabled ? effects.neuronMismatch.relative : 0;
-    this.#neurons = drawNeurons(neurons, mismatch, chip).map((p) => new Neuron(p, profile.run.stepTime));
+    const own = neuronsOf(profile, chip);
+    this.#neurons = own.map(({ parameters }) => new Neuron(parameters, profile.run.stepTime));
+    this.#driveOffsets = own.map(({ driveOffset }) => driveOffset);
     this.#membraneNoise = this.#neurons.map((_, n) => noise.fork(`membrane ${n}`));
     this.#noise = noise.fork('columns');
     this.#currents = new Float64Array(columns);
@@ -201,7 +203,10 @@ export class SimulatedFrontEnd implements AnalogFrontEnd {
     this.#pulseSteps = pulseSteps.slice();
     this.#drives = this.#neurons.map((neuron, n) => {
       neuron.reset();
-      return Float64Array.from(pulseSteps, (_, p) => this.#driveDac.output(n, drives[p * count + n]));
+      return Float64Array.from(
+        pulseSteps,
+        (_, p) => this.#driveDac.output(n, drives[p * count + n]) + this.#driveOffsets[n],
+      );
     });
   }
 

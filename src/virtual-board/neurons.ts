@@ -4,6 +4,7 @@
  */
 import { alphaStep, MIF, type MifParameters, restState } from '../model/mif.js';
 import type { Random } from '../model/random.js';
+import type { Profile } from './profile.js';
 
 /** Parameters of each neuron of a chip: nominal, or drawn around it with a relative deviation. */
 export function drawNeurons(count: number, deviation: number, chip: Random): MifParameters[] {
@@ -21,6 +22,23 @@ export function drawNeurons(count: number, deviation: number, chip: Random): Mif
       tau: around(MIF.tau),
       tauAlpha: around(MIF.tauAlpha),
     };
+  });
+}
+
+/** The neurons of a board: those measured on a chip, in turn, or drawn. The offsets add to drives, A. */
+export function neuronsOf(
+  { neurons, effects }: Profile,
+  chip: Random,
+): { parameters: MifParameters; driveOffset: number }[] {
+  const { enabled, relative, measured } = effects.neuronMismatch;
+  if (!enabled || !measured?.length)
+    return drawNeurons(neurons, enabled ? relative : 0, chip).map((parameters) => ({
+      parameters,
+      driveOffset: 0,
+    }));
+  return Array.from({ length: neurons }, (_, n) => {
+    const { driveOffset, ...parameters } = measured[n % measured.length];
+    return { parameters, driveOffset };
   });
 }
 

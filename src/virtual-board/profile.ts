@@ -7,6 +7,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { MemloopError } from '../errors.js';
+import { mifSchema } from '../model/mif.js';
 
 const count = (max: number) => z.int().min(1).max(max);
 const positive = z.number().positive();
@@ -189,6 +190,14 @@ const effects = z
         relative: spread.describe(
           'standard deviation, relative, of every parameter of a neuron but its reversal potentials',
         ),
+        measured: z
+          .array(
+            mifSchema.extend({
+              driveOffset: z.number().describe('added to the drive of every input pulse, A'),
+            }),
+          )
+          .optional()
+          .describe('may be left out: the neurons of a measured chip, taken in turn instead of drawn'),
       })
       .describe('neurons differ from one another'),
     relaxation: z

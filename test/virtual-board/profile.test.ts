@@ -128,6 +128,8 @@ describe('docs/profiles.md', () => {
   function rows(node: Node, path: string): string[] {
     return Object.entries(node.properties ?? {}).flatMap(([key, child]) => {
       const field = path ? `${path}.${key}` : key;
+      if (child.items?.properties)
+        return [`| **\`${field}\`** | list | ${child.description} |`, ...rows(child.items, `${field}[]`)];
       if (!child.properties) return [`| \`${field}\` | ${range(child)} | ${child.description} |`];
       return [`| **\`${field}\`** | | ${child.description} |`, ...rows(child, field)];
     });

@@ -1,52 +1,72 @@
 import type { Command } from 'commander';
+import { MemloopError } from '../../errors.js';
 import { action } from '../command.js';
 import { index } from '../numbers.js';
 
 interface Options {
   array?: number;
   convertersOnly?: boolean;
+  neuronsOnly?: boolean;
 }
 
 export function register(program: Command): void {
   program
     .command('calibrate')
-    .description("converters, then devices; kept in the chip's passport. Erases what the arrays hold")
+    .description(
+      "converters, then devices, then neurons; kept in the chip's passport. Erases what the arrays hold",
+    )
     .option('--array <n>', 'only this array (default: all)', index)
     .option('--converters-only', 'leave the cells alone: no pulse is applied')
+    .option('--neurons-only', 'only the neurons: no pulse is applied')
     .action(
       action(
-        async (session, { array, convertersOnly }: Options) => {
-          const { CalibratedBoard, calibrateConverters, calibrateDevices, Passport, passportSummary } =
-            await import('../../calibration/index.js');
+        async (session, { array, convertersOnly = false, neuronsOnly = false }: Options) => {
+          if (convertersOnly && neuronsOnly)
+            throw new MemloopError('usage', 'give --converters-only or --neurons-only, not both');
+          const calibration = await import('../../calibration/index.js');
           const { emit, signal } = session;
-          const board = await session.board({ readOnly: convertersOnly ?? false });
-          const passport = Passport.open(board.description);
+          const board = await session.board({ readOnly: convertersOnly || neuronsOnly });
+          const passport = calibration.Passport.open(board.description);
           const arrays = array === undefined ? board.description.arraySerials.map((_, i) => i) : [array];
           for (const i of arrays) passport.array(i);
-          emit({ type: 'stage', stage: 'calibrate converters' });
-          const converters = await calibrateConverters(board, { emit, signal });
-          passport.saveConverters(converters);
-          const calibrated = new CalibratedBoard(board, converters);
+          const text: string[] = [];
           const fits = [];
-          if (!convertersOnly) {
-            for (const i of arrays) {
-              emit({ type: 'stage', stage: 'calibrate devices', detail: `array ${i}` });
-              fits.push(await calibrateDevices(calibrated, passport.array(i), i, { emit, signal }));
+          if (!neuronsOnly) {
+            emit({ type: 'stage', stage: 'calibrate converters' });
+            const converters = await calibration.calibrateConverters(board, { emit, signal });
+            passport.saveConverters(converters);
+            const residuals = converters.residuals.map((a) => `${(a * 1e9).toPrecision(2)} nA`);
+            text.push(
+              `converters of board ${board.description.boardSerial} calibrated, residuals ${residuals.join(', ')}`,
+            );
+            if (!convertersOnly) {
+              const calibrated = new calibration.CalibratedBoard(board, converters);
+              for (const i of arrays) {
+                emit({ type: 'stage', stage: 'calibrate devices', detail: `array ${i}` });
+                const fit = await calibration.calibrateDevices(calibrated, passport.array(i), i, {
+                  emit,
+                  signal,
+                });
+                fits.push(fit);
+                const micro = (g: number) => (g * 1e6).toFixed(2);
+                text.push(
+                  `array ${fit.array}: window ${micro(fit.window.low)} to ${micro(fit.window.high)} µS, ${fit.stuckLow} stuck low and ${fit.stuckHigh} stuck high of ${fit.cells}`,
+                );
+              }
             }
           }
-          const micro = (g: number) => (g * 1e6).toFixed(2);
+          if (!convertersOnly) {
+            emit({ type: 'stage', stage: 'calibrate neurons' });
+            const measured = await calibration.calibrateNeurons(board, { emit, signal });
+            passport.saveNeurons(measured);
+            const worst = Math.max(...measured.neurons.map(({ residual }) => residual));
+            text.push(
+              `${measured.neurons.length} neurons calibrated, residuals up to ${(1e3 * worst).toFixed(2)} mV`,
+            );
+          }
           return {
-            result: { passport: passportSummary(passport, arrays), fits },
-            text: [
-              `converters of board ${board.description.boardSerial} calibrated, residuals ${converters.residuals
-                .map((a) => `${(a * 1e9).toPrecision(2)} nA`)
-                .join(', ')}`,
-              ...fits.map(
-                (fit) =>
-                  `array ${fit.array}: window ${micro(fit.window.low)} to ${micro(fit.window.high)} µS, ${fit.stuckLow} stuck low and ${fit.stuckHigh} stuck high of ${fit.cells}`,
-              ),
-              `passport in ${passport.folder}`,
-            ].join('\n'),
+            result: { passport: calibration.passportSummary(passport, arrays), fits },
+            text: [...text, `passport in ${passport.folder}`].join('\n'),
           };
         },
         { show: 'lines' },
