@@ -15,6 +15,7 @@ export {
   calibrateNeurons,
   checkNeurons,
   correctedStimuli,
+  freshNeurons,
   type NeuronCalibration,
   type NeuronFit,
 } from './neurons.js';

@@ -14,6 +14,7 @@ import { MemloopError } from '../errors.js';
 import type { Emit } from '../events.js';
 import { MIF, type MifParameters, mifStepper, restState } from '../model/mif.js';
 import { CALIBRATION_LIFETIME } from './calibrated-board.js';
+import type { Passport } from './passport.js';
 import { progressOf } from './progress.js';
 
 /** One neuron as measured. */
@@ -157,6 +158,18 @@ export function checkNeurons(
   if (!(age < CALIBRATION_LIFETIME))
     fail(`the neuron calibration of board ${boardSerial} is ${Math.round(age / 86400)} days old`);
   return calibration;
+}
+
+/** The passport's calibration while it is fresh, or a new one that the passport then keeps. */
+export async function freshNeurons(
+  board: Board,
+  passport: Passport,
+  options: NeuronOptions = {},
+): Promise<NeuronCalibration> {
+  const { neurons } = passport;
+  const age = neurons ? (Date.now() - Date.parse(neurons.measured)) / 1000 : Number.POSITIVE_INFINITY;
+  if (!(age < CALIBRATION_LIFETIME)) passport.saveNeurons(await calibrateNeurons(board, options));
+  return checkNeurons(passport.neurons!, board.description);
 }
 
 /** The stimuli with which the neurons put out what was asked for: the offsets of their drive DACs taken out. */

@@ -37,7 +37,7 @@ export class BoardNetwork {
    * @param decimation board steps between two membrane samples.
    */
   constructor(
-    private readonly board: Board,
+    private readonly board: Pick<Board, 'description'> & { run(stimuli: Stimulus[]): Promise<NeuronRun[]> },
     private readonly multiply: Multiply,
     readonly network: Network,
     readonly map: NetworkMap,

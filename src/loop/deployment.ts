@@ -1,9 +1,15 @@
 /** A network on a chip: where its weights go, programmed, evaluated, fine-tuned. */
-import { arrayWindow, Passport, type ProgramOptions } from '../calibration/index.js';
-import type { Board } from '../driver/board.js';
+import {
+  arrayWindow,
+  correctedStimuli,
+  freshNeurons,
+  Passport,
+  type ProgramOptions,
+} from '../calibration/index.js';
+import type { Board, Stimulus } from '../driver/board.js';
 import { MemloopError } from '../errors.js';
 import type { Emit } from '../events.js';
-import type { Dataset, Network } from '../model/index.js';
+import { type Dataset, Network } from '../model/index.js';
 import { BoardNetwork } from './board-network.js';
 import { Chip, calibratedBoard } from './chip.js';
 import { type BoardEvaluation, evaluateOnBoard } from './evaluate.js';
@@ -68,7 +74,9 @@ export class Deployment {
     readonly hardware: BoardNetwork,
   ) {}
 
-  /** Places the network; calibrates the converters if the passport has no fresh calibration. No pulse is applied. */
+  /**
+   * Places the network; calibrates converters and neurons if the passport has no fresh calibration. No pulse is applied.
+   */
   static async open(context: LoopContext, network: Network, scales: LayerScales): Promise<Deployment> {
     const { board } = context;
     const { description } = board;
@@ -83,7 +91,18 @@ export class Deployment {
     const map: NetworkMap = { ...whole, window: commonWindow(passport, whole) };
     const calibrated = await calibratedBoard(board, passport, context);
     const chip = new Chip(calibrated, passport, map);
-    const hardware = new BoardNetwork(board, chip.multiply, network, map, DECIMATION);
+    const { neurons } = await freshNeurons(board, passport, context);
+    const outputNeurons = Array.from(
+      { length: network.classes },
+      (_, n) => neurons[n]?.parameters ?? network.spec.neuron,
+    );
+    // The same weights on this chip's own neurons, which get the drives that they were meant to get.
+    const own = new Network({ ...network.spec, outputNeurons }, network.weights, network.biases);
+    const driven = {
+      description,
+      run: (stimuli: Stimulus[]) => board.run(correctedStimuli(stimuli, neurons)),
+    };
+    const hardware = new BoardNetwork(driven, chip.multiply, own, map, DECIMATION);
     return new Deployment(context, network, chip, hardware);
   }
 

@@ -124,7 +124,7 @@ function neuronGradient(
   const { outputs, stepTime, decimation, pulseSteps, network } = hardware;
   const { loss, gradient } = peakLoss(voltages, outputs, label);
   const drives = adjointAlong(
-    network.spec.neuron,
+    network.spec.outputNeurons ?? network.spec.neuron,
     voltages,
     outputs,
     decimation * stepTime,
