@@ -44,6 +44,11 @@ abstract class Converter {
       (share) => (share * fullScale) / BOW_PEAK,
     );
   }
+
+  /** A channel's own errors: the truth, for tests. */
+  errorsOf(channel: number): { offset: number; gain: number } {
+    return { offset: this.offset[channel], gain: this.gain[channel] };
+  }
 }
 
 export class Dac extends Converter {

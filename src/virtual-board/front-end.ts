@@ -1,5 +1,6 @@
 /** What the firmware's pins are wired to: crossbars, converters, reference resistors and neurons of one chip. */
 import { createHash, randomInt } from 'node:crypto';
+import type { MifParameters } from '../model/mif.js';
 import { Random } from '../model/random.js';
 import { Adc, Dac, NO_ERRORS } from './converters.js';
 import { Crossbar } from './crossbar.js';
@@ -57,6 +58,7 @@ export class SimulatedFrontEnd implements AnalogFrontEnd {
   readonly #noise: Random;
   readonly #neurons: readonly Neuron[];
   readonly #driveOffsets: readonly number[];
+  readonly #neuronParameters: readonly MifParameters[];
   /** A stream for each neuron: its noise does not depend on how a run is cut into frames. */
   readonly #membraneNoise: readonly Random[];
   #pulseSteps = new Uint16Array(0);
@@ -125,6 +127,7 @@ export class SimulatedFrontEnd implements AnalogFrontEnd {
     const own = neuronsOf(profile, chip);
     this.#neurons = own.map(({ parameters }) => new Neuron(parameters, profile.run.stepTime));
     this.#driveOffsets = own.map(({ driveOffset }) => driveOffset);
+    this.#neuronParameters = own.map(({ parameters }) => parameters);
     this.#membraneNoise = this.#neurons.map((_, n) => noise.fork(`membrane ${n}`));
     this.#noise = noise.fork('columns');
     this.#currents = new Float64Array(columns);
@@ -135,6 +138,30 @@ export class SimulatedFrontEnd implements AnalogFrontEnd {
   /** Board time, s: the sum of what its operations took. */
   get time(): number {
     return this.#time;
+  }
+
+  /**
+   * The parameters, and the offset of the drive (A), with which a neuron's equations give what its ADC shows for what
+   * its DAC was asked for: the truth, for tests.
+   */
+  effectiveNeuron(n: number): MifParameters & { driveOffset: number } {
+    const p = this.#neuronParameters[n];
+    const drive = this.#driveDac.errorsOf(n);
+    const membrane = this.#membraneAdc.errorsOf(n);
+    const shown = (v: number) => membrane.offset + membrane.gain * v;
+    const scale = membrane.gain * drive.gain;
+    return {
+      ...p,
+      e1: shown(p.e1),
+      e2: shown(p.e2),
+      k: membrane.gain * p.k,
+      von: membrane.gain * p.von,
+      voff: membrane.gain * p.voff,
+      capacitance: p.capacitance / scale,
+      ron: p.ron * scale,
+      roff: p.roff * scale,
+      driveOffset: (drive.offset + this.#driveOffsets[n]) / drive.gain,
+    };
   }
 
   /** Lets board time pass, s: cells relax and drift. */

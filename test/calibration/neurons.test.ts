@@ -11,7 +11,7 @@ import {
   twinProfile,
 } from '../../src/calibration/index.js';
 import { MIF, type MifParameters, runMif } from '../../src/model/mif.js';
-import { loadProfile, parseProfile } from '../../src/virtual-board/profile.js';
+import { loadProfile, type Profile, parseProfile } from '../../src/virtual-board/profile.js';
 import { calibratedBoard, temporaryHome, virtualBoard } from './boards.js';
 
 /** Two neurons that nobody tuned to, one with an offset in its drive. */
@@ -36,6 +36,28 @@ const ownNeurons = (effects: Parameters<typeof virtualBoard>[0] = {}) =>
   });
 
 describe('neuron calibration', () => {
+  test('what it takes for the truth is what a neuron does behind converters with errors', async () => {
+    const change = (gains: number) => (profile: Profile) => {
+      profile.neurons = 1;
+      profile.effects.converterErrors.driveGain = gains;
+      profile.effects.converterErrors.membraneGain = gains;
+      profile.effects.converterNoise.enabled = false;
+    };
+    const { board, virtual } = await virtualBoard({ change: change(0.05), seed: 3 });
+    const { driveOffset, ...parameters } = virtual.frontEnd.effectiveNeuron(0);
+    expect(Math.abs(parameters.ron / MIF.ron - 1)).toBeGreaterThan(0.01);
+    const asked = Math.fround(50e-6);
+    const stimulus = { steps: 500, decimation: 1, pulseSteps: [0], drives: Float32Array.of(asked) };
+    const [run] = await board.run([stimulus]);
+    const jumps = new Map([
+      [0, Math.round(asked / board.description.driveStep) * board.description.driveStep + driveOffset],
+    ]);
+    const { states } = runMif(parameters, 'exponential', board.description.stepTime, 500, jumps);
+    run!.voltages.forEach((v, s) => {
+      expect(Math.abs(v - states[s + 1]!.v)).toBeLessThan(0.6 * board.description.membraneStep);
+    });
+  });
+
   test('finds known parameters within a few of its own standard deviations', async () => {
     const { board } = await ownNeurons();
     const { neurons } = await calibrateNeurons(board);
