@@ -32,6 +32,8 @@ void hal_lines_to_zero(void);
 
 /* Codes and widths (in 1e-7 s) are within the described limits: the core has checked them. */
 void hal_pulse(uint8_t array, uint8_t row, uint8_t column, int16_t code, uint16_t width);
+/* Current of one cell, range 0. */
+int16_t hal_read_cell(uint8_t array, uint8_t row, uint8_t column, int16_t code, uint8_t samples);
 /* counts[columns]: currents of the row's cells, range 0. */
 void hal_read_row(uint8_t array, uint8_t row, int16_t code, uint8_t samples, int16_t *counts);
 /* codes[rows] -> counts[columns]. */

@@ -12,8 +12,6 @@
  * rounding of 32-bit numbers. */
 #define ROUNDING 1.000001f
 
-#define MAX_COLUMNS 256
-
 static ml_describe_reply description;
 static uint16_t pulses_of[ML_CELLS];
 static uint32_t pulses_applied;
@@ -54,7 +52,7 @@ static uint8_t samples_payload[ML_MAX_PAYLOAD];
 void ml_operations_boot(void) {
   description = *hal_description();
   /* What cannot be addressed is not offered; what cannot be counted is not allowed. */
-  if (description.rows > 256 || description.columns > MAX_COLUMNS) description.rows = description.columns = 0;
+  if (description.rows > 256 || description.columns > 256) description.rows = description.columns = 0;
   if (description.max_pulses > UINT16_MAX) description.max_pulses = UINT16_MAX;
   __builtin_memset(pulses_of, 0, sizeof pulses_of);
   pulses_applied = 0;
@@ -117,11 +115,9 @@ static ml_cell_result cell_operation(const ml_cell_op *cell) {
     hal_pulse(cell->array, cell->row, cell->column, cell->code, cell->width);
     return result;
   }
-  static int16_t row[MAX_COLUMNS];
   result.status = check_read(cell->code, cell->samples);
   if (result.status != ML_STATUS_OK) return result;
-  hal_read_row(cell->array, cell->row, cell->code, cell->samples, row);
-  result.count = row[cell->column];
+  result.count = hal_read_cell(cell->array, cell->row, cell->column, cell->code, cell->samples);
   return result;
 }
 

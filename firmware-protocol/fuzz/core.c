@@ -124,6 +124,12 @@ void hal_pulse(uint8_t array, uint8_t row, uint8_t column, int16_t code, uint16_
   total.pulses++;
 }
 
+int16_t hal_read_cell(uint8_t array, uint8_t row, uint8_t column, int16_t code, uint8_t samples) {
+  MUST(array < ARRAYS && row < ROWS && column < COLUMNS);
+  check_read(code, samples);
+  return code;
+}
+
 void hal_read_row(uint8_t array, uint8_t row, int16_t code, uint8_t samples, int16_t *counts) {
   MUST(array < ARRAYS && row < ROWS);
   check_read(code, samples);

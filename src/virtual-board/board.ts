@@ -51,7 +51,7 @@ export interface VirtualBoard {
   onUnplug?(listener: (time: number) => void): void;
   /** Faults that have happened, where a schedule was given. */
   readonly faultCounts?: FaultCounts;
-  close(): void;
+  close(): void | Promise<void>;
 }
 
 /** Errors: `bad-input` for the profile and the faults, `disk` for the trace. */

@@ -3,17 +3,21 @@
  * as the virtual board.
  *
  *     host ◄─bytes─► USART1 ┌──────┐ USART2 ◄─calls─► SimulatedFrontEnd
- *                           │ QEMU │
+ *          (FIFOs)          │ QEMU │ (UDP)
  *                           └──────┘ monitor ◄─ reboot, quit
  *
- * All three are Unix sockets that QEMU connects to. The calls are those of
- * firmware-protocol/firmware/ports/netduinoplus2/front-end.c.
+ * The calls are those of firmware-protocol/firmware/ports/netduinoplus2/front-end.c.
+ *
+ * What each line is made of decides its speed. QEMU writes the bytes of a UART one by one, which costs least in a
+ * FIFO, and reads them one by one from anything but a datagram. So the host's line, on which the board says most,
+ * is a pair of FIFOs, and the calls, of which the board hears most, are datagrams.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { constants, existsSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { createServer, type Server, type Socket } from 'node:net';
+import { createServer, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { encodeRawFrame, type Frame, FrameDecoder } from '../../firmware-protocol/frame.js';
@@ -30,6 +34,8 @@ import { loadProfile, type Profile } from './profile.js';
 const MAX_CELLS = 16_384;
 /** A host that takes nothing for so long, ms, loses bytes, as on a line without flow control. */
 const PATIENCE = 250;
+/** Longest that the bytes of a frame wait for its end, ms: passed on together they cost less. */
+const LATENCY = 5;
 const START_TIMEOUT = 30_000; // ms
 
 const CALLS = {
@@ -39,14 +45,17 @@ const CALLS = {
   entropy: 0x23,
   status: 0x24,
   linesToZero: 0x25,
-  pulse: 0x26,
-  readRow: 0x27,
-  multiply: 0x28,
-  reference: 0x29,
-  neuronsBegin: 0x2a,
-  neuronsSample: 0x2b,
+  pulses: 0x26,
+  readCell: 0x27,
+  readRow: 0x28,
+  multiply: 0x29,
+  reference: 0x2a,
+  neuronsBegin: 0x2b,
+  neuronsSample: 0x2c,
 } as const;
 export type FrontEndCall = keyof typeof CALLS;
+/** Bytes of each of the pulses in a call. */
+const PULSE_SIZE = 7;
 const CALL_NAMES = new Map(Object.entries(CALLS).map(([name, id]) => [id as number, name as FrontEndCall]));
 
 export interface QemuBoardOptions extends Omit<VirtualBoardOptions, 'realTime'> {
@@ -129,46 +138,60 @@ class QemuBoard implements VirtualBoard {
     this.#machine = machine;
     this.#trace = trace;
     this.#options = options;
-    const { calls } = machine.sockets;
-    this.started = once(calls, 'data').then(() => {});
     const decoder = new FrameDecoder<Call>(decodeCall);
-    calls.on('data', (bytes) => {
-      for (const frame of decoder.push(bytes)) {
-        options.onCall?.(frame.message.name, frame.session);
-        calls.write(this.#answer(frame));
-      }
-      trace?.flush();
+    this.started = new Promise((resolve) => {
+      machine.calls.onData((bytes) => {
+        resolve();
+        for (const frame of decoder.push(bytes)) {
+          options.onCall?.(frame.message.name, frame.session);
+          const reply = this.#answer(frame);
+          // What was applied is on disk before the board hears of it.
+          trace?.flush();
+          machine.calls.write(reply);
+        }
+      });
     });
   }
 
   write(bytes: Uint8Array): void | Promise<void> {
-    const { host } = this.#machine.sockets;
-    if (host.destroyed || host.write(bytes)) return;
+    const { toBoard } = this.#machine;
+    if (toBoard.destroyed || toBoard.write(bytes)) return;
     return new Promise((resolve) => {
-      host.once('drain', resolve);
-      host.once('close', () => resolve());
+      toBoard.once('drain', resolve);
+      toBoard.once('close', () => resolve());
     });
   }
 
   /** While the listener is busy the emulated board stands still, but not for long: its dead-man must run. */
   onData(listener: (bytes: Uint8Array) => void | Promise<void>): void {
-    const { host } = this.#machine.sockets;
+    const { toHost } = this.#machine;
     let busy = false;
-    host.removeAllListeners('data');
-    host.on('data', (bytes) => {
-      if (busy) return;
-      const taken = listener(bytes);
+    let pieces: Uint8Array[] = [];
+    let late: NodeJS.Timeout | undefined;
+    const deliver = () => {
+      clearTimeout(late);
+      late = undefined;
+      const taken = listener(Buffer.concat(pieces));
+      pieces = [];
       if (!taken) return;
       busy = true;
-      host.pause();
-      const resume = setTimeout(() => host.resume(), PATIENCE);
+      toHost.pause();
+      const resume = setTimeout(() => toHost.resume(), PATIENCE);
       taken.then(() => {
         clearTimeout(resume);
         busy = false;
-        host.resume();
+        toHost.resume();
       });
+    };
+    toHost.removeAllListeners('data');
+    toHost.on('data', (bytes) => {
+      if (busy) return;
+      pieces.push(bytes);
+      const ended = bytes[bytes.length - 1] === 0;
+      if (ended) deliver();
+      else late ??= setTimeout(deliver, LATENCY);
     });
-    host.resume();
+    toHost.resume();
   }
 
   elapse(time: number): void {
@@ -176,11 +199,11 @@ class QemuBoard implements VirtualBoard {
   }
 
   reboot(): void {
-    this.#machine.sockets.monitor.write('system_reset\n');
+    this.#machine.monitor.write('system_reset\n');
   }
 
   hang(time: number): void {
-    const { monitor } = this.#machine.sockets;
+    const { monitor } = this.#machine;
     monitor.write('stop\n');
     setTimeout(() => monitor.write('cont\n'), time * 1e3).unref();
   }
@@ -225,9 +248,15 @@ class QemuBoard implements VirtualBoard {
       case 'linesToZero':
         frontEnd.linesToZero();
         return NOTHING;
-      case 'pulse':
-        frontEnd.pulse(u8(0), u8(1), u8(2), i16(3), u16(5));
+      case 'pulses':
+        for (let o = 0; o + PULSE_SIZE <= at.byteLength; o += PULSE_SIZE)
+          frontEnd.pulse(u8(o), u8(o + 1), u8(o + 2), i16(o + 3), u16(o + 5));
         return NOTHING;
+      case 'readCell': {
+        const counts = new Int16Array(profile.columns);
+        frontEnd.readRow(u8(0), u8(1), i16(3), u8(5), counts);
+        return bytesOf(counts.subarray(u8(2), u8(2) + 1));
+      }
       case 'readRow': {
         const counts = new Int16Array(profile.columns);
         frontEnd.readRow(u8(0), u8(1), i16(2), u8(4), counts);
@@ -262,7 +291,7 @@ interface Call {
 
 const NOTHING = new Uint8Array(0);
 /** Typed arrays are little-endian on every machine that Node runs on, as the frames are. */
-const bytesOf = (counts: Int16Array) => new Uint8Array(counts.buffer);
+const bytesOf = (counts: Int16Array) => new Uint8Array(counts.buffer, counts.byteOffset, counts.byteLength);
 
 function decodeCall(type: number, view: DataView, from: number, to: number): Call | undefined {
   const name = CALL_NAMES.get(type);
@@ -278,7 +307,10 @@ function inTime<T>(promise: Promise<T>, complaint: string): Promise<T> {
 }
 
 interface Machine {
-  readonly sockets: { host: Socket; calls: Socket; monitor: Socket };
+  readonly toBoard: Socket;
+  readonly toHost: Socket;
+  readonly calls: CallLine;
+  readonly monitor: Socket;
   close(): Promise<void>;
 }
 
@@ -292,68 +324,110 @@ exit $code`;
 
 async function startMachine(firmware: string): Promise<Machine> {
   const folder = mkdtempSync(join(tmpdir(), 'memloop-qemu-'));
-  const servers: Server[] = [];
+  const server = createServer();
+  const lines: { destroy(): void }[] = [];
   let child: ChildProcess | undefined;
+  const tidy = () => {
+    child?.stdin?.end();
+    for (const line of lines) line.destroy();
+    server.close();
+    rmSync(folder, { recursive: true, force: true });
+  };
   try {
-    const [host, calls, monitor] = await Promise.all(
-      ['host', 'calls', 'monitor'].map(async (name) => {
-        const server = createServer({ pauseOnConnect: name === 'host' });
-        servers.push(server);
-        server.listen(join(folder, name));
-        await once(server, 'listening');
-        // A multiplexer takes 32 bytes at a time where a UART by itself would take one.
-        const mux = name === 'monitor' ? 'off' : 'on';
-        return { server, device: `socket,id=${name},path=${join(folder, name)},mux=${mux}` };
-      }),
-    );
+    const host = join(folder, 'host');
+    const toBoard = openFifo(`${host}.in`, { writable: true, readable: false });
+    const toHost = openFifo(`${host}.out`, { readable: true, writable: false });
+    lines.push(toBoard, toHost);
+    const calls = await CallLine.open();
+    lines.push(calls);
+    server.listen(join(folder, 'monitor'));
+    await once(server, 'listening');
+
     const qemu = ['qemu-system-arm', '-machine', 'netduinoplus2', '-kernel', firmware];
-    // The multiplexer's escape character is none of the 256, so that all of them pass.
-    qemu.push('-display', 'none', '-nodefaults', '-echr', '256');
-    for (const { device } of [host, calls, monitor]) qemu.push('-chardev', device);
-    qemu.push('-serial', 'chardev:host', '-serial', 'chardev:calls', '-monitor', 'chardev:monitor');
+    qemu.push('-display', 'none', '-nodefaults');
+    // A multiplexer keeps 32 bytes where a UART by itself keeps one; its escape character is none of the 256.
+    qemu.push('-echr', '256');
+    qemu.push('-chardev', `pipe,id=host,path=${host},mux=on`, '-serial', 'chardev:host');
+    const where = `host=127.0.0.1,port=${calls.port},localaddr=127.0.0.1`;
+    qemu.push('-chardev', `udp,id=calls,${where},mux=on`, '-serial', 'chardev:calls');
+    qemu.push('-monitor', `unix:${join(folder, 'monitor')}`);
     child = spawn('sh', ['-c', GUARD, 'sh', ...qemu], { stdio: ['pipe', 'ignore', 'pipe'] });
-    const { stderr } = child;
     let complaint = '';
-    stderr!.on('data', (text) => {
+    child.stderr!.on('data', (text) => {
       complaint += text;
     });
     const ended = once(child, 'exit') as Promise<[number | null]>;
-    const connected = Promise.all(
-      [host, calls, monitor].map(async ({ server }) => {
-        const [socket] = (await once(server, 'connection')) as [Socket];
-        // QEMU that ends closes its sockets; 'close' follows.
-        socket.on('error', () => {});
-        return socket;
-      }),
-    );
-    const sockets = await Promise.race([
-      inTime(connected, 'QEMU does not open its UARTs'),
+    const monitor = await Promise.race([
+      inTime(once(server, 'connection') as Promise<[Socket]>, 'QEMU does not open its monitor'),
       ended.then(([code]) => `it ended with ${code}: ${complaint.trim().split('\n').at(-1)}`),
     ]);
-    if (typeof sockets === 'string') throw cannotStart(sockets);
-    const [hostSocket, callSocket, monitorSocket] = sockets;
-    monitorSocket.resume();
-    const { stdin } = child;
+    if (typeof monitor === 'string') throw cannotStart(monitor);
+    const [socket] = monitor;
+    lines.push(socket);
+    // QEMU that ends closes its end.
+    socket.on('error', () => {});
+    socket.resume();
     let closing = false;
     ended.then(([code]) => {
       if (!closing) process.emitWarning(`QEMU has ended with ${code}: the board is gone ${complaint}`);
     });
     return {
-      sockets: { host: hostSocket, calls: callSocket, monitor: monitorSocket },
+      toBoard,
+      toHost,
+      calls,
+      monitor: socket,
       async close() {
         closing = true;
-        stdin!.end();
-        for (const socket of sockets) socket.destroy();
-        for (const server of servers) server.close();
+        tidy();
         await ended;
-        rmSync(folder, { recursive: true, force: true });
       },
     };
   } catch (error) {
-    child?.stdin?.end();
-    for (const server of servers) server.close();
-    rmSync(folder, { recursive: true, force: true });
+    tidy();
     throw error;
+  }
+}
+
+/** Opened both ways, so that it neither waits for QEMU nor ends with it. */
+function openFifo(path: string, ways: { readable: boolean; writable: boolean }): Socket {
+  execFileSync('mkfifo', [path]);
+  const fd = openSync(path, constants.O_RDWR | constants.O_NONBLOCK);
+  const fifo = new Socket({ fd, ...ways });
+  fifo.on('error', () => {});
+  return fifo;
+}
+
+/** Datagrams between the second UART and us. What is lost of them is asked again. */
+class CallLine {
+  readonly #socket = createSocket('udp4');
+  #board: number | undefined;
+
+  static async open(): Promise<CallLine> {
+    const line = new CallLine();
+    line.#socket.bind(0, '127.0.0.1');
+    await once(line.#socket, 'listening');
+    // The board sends one byte a datagram.
+    line.#socket.setRecvBufferSize(1 << 20);
+    return line;
+  }
+
+  get port(): number {
+    return this.#socket.address().port;
+  }
+
+  onData(listener: (bytes: Uint8Array) => void): void {
+    this.#socket.on('message', (bytes, { port }) => {
+      this.#board ??= port;
+      if (port === this.#board) listener(bytes);
+    });
+  }
+
+  write(bytes: Uint8Array): void {
+    this.#socket.send(bytes, this.#board, '127.0.0.1');
+  }
+
+  destroy(): void {
+    this.#socket.close();
   }
 }
 

@@ -8,6 +8,8 @@ import { type ErrorReason, MemloopError } from '../errors.js';
 import type { VirtualBoardOptions } from './board.js';
 
 export interface SpawnOptions extends Omit<VirtualBoardOptions, 'trace'> {
+  /** The firmware runs on an emulated Cortex-M4. */
+  qemu?: boolean | undefined;
   /** File for one JSON line a pulse. */
   trace?: string | undefined;
   /** Symbolic link to the pseudo-terminal. */
@@ -31,7 +33,7 @@ export interface SpawnedBoard {
 export type Command = { do: 'elapse'; time: number } | { do: 'reboot' } | { do: 'close' };
 export type Report = { port: string } | { error: { reason: ErrorReason; message: string } };
 
-/** Errors: those of `createVirtualBoard`, `servePty` and `serveTcp`. */
+/** Errors: those of `createVirtualBoard` or `startQemuBoard`, `servePty` and `serveTcp`. */
 export async function spawnBoard(options: SpawnOptions): Promise<SpawnedBoard> {
   const worker = new Worker(workerFile(), { workerData: options, trackUnmanagedFds: false });
   const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));

@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { MemloopError } from '../errors.js';
 import { createVirtualBoard } from './board.js';
+import { startQemuBoard } from './qemu.js';
 import { servePty, serveTcp } from './serve.js';
 import type { Command, Report, SpawnOptions } from './spawn.js';
 
@@ -10,14 +11,14 @@ const host = parentPort!;
 const report = (message: Report) => host.postMessage(message);
 
 try {
-  const board = createVirtualBoard(options);
+  const board = options.qemu ? await startQemuBoard(options) : createVirtualBoard(options);
   const served = options.tcp ? await serveTcp(board, options.tcp) : await servePty(board, options);
   host.on('message', async (command: Command) => {
     if (command.do === 'elapse') board.elapse(command.time);
     else if (command.do === 'reboot') board.reboot();
     else {
       await served.close();
-      board.close();
+      await board.close();
       host.close();
     }
   });

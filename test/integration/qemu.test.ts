@@ -174,7 +174,7 @@ describe.skipIf(missing.length > 0)(`a board in QEMU${why}`, () => {
     const qemu = await start({
       trace: (pulse) => trace.push(pulse),
       onCall: (call) => {
-        if (call === 'pulse') calls++;
+        if (call === 'pulses') calls++;
       },
     });
     const host = new Host(qemu);

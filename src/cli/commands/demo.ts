@@ -8,6 +8,7 @@ interface Options {
   profile: string;
   seed: number;
   epochs: number;
+  qemu?: boolean;
 }
 
 export function register(program: Command): void {
@@ -24,16 +25,17 @@ export function register(program: Command): void {
       1,
     )
     .option('--epochs <n>', 'of fine-tuning', wholeNumber(1, 1000), 6)
+    .option('--qemu', 'the firmware on an emulated Cortex-M4, as `mock --qemu`; slow')
     .action(
       action(
-        async (session, { profile, seed, epochs }: Options) => {
+        async (session, { profile, seed, epochs, qemu }: Options) => {
           const model = await import('../../model/index.js');
           const loop = await import('../../loop/index.js');
           const { spawnBoard } = await import('../../virtual-board/index.js');
           const { emit, signal } = session;
           const { dir } = session.run!;
 
-          const served = await spawnBoard({ profile, seed });
+          const served = await spawnBoard({ profile, seed, qemu });
           session.atEnd(() => served.close());
 
           emit({ type: 'stage', stage: 'train', detail: 'offline, on the device equations' });

@@ -17,7 +17,8 @@ enum {
   ENTROPY,
   STATUS,
   LINES_TO_ZERO,
-  PULSE,
+  PULSES,
+  READ_CELL,
   READ_ROW,
   MULTIPLY,
   REFERENCE,
@@ -26,9 +27,15 @@ enum {
 };
 
 /* Ticks, that is milliseconds. */
-#define REPEAT_AFTER 500u
+#define REPEAT_AFTER 200u
 #define GIVE_UP_AFTER 10000u
 #define FAULT_IS_OLD_AFTER 20u
+
+/* Pulses have no answer but that they were made, so they wait for the next call, or for something to be said to
+ * the host, and go together. */
+#define PULSE_SIZE 7u
+static uint8_t pulses[24 * PULSE_SIZE];
+static uint32_t pulse_bytes;
 
 static uint8_t call[ML_MAX_PAYLOAD]; /* the arguments */
 static uint8_t frame[ML_MAX_FRAME];
@@ -55,13 +62,13 @@ static bool receive(uint8_t type, uint32_t *length) {
 
 /* Gives the reply. What a front end that stays silent has done is not known: the board starts again, and so the
  * host learns that its request is unknown. */
-static const uint8_t *ask(uint8_t type, uint32_t argument_bytes, uint32_t *length) {
+static const uint8_t *send(uint8_t type, const uint8_t *arguments, uint32_t argument_bytes, uint32_t *length) {
   uint32_t begun = cortex_ticks();
   sequence++;
   while (cortex_ticks() - begun < GIVE_UP_AFTER) {
     watchdog_feed();
     uint32_t sent = cortex_ticks();
-    uint32_t count = ml_frame_encode((ml_header){type, hal_now(), sequence}, call, argument_bytes, frame);
+    uint32_t count = ml_frame_encode((ml_header){type, hal_now(), sequence}, arguments, argument_bytes, frame);
     if (count <= ring_space(&front_end_uart.out)) uart_write(&front_end_uart, frame, count);
     while (cortex_ticks() - sent < REPEAT_AFTER) {
       if (receive(type, length)) return decoder.body + ML_HEADER_SIZE;
@@ -69,6 +76,19 @@ static const uint8_t *ask(uint8_t type, uint32_t argument_bytes, uint32_t *lengt
     }
   }
   cortex_restart();
+}
+
+void front_end_finish(void) {
+  if (pulse_bytes == 0) return;
+  uint32_t length;
+  send(PULSES, pulses, pulse_bytes, &length);
+  if (length != 0) cortex_restart();
+  pulse_bytes = 0;
+}
+
+static const uint8_t *ask(uint8_t type, uint32_t argument_bytes, uint32_t *length) {
+  front_end_finish();
+  return send(type, call, argument_bytes, length);
 }
 
 /* For replies of a known length. */
@@ -126,12 +146,23 @@ uint32_t hal_fault(void) {
 void hal_lines_to_zero(void) { ask_for(LINES_TO_ZERO, 0, 0); }
 
 void hal_pulse(uint8_t array, uint8_t row, uint8_t column, int16_t code, uint16_t width) {
+  if (pulse_bytes == sizeof pulses) front_end_finish();
+  uint8_t *pulse = pulses + pulse_bytes;
+  pulse_bytes += PULSE_SIZE;
+  pulse[0] = array;
+  pulse[1] = row;
+  pulse[2] = column;
+  put_u16(pulse + 3, (uint16_t)code);
+  put_u16(pulse + 5, width);
+}
+
+int16_t hal_read_cell(uint8_t array, uint8_t row, uint8_t column, int16_t code, uint8_t samples) {
   call[0] = array;
   call[1] = row;
   call[2] = column;
   put_u16(call + 3, (uint16_t)code);
-  put_u16(call + 5, width);
-  ask_for(PULSE, 7, 0);
+  call[5] = samples;
+  return (int16_t)get_u16(ask_for(READ_CELL, 6, 2));
 }
 
 void hal_read_row(uint8_t array, uint8_t row, int16_t code, uint8_t samples, int16_t *counts) {

@@ -48,13 +48,14 @@ static void watchdog_start(void) {
 
 void watchdog_feed(void) { IWDG_KR = 0xaaaa; }
 
+/* QEMU has no clock tree: all of it reads 0, the core runs at 168 MHz and the timers at 1 GHz. The chip always
+ * has this oscillator on. */
+static bool is_emulated(void) { return (RCC_CR & 2u) == 0; }
+
 /* 168 MHz from the internal 16 MHz oscillator, 48 MHz for the random numbers. If it does not come, the watchdog
  * starts the board again. */
 static void clocks_start(void) {
-  /* QEMU has no clock tree: all of it reads 0, the core runs at 168 MHz and the timers at 1 GHz. The chip always
-   * starts on this oscillator. */
-  bool is_chip = (RCC_CR & 2u) != 0;
-  if (is_chip) {
+  if (!is_emulated()) {
     FLASH_ACR = 0x705;                                             /* 5 wait states, caches on */
     RCC_PLLCFGR = 8u | 168u << 6 | 0u << 16 | 7u << 24;            /* 16 MHz / 8 x 168 / 2; / 7 */
     RCC_CR |= 1u << 24;
@@ -71,7 +72,7 @@ static void clocks_start(void) {
   (void)RCC_APB2ENR;       /* a clock needs two cycles before the first access */
 
   /* Microseconds in TIM2, which has 32 bits. */
-  TIM2_PSC = (is_chip ? 2 * APB1_CLOCK : 1000000000u) / 1000000u - 1;
+  TIM2_PSC = (is_emulated() ? 1000000000u : 2 * APB1_CLOCK) / 1000000u - 1;
   TIM2_EGR = 1;
   TIM2_CR1 = 1;
   cortex_ticks_start(CORE_CLOCK);
@@ -110,7 +111,10 @@ uint32_t hal_entropy(void) {
 
 uint32_t hal_transmit_space(void) { return ring_space(&host_uart.out); }
 
-void hal_transmit(const uint8_t *bytes, uint32_t count) { uart_write(&host_uart, bytes, count); }
+void hal_transmit(const uint8_t *bytes, uint32_t count) {
+  front_end_finish();
+  uart_write(&host_uart, bytes, count);
+}
 
 /* ---- start and main loop */
 
@@ -123,8 +127,8 @@ int main(void) {
   pin_to_uart(GPIOB, 7);
   pin_to_uart(GPIOA, 2);
   pin_to_uart(GPIOA, 3);
-  uart_start(&host_uart, APB2_CLOCK, BAUD);
-  uart_start(&front_end_uart, APB1_CLOCK, BAUD);
+  uart_start(&host_uart, APB2_CLOCK, BAUD, is_emulated());
+  uart_start(&front_end_uart, APB1_CLOCK, BAUD, is_emulated());
   front_end_start();
   ml_boot();
   for (;;) {

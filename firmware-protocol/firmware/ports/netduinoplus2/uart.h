@@ -11,12 +11,13 @@ typedef struct {
   uint32_t interrupt;
   ring in, out;
   volatile bool sending; /* the interrupt of the empty transmitter is on */
+  bool never_full;       /* the transmitter takes every byte at once: an emulated one */
 } uart;
 
 extern uart host_uart, front_end_uart;
 
 /* `clock`: of the bus that the UART is on, Hz. 8 bits, no parity, one stop bit. */
-void uart_start(uart *u, uint32_t clock, uint32_t baud);
+void uart_start(uart *u, uint32_t clock, uint32_t baud, bool never_full);
 /* Takes up to `max` bytes that have come. */
 uint32_t uart_read(uart *u, uint8_t *bytes, uint32_t max);
 /* At most ring_space(&u->out) bytes. */

@@ -57,6 +57,12 @@ void hal_lines_to_zero(void) { host_lines_to_zero(); }
 void hal_pulse(uint8_t array, uint8_t row, uint8_t column, int16_t code, uint16_t width) {
   host_pulse(array, row, column, code, width);
 }
+/* The simulated board reads whole rows. */
+int16_t hal_read_cell(uint8_t array, uint8_t row, uint8_t column, int16_t code, uint8_t samples) {
+  static int16_t counts[256];
+  host_read_row(array, row, code, samples, counts);
+  return counts[column];
+}
 void hal_read_row(uint8_t array, uint8_t row, int16_t code, uint8_t samples, int16_t *counts) {
   host_read_row(array, row, code, samples, counts);
 }
