@@ -262,8 +262,8 @@ function fitNeuron(
   const { stepTime, membraneStep } = description;
   const measured = Float64Array.from(answers.flatMap(({ voltages }) => Array.from(voltages)));
   const variance = answers.reduce((sum, a) => sum + a.variance, 0) / answers.length;
-  // What rounding to the ADC's steps leaves is not seen in the spread of repeats where these are quiet.
-  const noise = Math.sqrt(variance / REPEATS + (membraneStep * membraneStep) / 12 / REPEATS);
+  // Where noise does not stir them, the ADC's steps are the same error in every repeat.
+  const noise = Math.sqrt(Math.max(variance / REPEATS, membraneStep ** 2 / 12));
   const size = COORDINATES.length;
 
   const residualsAt = (u: readonly number[]) =>

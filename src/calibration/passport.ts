@@ -4,7 +4,7 @@
  * written beside and renamed, so a kill leaves the old or the new one; a journal of pulses about to be sent
  * (`pulse-log.ts`) carries the totals over a kill in between.
  */
-import { mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import envPaths from 'env-paths';
 import { z } from 'zod';
@@ -284,31 +284,36 @@ export class Passport {
         `cannot make the passport folder ${folder}: ${(error as Error).message}; set MEMLOOP_HOME`,
       );
     }
-    const passport = new Passport(folder, description);
-    const path = join(folder, 'board.json');
-    const file = readJson(path, boardSchema);
-    if (!file) return passport;
-    if (file.boardSerial !== description.boardSerial) {
-      throw new MemloopError(
-        'bad-file',
-        `the passport ${path} is of board ${file.boardSerial}, not of ${description.boardSerial}; move it away`,
-      );
-    }
-    passport.converters = file.converters ?? undefined;
-    passport.neurons = file.neurons ?? undefined;
-    return passport;
+    return new Passport(folder, description).load(readJson(join(folder, 'board.json'), boardSchema));
   }
 
-  /** The passport of a board that is not there, by its serial number. Throws `bad-input` if there is none. */
-  static stored(boardSerial: string, home: string = dataFolder()): Passport {
-    const path = join(home, 'passports', fileName(boardSerial), 'board.json');
+  /**
+   * The passport of a board that is not there, by its serial number or its folder. Throws `bad-input` if there is none.
+   */
+  static stored(serialOrFolder: string, home: string = dataFolder()): Passport {
+    const named = join(home, 'passports', fileName(serialOrFolder));
+    const folder = existsSync(join(serialOrFolder, 'board.json')) ? serialOrFolder : named;
+    const path = join(folder, 'board.json');
     const file = readJson(path, boardSchema);
     if (!file?.chip)
       throw new MemloopError(
         'bad-input',
         `${file ? `the passport ${path} does not say how large the chip is` : `there is no passport ${path}`}: run \`memloop calibrate\` on the board`,
       );
-    return Passport.open({ boardSerial: file.boardSerial, ...file.chip }, home);
+    return new Passport(folder, { boardSerial: file.boardSerial, ...file.chip }).load(file);
+  }
+
+  private load(file: z.infer<typeof boardSchema> | undefined): this {
+    if (!file) return this;
+    if (file.boardSerial !== this.boardSerial) {
+      throw new MemloopError(
+        'bad-file',
+        `the passport ${join(this.folder, 'board.json')} is of board ${file.boardSerial}, not of ${this.boardSerial}; move it away`,
+      );
+    }
+    this.converters = file.converters ?? undefined;
+    this.neurons = file.neurons ?? undefined;
+    return this;
   }
 
   get boardSerial(): string {

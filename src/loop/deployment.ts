@@ -29,7 +29,7 @@ export interface LoopContext {
 export type LayerScales = Pick<LayerShape, 'weightMax' | 'inputMax'>[];
 
 /** V at a full-scale input: small and never negative, so that a thousand reads do not program the weakest cells. */
-const READ_VOLTAGE = 0.05;
+export const READ_VOLTAGE = 0.05;
 /** Board steps between two membrane samples. */
 const DECIMATION = 8;
 
@@ -140,7 +140,7 @@ export class Deployment {
 }
 
 /** The range that all arrays of the network share, S. */
-function commonWindow(passport: Passport, map: NetworkMap): NetworkMap['window'] {
+export function commonWindow(passport: Passport, map: NetworkMap): NetworkMap['window'] {
   const windows = map.layers.flatMap((layer) =>
     layer.tiles.map((tile) => arrayWindow(passport.array(tile.array))),
   );

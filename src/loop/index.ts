@@ -21,3 +21,4 @@ export {
 } from './mapping.js';
 export { matrixJob } from './matrix.js';
 export { type ProgrammingSummary, summarise, summaryText } from './report.js';
+export { type TwinTraining, twinTraining } from './twin.js';

@@ -1,8 +1,9 @@
 /** A network on the kernel: holds one batch and runs it forward, backward and through Adam. */
 import { MemloopError } from '../errors.js';
 import { KernelMemory } from './kernel.js';
+import type { MifParameters } from './mif.js';
 import type { Network, NetworkSpec } from './network.js';
-import { Plan, type PlanOptions } from './plan.js';
+import { type LayerPlace, Plan, type PlanOptions } from './plan.js';
 
 export interface AdamSettings {
   rate: number;
@@ -79,6 +80,25 @@ export class Engine {
   /** Samples a batch can hold. */
   get rows(): number {
     return this.plan.rows;
+  }
+
+  /** Where each layer is in a parameter list. */
+  get places(): readonly LayerPlace[] {
+    return this.plan.places;
+  }
+
+  /** Other parameters for the output neurons, one each; the engine's spec must have one each too. */
+  setOutputNeurons(parameters: readonly MifParameters[]): void {
+    this.plan.setOutputNeurons(this.memory, parameters);
+  }
+
+  /** Largest input of a layer in the batch last run; 1 for the first, and for those after hidden MIF neurons. */
+  largestInput(l: number): number {
+    const list = this.plan.activations[l];
+    if (l === 0 || list === undefined) return 1;
+    return this.memory
+      .floats(list, this.plan.rows * this.plan.places[l].inputs)
+      .reduce((most, value) => Math.max(most, value), 0);
   }
 
   /** Bytes of the kernel's memory. */

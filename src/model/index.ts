@@ -29,3 +29,4 @@ export {
   type TrainSettings,
   train,
 } from './train.js';
+export type { ChipTwin, VariationSettings } from './variation.js';

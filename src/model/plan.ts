@@ -4,6 +4,7 @@
  * their order, so the result does not depend on the number of threads.
  */
 import { type Call, type KernelMemory, Layout, type Task } from './kernel.js';
+import type { MifParameters } from './mif.js';
 import { checkSpec, type NetworkSpec, WAVEFORM_UNIT } from './network.js';
 import { Population, VECTOR } from './population.js';
 
@@ -174,6 +175,11 @@ export class Plan {
     this.masks.forEach((mask, l) => {
       if (mask) memory.floats(mask, this.rows * this.places[l].outputs).fill(1);
     });
+  }
+
+  /** Other parameters for the output neurons, one each; they must have had one each. */
+  setOutputNeurons(memory: KernelMemory, parameters: readonly MifParameters[]): void {
+    this.populations.at(-1)!.fill(memory, parameters);
   }
 
   forward(): Task[] {

@@ -71,9 +71,9 @@ export class Population {
     this.restStride = each ? REST : 0;
   }
 
-  /** Fills the constants once the memory is there. */
-  fill(memory: KernelMemory): void {
-    this.parameters.forEach((p, i) => {
+  /** Fills the constants once the memory is there; again with others of the same number, to vary them. */
+  fill(memory: KernelMemory, parameters: readonly MifParameters[] = this.parameters): void {
+    parameters.forEach((p, i) => {
       memory
         .floats(this.constants + i * CONSTANTS, CONSTANTS / 4)
         .set(neuronConstants(p, this.integrator, this.dt));

@@ -10,8 +10,9 @@ import { Network, type NetworkSpec } from './network.js';
 import { Random } from './random.js';
 import { loadTensors, networkFrom, networkTensors, saveTensors, type Tensor } from './safetensors.js';
 import { checkStability } from './stability.js';
+import { type ChipTwin, checkTwin, Variation, type VariationSettings, variedSpec } from './variation.js';
 
-export interface TrainSettings {
+export interface TrainSettings extends VariationSettings {
   epochs: number;
   /** Samples a step. */
   batch: number;
@@ -47,6 +48,9 @@ export const TRAIN_DEFAULTS: Readonly<TrainSettings> = Object.freeze({
   augmentation: 'none',
   validation: 0.1,
   seed: 1,
+  weightNoise: 0,
+  sumNoise: 0,
+  neuronSpread: 0,
 });
 
 export interface TrainOptions extends Partial<TrainSettings> {
@@ -54,6 +58,8 @@ export interface TrainOptions extends Partial<TrainSettings> {
   dataset: Dataset;
   /** Read once, after the last epoch. */
   test?: Dataset;
+  /** The chip that the network is for: it gets that chip's neurons and only weights that its cells can be. */
+  twin?: ChipTwin;
   /** File that the state is saved to after every epoch, and taken up from if it is there. */
   checkpoint?: string;
   emit?: Emit;
@@ -93,17 +99,27 @@ function checkSettings(settings: TrainSettings, dataset: Dataset): void {
   if (!(settings.rate > 0)) fail(`the learning rate must be above 0, not ${settings.rate}`);
   for (const name of ['dropout', 'smoothing', 'validation'] as const)
     if (!(settings[name] >= 0 && settings[name] < 1)) fail(`${name} must be in 0…1, not ${settings[name]}`);
-  if (!(settings.decision >= 0)) fail(`decision must not be negative, but is ${settings.decision}`);
+  for (const name of ['decision', 'weightNoise', 'sumNoise', 'neuronSpread'] as const)
+    if (!(settings[name] >= 0)) fail(`${name} must not be negative, but is ${settings[name]}`);
   if (settings.augmentation !== 'none' && !Number.isInteger(Math.sqrt(dataset.features)))
     fail(`augmentation ${settings.augmentation} needs square images, not ${dataset.features} features`);
 }
 
 /** What a checkpoint must agree on with the run that takes it up. */
-const identity = (spec: NetworkSpec, settings: TrainSettings, dataset: Dataset): string =>
-  JSON.stringify({ spec, settings, dataset: dataset.name, count: dataset.count });
+const identity = (
+  spec: NetworkSpec,
+  settings: TrainSettings,
+  dataset: Dataset,
+  twin: ChipTwin | undefined,
+): string =>
+  JSON.stringify({ spec, settings, dataset: dataset.name, count: dataset.count, twin: twin?.name });
 
 export async function train(options: TrainOptions): Promise<TrainResult> {
-  const { spec, dataset, test, checkpoint, emit, signal } = options;
+  const { dataset, test, twin, checkpoint, emit, signal } = options;
+  const spec = twin
+    ? { ...options.spec, outputNeurons: twin.neurons.map(({ parameters }) => parameters) }
+    : options.spec;
+  if (twin) checkTwin(twin, spec);
   const settings: TrainSettings = { ...TRAIN_DEFAULTS };
   for (const key of Object.keys(TRAIN_DEFAULTS) as (keyof TrainSettings)[])
     if (options[key] !== undefined) Object.assign(settings, { [key]: options[key] });
@@ -125,7 +141,9 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const batches = Math.ceil(training.length / batch);
   const total = epochs * batches;
 
-  const engine = new Engine(spec, batch, {
+  const varies =
+    twin !== undefined || settings.weightNoise > 0 || settings.sumNoise > 0 || settings.neuronSpread > 0;
+  const engine = new Engine(varies ? variedSpec(spec) : spec, batch, {
     training: true,
     smoothing: settings.smoothing,
     decision: settings.decision,
@@ -134,9 +152,11 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const evaluator = new Engine(spec, Math.min(200, batch));
   try {
     engine.setWeights(network);
+    const variation = varies ? new Variation(engine, settings, twin) : undefined;
+    variation?.limit(engine.parameters);
     engine.average.set(engine.parameters);
     const history: EpochRecord[] = [];
-    const runIdentity = identity(spec, settings, dataset);
+    const runIdentity = identity(spec, settings, dataset, twin);
     let epoch = 0;
     if (checkpoint && existsSync(checkpoint)) {
       epoch = takeUp(checkpoint, runIdentity, engine, history);
@@ -144,9 +164,9 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     }
 
     const accuracy = (indices: Uint32Array, from: Dataset): number => {
-      evaluator.setWeights(
-        engine.getWeights(network, settings.averaging > 0 ? engine.average : engine.parameters),
-      );
+      const list = settings.averaging > 0 ? engine.average : engine.parameters;
+      variation?.limit(list);
+      evaluator.setWeights(engine.getWeights(network, list));
       const decisions = predictWith(evaluator, from.inputs, from.count, indices);
       let correct = 0;
       for (let i = 0; i < indices.length; i++) if (decisions[i] === from.labels[indices[i]]) correct++;
@@ -173,7 +193,9 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
         const indices = training.subarray(b * batch, (b + 1) * batch);
         loadBatch(engine, dataset, indices, settings.augmentation, draws);
         fillMasks(engine, settings.dropout, draws);
+        variation?.apply(draws);
         const batchLoss = engine.gradient();
+        variation?.restore();
         if (!Number.isFinite(batchLoss)) throw notANumber(spec, epoch, b);
         loss += batchLoss * indices.length;
         const decisions = engine.decisions(indices.length);
@@ -190,6 +212,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
           averaging:
             settings.averaging > 0 ? Math.max(1 / (settings.averaging * batches), 1 / (step + 1)) : 0,
         });
+        variation?.limit(engine.parameters);
         doneHere++;
         if (step === DEAD_AFTER)
           checkAlive(loss / ((b + 1) * batch), correct / ((b + 1) * batch), dataset.classes);

@@ -19,6 +19,7 @@ interface Options extends Partial<Omit<TrainSettings, 'augmentation'>> {
   driveMax?: number;
   augment?: Augmentation;
   threads?: number;
+  passport?: string;
 }
 
 function sizes(text: string): number[] {
@@ -61,6 +62,25 @@ export function register(program: Command): void {
     .option('--validation <share>', 'of the training set to hold back', decimal)
     .option('--drive-scale <A>', 'jump of the alpha current per unit of a layer', decimal)
     .option('--drive-max <A>', 'largest such jump', decimal)
+    .option(
+      '--passport <serial>',
+      'train for one chip, on what its passport (serial number of the board, or folder) knows of it',
+    )
+    .option(
+      '--weight-noise <share>',
+      "deviation of a weight, drawn anew each batch, as a share of the layer's largest",
+      decimal,
+    )
+    .option(
+      '--sum-noise <share>',
+      "deviation of a layer's sums, as a share of its largest weight at full input",
+      decimal,
+    )
+    .option(
+      '--neuron-spread <share>',
+      'relative deviation of the output neurons, drawn anew each batch',
+      decimal,
+    )
     .option('--threads <n>', 'of the kernel (default: all cores, at most 8)', wholeNumber(1, 64))
     .action(
       action(
@@ -71,6 +91,12 @@ export function register(program: Command): void {
           if (options.threads !== undefined) model.setKernelThreads(options.threads);
           const recipe = model.recipeOf(dataset);
           const settings: Partial<TrainSettings> = { ...recipe.settings, seed };
+          // A bad or missing passport shows before the dataset is read.
+          const passport =
+            options.passport === undefined
+              ? undefined
+              : (await import('../../calibration/index.js')).Passport.stored(options.passport);
+          const chosen: Partial<TrainSettings> = {};
           for (const key of [
             'epochs',
             'batch',
@@ -82,9 +108,12 @@ export function register(program: Command): void {
             'decision',
             'averaging',
             'validation',
+            'weightNoise',
+            'sumNoise',
+            'neuronSpread',
           ] as const)
-            if (options[key] !== undefined) Object.assign(settings, { [key]: options[key] });
-          if (options.augment) settings.augmentation = options.augment;
+            if (options[key] !== undefined) Object.assign(chosen, { [key]: options[key] });
+          if (options.augment) chosen.augmentation = options.augment;
 
           const { train, test } = await model.loadDataset(dataset, {
             seed,
@@ -109,6 +138,9 @@ export function register(program: Command): void {
             });
           }
 
+          const chip = passport && (await import('../../loop/index.js')).twinTraining(passport, spec);
+          Object.assign(settings, chip?.settings, chosen);
+
           const out = options.out ?? join(run?.dir ?? '.', `${dataset}.safetensors`);
           const folder = dirname(out);
           if (!existsSync(folder)) mkdirSync(folder, { recursive: true });
@@ -118,6 +150,7 @@ export function register(program: Command): void {
             dataset: train,
             test,
             ...settings,
+            ...(chip && { twin: chip.twin }),
             checkpoint,
             emit,
             signal,
@@ -126,6 +159,7 @@ export function register(program: Command): void {
           model.saveNetwork(out, network, {
             'memloop.dataset': dataset,
             'memloop.seed': String(seed),
+            ...(chip && { 'memloop.chip': chip.twin.name }),
             'memloop.training': JSON.stringify({ ...model.TRAIN_DEFAULTS, ...settings }),
           });
           const plot = out.replace(/(\.safetensors)?$/, '.svg');
