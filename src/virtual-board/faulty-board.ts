@@ -229,8 +229,8 @@ class FaultyBoard implements VirtualBoard {
     this.#board.hang?.(time);
   }
 
-  close(): void {
-    this.#board.close();
+  close(): void | Promise<void> {
+    return this.#board.close();
   }
 
   readonly #frameFromHost = (): void => {

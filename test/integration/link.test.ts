@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import {
   type CellOperation,
   connectBoard,
@@ -17,8 +17,12 @@ import {
   type Faults,
   servePty,
   serveTcp,
+  startQemuBoard,
   type TracedPulse,
+  type VirtualBoard,
+  type VirtualBoardOptions,
 } from '../../src/virtual-board/index.js';
+import { buildFirmware, missing, why } from './qemu.js';
 import { ALL_FAULTS, emptyTally, randomFaults, soak, type Tally } from './soak.js';
 
 /** `npm run soak:link` sets it; the suite's share is small. */
@@ -44,9 +48,9 @@ function add<T extends object>(to: T, what: T): T {
   return to;
 }
 
-async function faulty(port: 'tcp' | 'pty', faults: Faults, pulses: number, seed: number) {
+async function faulty(start: Start, port: 'tcp' | 'pty', faults: Faults, pulses: number, seed: number) {
   const trace: TracedPulse[] = [];
-  const board = createVirtualBoard({ profile: 'ideal', seed, faults, trace: (pulse) => trace.push(pulse) });
+  const board = await start({ profile: 'ideal', seed, faults, trace: (pulse) => trace.push(pulse) });
   endings.push(() => board.close());
   const folder = mkdtempSync(join(tmpdir(), 'memloop-'));
   endings.push(() => rmSync(folder, { recursive: true }));
@@ -57,118 +61,169 @@ async function faulty(port: 'tcp' | 'pty', faults: Faults, pulses: number, seed:
   return { tally, faults: board.faultCounts ?? {} };
 }
 
-describe('exactly once or unknown, with the physics as the witness', () => {
-  test.each(['tcp', 'pty'] as const)('all kinds of fault at once, over %s', async (port) => {
-    const { tally, faults } = await faulty(port, ALL_FAULTS, 2500, 11);
-    expectExactlyOnce(tally);
-    expect(Object.keys(faults).sort()).toEqual(
-      [...new Set(ALL_FAULTS.faults.map(({ kind }) => kind))].sort(),
-    );
-    expect(tally.acknowledged).toBeGreaterThan(500);
-    expect(tally.unknown).toBeGreaterThan(0);
-  });
+type Start = (options: VirtualBoardOptions) => VirtualBoard | Promise<VirtualBoard>;
 
-  test('random schedules', LONG, async () => {
-    const total = emptyTally();
-    const happened: FaultCounts = {};
-    const start = performance.now();
-    const perSchedule = PULSES > 0 ? 4000 : 400;
-    for (let seed = 1; total.asked < Math.max(PULSES, 1200); seed++) {
-      const { tally, faults } = await faulty(
-        seed % 4 === 0 ? 'pty' : 'tcp',
-        randomFaults(seed),
-        perSchedule,
-        seed,
+const folder = mkdtempSync(join(tmpdir(), 'memloop-link-'));
+const firmware = join(folder, 'firmware.elf');
+beforeAll(() => {
+  if (missing.length === 0) buildFirmware(firmware);
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** The same tests for both; the emulated one is slower and gets a share of the pulses and samples. */
+const boards = [
+  {
+    name: 'the virtual board',
+    start: createVirtualBoard,
+    ...{ skip: false, share: 1, longShare: 1, streamShare: 1 },
+  },
+  {
+    name: `the board in QEMU${why}`,
+    start: (options: VirtualBoardOptions) => startQemuBoard({ ...options, firmware }),
+    ...{ skip: missing.length > 0, share: 0.6, longShare: 0.05, streamShare: 0.05 },
+  },
+];
+
+for (const { name, start, skip, share, longShare, streamShare } of boards) {
+  describe.skipIf(skip)(name, () => {
+    describe('exactly once or unknown, with the physics as the witness', () => {
+      test.each(['tcp', 'pty'] as const)('all kinds of fault at once, over %s', async (port) => {
+        const { tally, faults } = await faulty(start, port, ALL_FAULTS, 2500 * share, 11);
+        expectExactlyOnce(tally);
+        expect(Object.keys(faults).sort()).toEqual(
+          [...new Set(ALL_FAULTS.faults.map(({ kind }) => kind))].sort(),
+        );
+        expect(tally.acknowledged).toBeGreaterThan(500 * share);
+        expect(tally.unknown).toBeGreaterThan(0);
+      });
+
+      test('random schedules', LONG, async () => {
+        const total = emptyTally();
+        const happened: FaultCounts = {};
+        const begun = performance.now();
+        const perSchedule = PULSES > 0 ? 4000 : 400;
+        for (let seed = 1; total.asked < Math.max(PULSES * longShare, 1200 * share); seed++) {
+          const { tally, faults } = await faulty(
+            start,
+            seed % 4 === 0 ? 'pty' : 'tcp',
+            randomFaults(seed),
+            perSchedule,
+            seed,
+          );
+          expectExactlyOnce(tally);
+          add(total, tally);
+          add(happened, faults);
+          for (const end of endings.splice(0).reverse()) await end();
+        }
+        if (PULSES > 0) {
+          if (longShare === 1) expect(Object.keys(happened)).toHaveLength(13);
+          const seconds = Math.round((performance.now() - begun) / 1000);
+          console.log(
+            JSON.stringify({ board: name, through: 'mock --faults', ...total, faults: happened, seconds }),
+          );
+        }
+      });
+
+      test(
+        'through a relay that knows nothing of the protocol and twists, loses and cuts',
+        LONG,
+        async () => {
+          const trace: TracedPulse[] = [];
+          const board = await start({
+            profile: 'ideal',
+            seed: 2,
+            faults: { seed: 9, faults: [{ kind: 'reboot', of: 'pulses', every: [100, 3000] }] },
+            trace: (pulse) => trace.push(pulse),
+          });
+          endings.push(() => board.close());
+          const served = await serveTcp(board);
+          endings.push(() => served.close());
+          const relay = spawn(
+            process.execPath,
+            [join(import.meta.dirname, 'relay.mjs'), new URL(served.port).port, '7', '3000', '60000'],
+            { stdio: ['ignore', 'pipe', 'inherit'] },
+          );
+          endings.push(() => relay.kill('SIGKILL'));
+          const lines = createInterface({ input: relay.stdout! });
+          const [port] = await once(lines, 'line');
+          const begun = performance.now();
+          const tally = await soak(`tcp://127.0.0.1:${port}`, trace, {
+            pulses: Math.max(1500 * share, (PULSES / 4) * longShare),
+            seed: 3,
+          });
+          expectExactlyOnce(tally);
+          const counts = await stop(relay, lines);
+          expect(counts.hurt).toBeGreaterThan(10);
+          expect(counts.cuts).toBeGreaterThan(0);
+          if (PULSES > 0) {
+            const seconds = Math.round((performance.now() - begun) / 1000);
+            console.log(
+              JSON.stringify({ board: name, through: 'relay.mjs', ...tally, relay: counts, seconds }),
+            );
+          }
+        },
       );
-      expectExactlyOnce(tally);
-      add(total, tally);
-      add(happened, faults);
-      for (const end of endings.splice(0).reverse()) await end();
-    }
-    if (PULSES > 0) {
-      expect(Object.keys(happened)).toHaveLength(13);
-      const seconds = Math.round((performance.now() - start) / 1000);
-      console.log(JSON.stringify({ through: 'mock --faults', ...total, faults: happened, seconds }));
-    }
-  });
-
-  test('through a relay that knows nothing of the protocol and twists, loses and cuts', LONG, async () => {
-    const trace: TracedPulse[] = [];
-    const board = createVirtualBoard({
-      profile: 'ideal',
-      seed: 2,
-      faults: { seed: 9, faults: [{ kind: 'reboot', of: 'pulses', every: [100, 3000] }] },
-      trace: (pulse) => trace.push(pulse),
     });
-    endings.push(() => board.close());
-    const served = await serveTcp(board);
-    endings.push(() => served.close());
-    const relay = spawn(
-      process.execPath,
-      [join(import.meta.dirname, 'relay.mjs'), new URL(served.port).port, '7', '3000', '60000'],
-      { stdio: ['ignore', 'pipe', 'inherit'] },
-    );
-    endings.push(() => relay.kill('SIGKILL'));
-    const lines = createInterface({ input: relay.stdout! });
-    const [port] = await once(lines, 'line');
-    const start = performance.now();
-    const tally = await soak(`tcp://127.0.0.1:${port}`, trace, {
-      pulses: Math.max(1500, PULSES / 4),
-      seed: 3,
-    });
-    expectExactlyOnce(tally);
-    const counts = await stop(relay, lines);
-    expect(counts.hurt).toBeGreaterThan(10);
-    expect(counts.cuts).toBeGreaterThan(0);
-    if (PULSES > 0) {
-      const seconds = Math.round((performance.now() - start) / 1000);
-      console.log(JSON.stringify({ through: 'relay.mjs', ...tally, relay: counts, seconds }));
-    }
-  });
-});
 
-describe('a pseudo-terminal that is unplugged', () => {
-  const stimulus = { steps: 1000, decimation: 1, pulseSteps: [0], drives: new Float32Array(10).fill(1e-5) };
-  const pulses = Array.from({ length: 6000 }, (_, n): CellOperation => {
-    return { kind: 'pulse', array: n % 5, row: n % 32, column: (n * 7) % 32, voltage: 0.5, width: 5e-6 };
-  });
-  const jobs: [string, (board: ProtocolBoard) => Promise<unknown>, unknown][] = [
-    ['idle', async () => 'nothing', 'nothing'],
-    ['while pulses are written', (board) => board.cells(pulses), pulses.map(() => ({ status: 'applied' }))],
-    [
-      'while samples are streamed',
-      async (board) => (await board.run(Array.from({ length: 300 }, () => stimulus))).map(({ lost }) => lost),
-      Array.from({ length: 300 }, () => 0),
-    ],
-  ];
+    describe('a pseudo-terminal that is unplugged', () => {
+      const runs = 300 * streamShare;
+      const stimulus = {
+        steps: 1000,
+        decimation: 1,
+        pulseSteps: [0],
+        drives: new Float32Array(10).fill(1e-5),
+      };
+      const pulses = Array.from({ length: 6000 * share }, (_, n): CellOperation => {
+        return { kind: 'pulse', array: n % 5, row: n % 32, column: (n * 7) % 32, voltage: 0.5, width: 5e-6 };
+      });
+      const jobs: [string, (board: ProtocolBoard) => Promise<unknown>, unknown][] = [
+        ['idle', async () => 'nothing', 'nothing'],
+        [
+          'while pulses are written',
+          (board) => board.cells(pulses),
+          pulses.map(() => ({ status: 'applied' })),
+        ],
+        [
+          'while samples are streamed',
+          async (board) =>
+            (await board.run(Array.from({ length: runs }, () => stimulus))).map(({ lost }) => lost),
+          Array.from({ length: runs }, () => 0),
+        ],
+      ];
 
-  test.each(jobs)('%s: one line says so, and the job goes on when it is back', async (_, job, expected) => {
-    const trace: TracedPulse[] = [];
-    const virtual = createVirtualBoard({ profile: 'ideal', seed: 4, trace: (pulse) => trace.push(pulse) });
-    endings.push(() => virtual.close());
-    const folder = mkdtempSync(join(tmpdir(), 'memloop-'));
-    endings.push(() => rmSync(folder, { recursive: true }));
-    const link = join(folder, 'board');
-    let served = await servePty(virtual, { link });
-    endings.push(() => served.close());
-    const lines: string[] = [];
-    const board = await connectBoard(await openTransport(link), {
-      reconnect: { within: 30 },
-      emit: (event) => event.type === 'log' && event.level !== 'info' && lines.push(event.message),
+      test.each(jobs)(
+        '%s: one line says so, and the job goes on when it is back',
+        async (_, job, expected) => {
+          const trace: TracedPulse[] = [];
+          const virtual = await start({ profile: 'ideal', seed: 4, trace: (pulse) => trace.push(pulse) });
+          endings.push(() => virtual.close());
+          const folder = mkdtempSync(join(tmpdir(), 'memloop-'));
+          endings.push(() => rmSync(folder, { recursive: true }));
+          const link = join(folder, 'board');
+          let served = await servePty(virtual, { link });
+          endings.push(() => served.close());
+          const lines: string[] = [];
+          const board = await connectBoard(await openTransport(link), {
+            reconnect: { within: 30 },
+            emit: (event) => event.type === 'log' && event.level !== 'info' && lines.push(event.message),
+          });
+          endings.push(() => board.close());
+          const { bytesReceived } = board.counters;
+          const work = job(board);
+          if (expected !== 'nothing')
+            while (board.counters.bytesReceived < bytesReceived + 500) await pause(1);
+          await served.close();
+          while (lines.length === 0) await pause(5);
+          served = await servePty(virtual, { link });
+          expect(await work).toEqual(expected);
+          expect(await board.health()).toMatchObject({ pulsesApplied: trace.length });
+          expect(lines).toEqual([`lost ${link}: the port was unplugged; trying for 30 s to reach it again`]);
+          expect(board.counters.sessions).toBe(1);
+        },
+      );
     });
-    endings.push(() => board.close());
-    const { bytesReceived } = board.counters;
-    const work = job(board);
-    if (expected !== 'nothing') while (board.counters.bytesReceived < bytesReceived + 500) await pause(1);
-    await served.close();
-    while (lines.length === 0) await pause(5);
-    served = await servePty(virtual, { link });
-    expect(await work).toEqual(expected);
-    expect(await board.health()).toMatchObject({ pulsesApplied: trace.length });
-    expect(lines).toEqual([`lost ${link}: the port was unplugged; trying for 30 s to reach it again`]);
-    expect(board.counters.sessions).toBe(1);
   });
-});
+}
 
 const pause = (time: number) => new Promise((resolve) => setTimeout(resolve, time));
 

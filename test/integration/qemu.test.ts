@@ -1,9 +1,7 @@
 /** The firmware on an emulated Cortex-M4, over its UARTs. */
-import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { CellOp } from '../../firmware-protocol/generated/protocol.js';
 import {
@@ -24,10 +22,7 @@ import {
   type VirtualBoard,
 } from '../../src/virtual-board/index.js';
 import { Host } from '../virtual-board/host.js';
-
-const has = (command: string) => spawnSync(command, ['--version']).status === 0;
-const missing = ['qemu-system-arm', 'arm-none-eabi-gcc'].filter((command) => !has(command));
-const why = missing.length > 0 ? ` (skipped: ${missing.join(' and ')} not installed)` : '';
+import { buildFirmware, missing, why } from './qemu.js';
 
 const profile = loadProfile('w-sdc-8x8x4');
 
@@ -81,10 +76,7 @@ describe.skipIf(missing.length > 0)(`a board in QEMU${why}`, () => {
     return board;
   };
 
-  beforeAll(() => {
-    const build = '../../firmware-protocol/firmware/ports/netduinoplus2/build.sh';
-    execFileSync(fileURLToPath(new URL(build, import.meta.url)), [firmware]);
-  });
+  beforeAll(() => buildFirmware(firmware));
   afterAll(async () => {
     for (const end of endings.reverse()) await end();
     rmSync(folder, { recursive: true });
