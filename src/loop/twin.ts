@@ -1,7 +1,7 @@
 /** What a passport tells offline training of the chip that a network is for. */
 import { type ArrayPassport, checkNeurons, type Passport } from '../calibration/index.js';
 import { MemloopError } from '../errors.js';
-import type { ChipTwin, NetworkSpec, VariationSettings } from '../model/index.js';
+import type { ChipTwin, NetworkSpec, TrainSettings } from '../model/index.js';
 import { commonWindow, READ_VOLTAGE } from './deployment.js';
 import { type ConductanceWindow, forEachPair, mapLayers } from './mapping.js';
 
@@ -9,11 +9,16 @@ import { type ConductanceWindow, forEachPair, mapLayers } from './mapping.js';
 const TOLERANCE = 0.02;
 /** ADC samples in a point of the converters' residuals over those in a product. */
 const SAMPLES = 16 / 4;
+/**
+ * Weight of the decision's loss: the paper's, a mean over time, would have neurons that rest at different voltages agree,
+ * which no drive can make them do.
+ */
+const DECISION = 10;
 
 export interface TwinTraining {
   twin: ChipTwin;
   /** What the passport says of programming and of reading, for training to draw from. */
-  settings: Pick<VariationSettings, 'weightNoise' | 'sumNoise'>;
+  settings: Pick<TrainSettings, 'weightNoise' | 'sumNoise' | 'decision'>;
 }
 
 /**
@@ -70,6 +75,7 @@ export function twinTraining(passport: Passport, spec: NetworkSpec, now: Date = 
     settings: {
       weightNoise: TOLERANCE * Math.sqrt(2 / 3),
       sumNoise: current / (READ_VOLTAGE * span),
+      decision: DECISION,
     },
   };
 }
