@@ -127,12 +127,12 @@ for (let seed = Number(values.first); seed < Number(values.first) + Number(value
       const goal = row.software - 0.005;
       const each = tuned.images / epochs;
       const found =
-        tuned.validation[0] >= goal
+        tuned.history[0].accuracy >= goal
           ? { images: 0, pulses: 0 }
           : reached.find(({ accuracy }) => accuracy >= goal);
       row.images = found && found.images * each;
       row.pulses = found?.pulses;
-      console.error(seed, way, tuned.validation.map(points).join(' '), 'goal', points(goal));
+      console.error(seed, way, tuned.history.map(({ accuracy }) => points(accuracy)).join(' '), 'goal', points(goal));
     }
     console.error(
       `chip ${seed}, ${way}: software ${points(row.software)}, programmed ${points(row.programmed)}, fine-tuned ${row.finetuned === undefined ? '-' : points(row.finetuned)}, largest/rms weights ${network.weights.map((w) => (Math.max(...w.map(Math.abs)) / Math.sqrt(mean([...w.map((x) => x * x)]))).toFixed(1)).join(' ')}, ${seconds.toFixed(1)} s`,

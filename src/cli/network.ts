@@ -41,13 +41,19 @@ export async function loadForBoard(file: string, options: DatasetOptions): Promi
 export async function deploy(
   session: Session,
   { network, scales }: Pick<LoadedNetwork, 'network' | 'scales'>,
-  options: { readOnly?: boolean; url?: string; home?: string } = {},
+  options: { readOnly?: boolean; url?: string; home?: string; decimation?: number } = {},
 ) {
   const { Deployment } = await import('../loop/index.js');
-  const { home, ...opening } = options;
+  const { home, decimation, ...opening } = options;
   const board = await session.board(opening);
   return Deployment.open(
-    { board, emit: session.emit, signal: session.signal, ...(home === undefined ? {} : { home }) },
+    {
+      board,
+      emit: session.emit,
+      signal: session.signal,
+      ...(home !== undefined && { home }),
+      ...(decimation !== undefined && { decimation }),
+    },
     network,
     scales,
   );

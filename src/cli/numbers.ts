@@ -9,6 +9,12 @@ export function decimal(text: string): number {
   return value;
 }
 
+export function positive(text: string): number {
+  const value = decimal(text);
+  if (value <= 0) throw new InvalidArgumentError('Give a number above 0.');
+  return value;
+}
+
 export const wholeNumber =
   (low: number, high: number) =>
   (text: string): number => {

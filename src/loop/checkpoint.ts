@@ -5,7 +5,13 @@ import { type Dataset, type Network, saveNetwork } from '../model/index.js';
 import { type LayerScales, layerScales } from './deployment.js';
 
 const KEY = 'memloop.scales';
-const scalesSchema = z.array(z.object({ weightMax: z.number().positive(), inputMax: z.number().positive() }));
+const scalesSchema = z.array(
+  z.object({
+    weightMax: z.number().positive(),
+    inputMin: z.number().max(0).optional(),
+    inputMax: z.number().positive(),
+  }),
+);
 
 /**
  * The scales that a network was fine-tuned with, or new ones from a sample of its inputs if it was never on a

@@ -35,6 +35,12 @@ export class Chip {
     this.frozen = emptyConductances(map);
   }
 
+  /** Serial numbers of the board and of the arrays that carry the network. */
+  get serials(): string[] {
+    const { boardSerial, arraySerials } = this.board.description;
+    return [boardSerial, ...[...this.measured.keys()].map((array) => arraySerials[array])];
+  }
+
   /** In the lowest current range that the measured conductances allow: the noise of a range grows with it. */
   readonly multiply = async (array: number, voltages: Float32Array): Promise<Float32Array> => {
     if (this.measured.get(array)!.every(Number.isNaN))

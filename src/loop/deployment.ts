@@ -7,9 +7,8 @@ import {
   type ProgramOptions,
 } from '../calibration/index.js';
 import type { Board, Stimulus } from '../driver/board.js';
-import { MemloopError } from '../errors.js';
 import type { Emit } from '../events.js';
-import { type Dataset, Network } from '../model/index.js';
+import { type Dataset, Network, outputVoltages, restState, WAVEFORM_UNIT } from '../model/index.js';
 import { BoardNetwork } from './board-network.js';
 import { Chip, calibratedBoard } from './chip.js';
 import { type BoardEvaluation, evaluateOnBoard } from './evaluate.js';
@@ -23,35 +22,36 @@ export interface LoopContext {
   signal: AbortSignal;
   /** Folder of the passports; default: the platform's. */
   home?: string;
+  /** Board steps between two membrane samples, where the usual ones are not wanted. */
+  decimation?: number;
 }
 
 /** How values of each layer become conductances and voltages: kept with a network that was fine-tuned on a chip. */
-export type LayerScales = Pick<LayerShape, 'weightMax' | 'inputMax'>[];
+export type LayerScales = Pick<LayerShape, 'weightMax' | 'inputMin' | 'inputMax'>[];
 
 /** V at a full-scale input: small and never negative, so that a thousand reads do not program the weakest cells. */
 export const READ_VOLTAGE = 0.05;
-/** Board steps between two membrane samples. */
+/** Board steps between two membrane samples; more where samples drive the next layer, as many as a request takes. */
 const DECIMATION = 8;
+const WAVEFORM_DECIMATION = 20;
+/** What inputs may exceed the largest of the sample by. */
+const SPARE = 1.2;
+/** Images whose waveforms are simulated to know their range. */
+const SIMULATED = 32;
 
 /**
  * Scales for a network: the largest weight of a layer takes the whole window, the largest activation that the
  * sample shows (with a fifth to spare) the whole read voltage.
  */
 export function layerScales(network: Network, sample: Dataset): LayerScales {
-  const reached = largestInputs(network, sample);
-  return network.weights.map((weights, l) => ({
-    weightMax: largest(weights),
-    inputMax: l === 0 ? 1 : 1.2 * reached[l],
-  }));
-}
-
-/** The largest input that each layer gets from the sample. */
-function largestInputs(network: Network, { inputs, count }: Dataset): number[] {
-  let values = inputs;
+  let values: Float32Array | undefined = sample.inputs;
   return network.spec.layers.map((layer, l) => {
-    const reached = largest(values);
-    const next = new Float32Array(count * layer.outputs);
-    for (let n = 0; n < count; n++)
+    const weightMax = largest(network.weights[l]);
+    if (network.spec.layers[l - 1]?.activation === 'mif') values = undefined;
+    if (!values) return { weightMax, ...waveformRange(network, l, sample) };
+    const inputMax = l === 0 ? 1 : SPARE * largest(values);
+    const next = new Float32Array(sample.count * layer.outputs);
+    for (let n = 0; n < sample.count; n++)
       for (let j = 0; j < layer.outputs; j++) {
         let sum = network.biases[l][j];
         for (let i = 0; i < layer.inputs; i++)
@@ -59,8 +59,35 @@ function largestInputs(network: Network, { inputs, count }: Dataset): number[] {
         next[n * layer.outputs + j] = Math.max(0, sum);
       }
     values = next;
-    return reached;
+    return { weightMax, inputMax };
   });
+}
+
+/** The waveforms that layer l gets from the MIF layer before it. */
+function waveformRange(network: Network, l: number, sample: Dataset): { inputMin: number; inputMax: number } {
+  const { outputNeurons: _, ...spec } = network.spec;
+  const before = new Network(
+    {
+      ...spec,
+      layers: spec.layers
+        .slice(0, l)
+        .map((layer, k) => (k === l - 1 ? { ...layer, activation: 'linear' as const } : layer)),
+    },
+    network.weights.slice(0, l),
+    network.biases.slice(0, l),
+  );
+  const rest = restState(spec.neuron).v;
+  let low = 0;
+  let high = 0;
+  for (let n = 0; n < Math.min(SIMULATED, sample.count); n++)
+    for (const v of outputVoltages(
+      before,
+      sample.inputs.subarray(n * sample.features, (n + 1) * sample.features),
+    )) {
+      low = Math.min(low, v - rest);
+      high = Math.max(high, v - rest);
+    }
+  return { inputMin: (SPARE * low) / WAVEFORM_UNIT, inputMax: (SPARE * high) / WAVEFORM_UNIT };
 }
 
 const largest = (values: Float32Array): number =>
@@ -80,11 +107,6 @@ export class Deployment {
   static async open(context: LoopContext, network: Network, scales: LayerScales): Promise<Deployment> {
     const { board } = context;
     const { description } = board;
-    if (network.spec.layers.some((layer) => layer.activation === 'mif'))
-      throw new MemloopError(
-        'bad-input',
-        'networks with hidden MIF layers run in software only so far; train one with ReLU hidden layers for the board',
-      );
     const passport = Passport.open(description, context.home);
     const shapes = network.spec.layers.map(({ inputs, outputs }, l) => ({ inputs, outputs, ...scales[l] }));
     const whole = mapLayers(shapes, description, { min: 0, max: 1 }, READ_VOLTAGE);
@@ -92,17 +114,20 @@ export class Deployment {
     const calibrated = await calibratedBoard(board, passport, context);
     const chip = new Chip(calibrated, passport, map);
     const { neurons } = await freshNeurons(board, passport, context);
-    const outputNeurons = Array.from(
-      { length: network.classes },
-      (_, n) => neurons[n]?.parameters ?? network.spec.neuron,
-    );
-    // The same weights on this chip's own neurons, which get the drives that they were meant to get.
-    const own = new Network({ ...network.spec, outputNeurons }, network.weights, network.biases);
-    const driven = {
-      description,
-      run: (stimuli: Stimulus[]) => board.run(correctedStimuli(stimuli, neurons)),
+    const offset = Math.max(...neurons.map(({ driveOffset }) => Math.abs(driveOffset)));
+    const bank = {
+      description: { ...description, driveMax: description.driveMax - offset },
+      parameters: neurons.map(({ parameters }) => parameters),
+      run: (stimuli: readonly Stimulus[]) => board.run(correctedStimuli(stimuli, neurons)),
     };
-    const hardware = new BoardNetwork(driven, chip.multiply, own, map, DECIMATION);
+    const waveforms = network.spec.layers.some((layer) => layer.activation === 'mif');
+    const hardware = new BoardNetwork(
+      bank,
+      chip.multiply,
+      network,
+      map,
+      context.decimation ?? (waveforms ? WAVEFORM_DECIMATION : DECIMATION),
+    );
     return new Deployment(context, network, chip, hardware);
   }
 

@@ -10,6 +10,8 @@ export interface BoardEvaluation {
   loss: number;
   /** Membrane samples that the link lost. */
   lost: number;
+  /** How often an image of class r was decided as c: classes × classes. */
+  confusion: number[][];
 }
 
 /** Accuracy of the network as it stands on the board. */
@@ -22,6 +24,7 @@ export async function evaluateOnBoard(
   let correct = 0;
   let lost = 0;
   let loss = 0;
+  const confusion = Array.from({ length: dataset.classes }, () => Array<number>(hardware.outputs).fill(0));
   const start = performance.now();
   for (let from = 0; from < dataset.count; from += batch) {
     if (options.signal?.aborted)
@@ -31,6 +34,7 @@ export async function evaluateOnBoard(
     const forward = await hardware.forward(images.inputs, images.count);
     forward.decisions.forEach((decision, n) => {
       if (decision === images.labels[n]) correct++;
+      confusion[images.labels[n]][decision]++;
       loss += peakLoss(forward.voltages[n], hardware.outputs, images.labels[n]).loss / dataset.count;
     });
     lost += forward.lost;
@@ -50,7 +54,7 @@ export async function evaluateOnBoard(
     options.emit?.({
       type: 'membrane',
       run: from,
-      samplePeriod: hardware.decimation * hardware.stepTime,
+      samplePeriod: hardware.samplePeriod,
       voltages: Array.from({ length: outputs }, (_, j) =>
         Array.from({ length: voltages.length / outputs }, (_, s) => {
           const v = voltages[s * outputs + j];
@@ -61,5 +65,5 @@ export async function evaluateOnBoard(
       decision: forward.decisions[0],
     });
   }
-  return { accuracy: correct / dataset.count, samples: dataset.count, loss, lost };
+  return { accuracy: correct / dataset.count, samples: dataset.count, loss, lost, confusion };
 }

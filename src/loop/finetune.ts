@@ -1,22 +1,57 @@
 /**
- * Fine-tuning in the loop with state injection: the forward pass is what the board measured; the loss and its
- * gradient come from the measured membrane voltages, by the decision's own loss (the paper's, a mean over time,
- * would fight differences of the neurons' rest potentials that no drive can mend); the neuron's exact adjoint runs
- * along that measured trajectory, and the dense layers are differentiated at their measured inputs, sums and
- * conductances.
+ * Fine-tuning in the loop: forward on the board, gradient at what was measured there, master weights in software,
+ * and pulses only for cells whose target has moved far enough to be worth them.
  */
+import type { ProgrammingReport } from '../calibration/index.js';
 import { MemloopError } from '../errors.js';
 import type { Emit } from '../events.js';
-import { Adam, adjointAlong, type Dataset, peakLoss, Random, split, subset } from '../model/index.js';
-import type { BoardForward, BoardNetwork } from './board-network.js';
+import { Adam, type Dataset, Random, split, subset } from '../model/index.js';
+import type { BoardNetwork } from './board-network.js';
 import type { Chip } from './chip.js';
 import { evaluateOnBoard } from './evaluate.js';
+import { type BatchGradient, gradientAtMeasured } from './gradient.js';
 import { type ArrayConductances, targetConductances, weightsOf } from './mapping.js';
+import { PulseEconomy, worthAPulse } from './pulse-economy.js';
+import { saveTuning, type TuningCheck, type TuningProgress, takeUpTuning } from './tuning-state.js';
 
 /** Pulses that one update may give a cell: what is left of the error, the next forward pass measures. */
 const PROGRAM_ROUNDS = 4;
+/** Images on the board at once: while it works on some, the gradient of those before is computed. */
+const CHUNK = 8;
+/** Largest number of images between two looks at the held-back ones, and of those. */
+const CHECK_EVERY = 1000;
+const HELD_BACK = 500;
+
+interface Method {
+  /** What loss and adjoint see of the neurons. */
+  trajectory: 'measured' | 'modelled';
+  /** First layer that is trained, of so many, after this share of the way. */
+  firstLayer(progress: number, layers: number): number;
+}
+
+/**
+ * - `state-injection`: loss and adjoint along the measured voltages, all layers.
+ * - `model-gradient`: loss and adjoint of the model's own neuron at the measured sums, all layers.
+ * - `progressive`: as NeuRRAM's: layer by layer, those behind what is programmed are trained anew at its measured
+ *   outputs, on the model's neuron.
+ * - `output-only`: as state injection, the last layer alone.
+ */
+export const METHODS = {
+  'state-injection': { trajectory: 'measured', firstLayer: () => 0 },
+  'model-gradient': { trajectory: 'modelled', firstLayer: () => 0 },
+  progressive: {
+    trajectory: 'modelled',
+    firstLayer: (progress, layers) => Math.min(layers - 1, 1 + Math.floor(progress * (layers - 1))),
+  },
+  'output-only': { trajectory: 'measured', firstLayer: (_, layers) => layers - 1 },
+} as const satisfies Record<string, Method>;
+
+export type MethodName = keyof typeof METHODS;
+export const methodNames = Object.keys(METHODS) as MethodName[];
 
 export interface FinetuneOptions {
+  method: MethodName;
+  /** Passes over the training images; a part of one is enough for large sets. */
   epochs: number;
   /** Images between two updates of the chip. */
   batch: number;
@@ -28,119 +63,55 @@ export interface FinetuneOptions {
   seed: number;
   /** A cell is re-programmed when its target has moved by more than this share of the window. */
   deadband: number;
-  /** Share of the hidden outputs that are not driven in an update, as in offline training. */
+  /** Pulses that fine-tuning may give in all. */
+  maxPulses: number;
+  /** J that they may take in all. */
+  maxEnergy: number;
+  /** Share of the ReLU outputs that are not driven in an update, as in offline training. */
   dropout: number;
-  /** Share of the images that is held back to choose the best state. */
+  /** Share of the images (at most 500) that is held back to choose the best state. */
   validation: number;
+  /** Ends after so many looks at the held-back images without a better state. */
+  patience: number;
+  /** File that the state is kept in after every update, and taken up from if it is there. */
+  checkpoint?: string;
   emit?: Emit;
   signal?: AbortSignal;
 }
 
-export const FINETUNE_DEFAULTS: Readonly<Omit<FinetuneOptions, 'emit' | 'signal'>> = Object.freeze({
-  epochs: 6,
-  batch: 32,
-  learningRate: 5e-3,
-  seed: 1,
-  deadband: 0.02,
-  dropout: 0.1,
-  validation: 0.1,
-});
+export const FINETUNE_DEFAULTS: Readonly<Omit<FinetuneOptions, 'checkpoint' | 'emit' | 'signal'>> =
+  Object.freeze({
+    method: 'state-injection',
+    epochs: 3,
+    batch: 32,
+    learningRate: 2e-3,
+    seed: 1,
+    deadband: 0.02,
+    maxPulses: Infinity,
+    maxEnergy: Infinity,
+    dropout: 0.1,
+    validation: 0.1,
+    patience: 4,
+  });
 
 export interface FinetuneResult {
-  /** Validation accuracy on the board before the first update and after each epoch. */
-  validation: number[];
-  /** Epoch whose weights the board ends with; 0 is the state before fine-tuning. */
-  bestEpoch: number;
+  /** The held-back images before the first update and along the way. */
+  history: TuningCheck[];
+  /** Entry of the history whose state the board ends with; 0 is the state before fine-tuning. */
+  best: number;
   pulses: number;
+  /** J, an estimate from the device equations. */
+  energy: number;
+  /** Images shown for training. */
   images: number;
-}
-
-/** Gradients of the mean loss of a batch. */
-export interface BatchGradient {
-  /** Mean over the images. */
-  loss: number;
-  correct: number;
-  weights: Float32Array[];
-  biases: Float32Array[];
-}
-
-/**
- * Exact gradient at the measured states.
- * @param weights what the layers' conductances stand for, outputs × inputs.
- */
-export function gradientAtMeasured(
-  hardware: BoardNetwork,
-  forward: BoardForward,
-  labels: Uint8Array,
-  weights: readonly Float32Array[],
-): BatchGradient {
-  const { map, network } = hardware;
-  const { count } = forward;
-  const last = map.layers.length - 1;
-  let loss = 0;
-  let correct = 0;
-  let upstream = new Float32Array(count * hardware.outputs);
-  for (let n = 0; n < count; n++) {
-    const image = neuronGradient(hardware, forward.voltages[n], labels[n]);
-    loss += image.loss / count;
-    if (forward.decisions[n] === labels[n]) correct++;
-    for (let j = 0; j < hardware.outputs; j++)
-      upstream[n * hardware.outputs + j] = (image.sums[j] * network.spec.driveScale) / count;
-  }
-  const kept = 1 / (1 - forward.dropout);
-  const gradients = { weights: [] as Float32Array[], biases: [] as Float32Array[] };
-  for (let l = last; l >= 0; l--) {
-    const layer = map.layers[l];
-    const { inputs, outputs } = layer;
-    const inputMax = l === 0 ? Number.POSITIVE_INFINITY : layer.inputMax;
-    const weightGradient = new Float32Array(outputs * inputs);
-    const biasGradient = new Float32Array(outputs);
-    const below = new Float32Array(count * inputs);
-    for (let n = 0; n < count; n++)
-      for (let j = 0; j < outputs; j++) {
-        const g = upstream[n * outputs + j];
-        if (g === 0) continue;
-        biasGradient[j] += g;
-        for (let i = 0; i < inputs; i++) {
-          const x = forward.inputs[l][n * inputs + i];
-          weightGradient[j * inputs + i] += g * x;
-          // A rectified, clipped or dropped input does not follow what drives it.
-          if (x > 0 && x < inputMax) below[n * inputs + i] += kept * g * weights[l][j * inputs + i];
-        }
-      }
-    gradients.weights.unshift(weightGradient);
-    gradients.biases.unshift(biasGradient);
-    upstream = below;
-  }
-  return { loss, correct, ...gradients };
-}
-
-/** Loss of one image and dLoss/d(drive), 1/A, summed over the input pulses. */
-function neuronGradient(
-  hardware: BoardNetwork,
-  voltages: Float32Array,
-  label: number,
-): { loss: number; sums: Float64Array } {
-  const { outputs, stepTime, decimation, pulseSteps, network } = hardware;
-  const { loss, gradient } = peakLoss(voltages, outputs, label);
-  const drives = adjointAlong(
-    network.spec.outputNeurons ?? network.spec.neuron,
-    voltages,
-    outputs,
-    decimation * stepTime,
-    pulseSteps.map((step) => step * stepTime),
-    gradient,
-  );
-  const sums = new Float64Array(outputs);
-  drives.forEach((value, k) => {
-    sums[k % outputs] += value;
-  });
-  return { loss, sums };
+  /** Why it ended: all epochs done, no better state for long, or no pulse left. */
+  ended: 'done' | 'no better state' | 'budget';
 }
 
 /**
  * Trains the network on the board. The master weights are `hardware.network`'s and end as the best state
- * measured on the held-back images, which is also what the board ends with.
+ * measured on the held-back images, which is also what the board ends with. With a checkpoint, a fine-tuning that
+ * was cut off goes on where it was: the chip is first brought back to the checkpoint's weights.
  */
 export async function finetune(
   chip: Chip,
@@ -149,99 +120,211 @@ export async function finetune(
   settings: Partial<FinetuneOptions> = {},
 ): Promise<FinetuneResult> {
   const options = { ...FINETUNE_DEFAULTS, ...settings };
-  const [train, validation] = split(dataset, options.seed, [1 - options.validation, options.validation]);
+  const { emit = () => {}, signal, checkpoint } = options;
+  const held = Math.min(options.validation, HELD_BACK / dataset.count);
+  const [train, validation] = split(dataset, options.seed, [1 - held, held]);
   const { network, map } = hardware;
-  const { emit = () => {}, signal } = options;
   const random = new Random(options.seed).fork('finetune');
+  const method: Method = METHODS[options.method];
+
   const master = [...network.weights, ...network.biases];
+  const best = master.map((list) => list.slice());
   const optimisers = network.weights.map((weights, l) => new Adam([weights, network.biases[l]]));
+  const lists = { master, best, optimisers };
+  const identity = JSON.stringify({
+    ...options,
+    checkpoint: undefined,
+    emit: undefined,
+    signal: undefined,
+    dataset: [dataset.name, dataset.count],
+    layers: network.spec.layers,
+    chip: chip.serials,
+  });
+  const resumed = checkpoint === undefined ? undefined : takeUpTuning(checkpoint, identity, lists);
+
+  const economy = new PulseEconomy(
+    { pulses: options.maxPulses, energy: options.maxEnergy },
+    { pulses: resumed?.pulses ?? 0, energy: resumed?.energy ?? 0 },
+    PROGRAM_ROUNDS,
+  );
   // The job's progress is images, not the cells of each small re-programming.
   const quiet: Emit = (event) => event.type !== 'progress' && emit(event);
   const programming = { emit: quiet, maxRounds: PROGRAM_ROUNDS, ...(signal ? { signal } : {}) };
   const deadband = options.deadband * (map.window.max - map.window.min);
-
-  let pulses = 0;
-  const program = async (settle: boolean) => {
-    const targets = targetConductances(map, network.weights, chip.frozen);
-    const changed = changedCells(chip.targets, targets, deadband);
-    for (const report of await chip.program(changed, { ...programming, settle })) pulses += report.pulses;
+  const targets = () => targetConductances(map, network.weights, chip.frozen);
+  const program = async (pulses: number, settle: boolean): Promise<ProgrammingReport[]> => {
+    const wanted = worthAPulse(chip.targets, targets(), deadband, economy.cellsFor(pulses));
+    const reports = await chip.program(wanted, { ...programming, settle });
+    economy.note(reports);
+    return reports;
   };
 
-  let state = await evaluateOnBoard(hardware, validation, { signal });
-  const history = [state.accuracy];
-  let best = { epoch: 0, loss: state.loss, weights: master.map((w) => w.slice()) };
-  const batches = Math.ceil(train.count / options.batch);
-  for (let epoch = 0; epoch < options.epochs; epoch++) {
-    const order = random.shuffle(Uint32Array.from({ length: train.count }, (_, i) => i));
-    let correct = 0;
-    let loss = 0;
-    for (let b = 0; b < batches; b++) {
-      const indices = order.subarray(b * options.batch, (b + 1) * options.batch);
-      const images = subset(train, indices);
-      const forward = await hardware.forward(images.inputs, images.count, { share: options.dropout, random });
-      stopIfAborted(signal);
-      const gradient = gradientAtMeasured(hardware, forward, images.labels, weightsOf(map, chip.measured));
-      const rate = options.learningRate * annealed((epoch + b / batches) / options.epochs);
-      network.weights.forEach((weights, l) => {
-        const most = map.layers[l].weightMax;
-        optimisers[l].step([gradient.weights[l], gradient.biases[l]], rate * most);
-        for (let i = 0; i < weights.length; i++) weights[i] = Math.max(-most, Math.min(most, weights[i]));
-      });
-      await program(b === batches - 1);
-      correct += gradient.correct;
-      loss += gradient.loss / batches;
-      emit({
-        type: 'training',
-        phase: 'in-loop',
-        epoch: epoch + (b + 1) / batches,
-        epochs: options.epochs,
-        loss: gradient.loss,
-        pulses,
-      });
+  const perEpoch = Math.ceil(train.count / options.batch);
+  const updates = Math.max(1, Math.round(options.epochs * perEpoch));
+  const checkEvery = Math.ceil(Math.min(train.count / 2, CHECK_EVERY) / options.batch);
+  const check = async (images: number): Promise<TuningCheck> => {
+    const { accuracy, loss } = await evaluateOnBoard(hardware, validation, { signal });
+    return { images, pulses: economy.spent.pulses, accuracy, loss };
+  };
+
+  const progress: TuningProgress = resumed ?? {
+    updates: 0,
+    pulses: 0,
+    energy: 0,
+    history: [await check(0)],
+    best: 0,
+  };
+  const { history } = progress;
+  if (resumed) {
+    emit({ type: 'log', level: 'info', message: `goes on after update ${resumed.updates} of ${updates}` });
+    economy.note(await chip.programWeights(network.weights, { emit: quiet, ...(signal ? { signal } : {}) }));
+  }
+  const keep = () => {
+    Object.assign(progress, { pulses: economy.spent.pulses, energy: economy.spent.energy });
+    if (checkpoint !== undefined) saveTuning(checkpoint, identity, progress, lists);
+  };
+  keep();
+
+  let bestTargets = new Map([...chip.targets].map(([array, g]) => [array, g.slice()]));
+  let ended: FinetuneResult['ended'] = 'done';
+  while (progress.updates < updates) {
+    if (signal?.aborted) throw stopped(checkpoint);
+    const update = progress.updates;
+    const epoch = Math.floor(update / perEpoch);
+    const order = random
+      .fork(`epoch ${epoch}`)
+      .shuffle(Uint32Array.from({ length: train.count }, (_, i) => i));
+    const from = (update % perEpoch) * options.batch;
+    const images = subset(train, order.subarray(from, from + options.batch));
+    const gradient = await batchGradient(hardware, chip, images, method.trajectory, {
+      share: options.dropout,
+      random: random.fork(`update ${update}`),
+    });
+    if (signal?.aborted) throw stopped(checkpoint);
+
+    const first = method.firstLayer(update / updates, network.weights.length);
+    const rate = options.learningRate * annealed(update / updates);
+    for (let l = first; l < network.weights.length; l++) {
+      const most = map.layers[l].weightMax;
+      const weights = network.weights[l];
+      optimisers[l].step([gradient.weights[l], gradient.biases[l]], rate * most);
+      for (let i = 0; i < weights.length; i++) weights[i] = Math.max(-most, Math.min(most, weights[i]));
     }
-    state = await evaluateOnBoard(hardware, validation, { signal });
-    history.push(state.accuracy);
+    const checking = (update + 1) % checkEvery === 0 || update + 1 === updates;
+    const wayBack = economy.left === Infinity ? 0 : cellsApart(bestTargets, chip.targets, deadband);
+    await program(economy.allowance(updates - update, wayBack), checking);
+    progress.updates++;
+    const shown = epoch * train.count + from + images.count;
     emit({
       type: 'training',
       phase: 'in-loop',
-      epoch: epoch + 1,
+      epoch: progress.updates / perEpoch,
       epochs: options.epochs,
-      loss,
-      trainAccuracy: correct / train.count,
-      validationAccuracy: state.accuracy,
-      pulses,
+      loss: gradient.loss,
+      trainAccuracy: gradient.correct / images.count,
+      pulses: economy.spent.pulses,
     });
-    if (state.loss <= best.loss)
-      best = { epoch: epoch + 1, loss: state.loss, weights: master.map((w) => w.slice()) };
+    if (checking) {
+      const now = await check(shown);
+      history.push(now);
+      emit({
+        type: 'training',
+        phase: 'in-loop',
+        epoch: progress.updates / perEpoch,
+        epochs: options.epochs,
+        loss: gradient.loss,
+        validationAccuracy: now.accuracy,
+        pulses: now.pulses,
+      });
+      if (now.loss <= history[progress.best].loss) {
+        progress.best = history.length - 1;
+        best.forEach((list, k) => {
+          list.set(master[k]);
+        });
+        bestTargets = new Map([...chip.targets].map(([array, g]) => [array, g.slice()]));
+      }
+    }
+    keep();
+    if (history.length - 1 - progress.best >= options.patience) {
+      ended = 'no better state';
+      break;
+    }
   }
-  if (best.epoch !== options.epochs) {
-    for (const [i, weights] of master.entries()) weights.set(best.weights[i]);
-    await program(true);
+  if (progress.best !== history.length - 1) {
+    master.forEach((list, k) => {
+      list.set(best[k]);
+    });
+    await program(economy.left, true);
+    keep();
   }
-  return { validation: history, bestEpoch: best.epoch, pulses, images: options.epochs * train.count };
+  if (ended === 'done' && economy.left < PROGRAM_ROUNDS) ended = 'budget';
+  const images = history.at(-1)!.images;
+  return { history, best: progress.best, ...economy.spent, images, ended };
 }
 
-/**
- * The targets that differ from what the cells were last programmed to, NaN elsewhere. What is not worth a pulse
- * keeps its old target, so that small steps add up.
- */
-function changedCells(
-  before: ArrayConductances,
-  after: ArrayConductances,
-  deadband: number,
-): ArrayConductances {
-  return new Map(
-    [...after].map(([array, targets]) => {
-      const previous = before.get(array)!;
-      return [array, targets.map((g, i) => (Math.abs(g - previous[i]) <= deadband ? Number.NaN : g))];
-    }),
-  );
+/** The mean gradient of a batch; the board already has the next few images while those before are differentiated. */
+async function batchGradient(
+  hardware: BoardNetwork,
+  chip: Chip,
+  batch: Dataset,
+  trajectory: Method['trajectory'],
+  dropout: { share: number; random: Random },
+): Promise<BatchGradient> {
+  const weights = weightsOf(hardware.map, chip.measured);
+  const chunks: Dataset[] = [];
+  for (let from = 0; from < batch.count; from += CHUNK) {
+    const count = Math.min(CHUNK, batch.count - from);
+    chunks.push(
+      subset(
+        batch,
+        Uint32Array.from({ length: count }, (_, i) => from + i),
+      ),
+    );
+  }
+  const forward = (images: Dataset) => hardware.forward(images.inputs, images.count, dropout);
+  const sum: BatchGradient = {
+    loss: 0,
+    correct: 0,
+    weights: weights.map((w) => new Float64Array(w.length)),
+    biases: hardware.network.biases.map((b) => new Float64Array(b.length)),
+  };
+  let running = forward(chunks[0]);
+  for (const [k, images] of chunks.entries()) {
+    const measured = await running;
+    if (k + 1 < chunks.length) running = forward(chunks[k + 1]);
+    // Lets the request go out before the thread is busy.
+    await new Promise((resolve) => setImmediate(resolve));
+    const part = gradientAtMeasured(hardware, measured, images.labels, weights, trajectory);
+    const share = images.count / batch.count;
+    sum.loss += part.loss * share;
+    sum.correct += part.correct;
+    part.weights.forEach((list, l) => {
+      for (let i = 0; i < list.length; i++) sum.weights[l][i] += share * list[i];
+    });
+    part.biases.forEach((list, l) => {
+      for (let i = 0; i < list.length; i++) sum.biases[l][i] += share * list[i];
+    });
+  }
+  return sum;
+}
+
+/** Cells whose targets differ by more than the deadband. */
+function cellsApart(a: ArrayConductances, b: ArrayConductances, deadband: number): number {
+  let cells = 0;
+  for (const [array, targets] of a) {
+    const others = b.get(array)!;
+    for (let i = 0; i < targets.length; i++) if (Math.abs(targets[i] - others[i]) > deadband) cells++;
+  }
+  return cells;
 }
 
 /** From 1 at the start to 0.1 at the end. */
 const annealed = (progress: number): number => 0.1 + 0.45 * (1 + Math.cos(Math.PI * progress));
 
-const stopIfAborted = (signal: AbortSignal | undefined): void => {
-  if (signal?.aborted)
-    throw new MemloopError('interrupted', 'stopped while fine-tuning; the board is at 0 V');
-};
+const stopped = (checkpoint: string | undefined): MemloopError =>
+  new MemloopError(
+    'interrupted',
+    checkpoint === undefined
+      ? 'stopped while fine-tuning; the board is at 0 V'
+      : `stopped while fine-tuning; the board is at 0 V and the same command goes on from ${checkpoint}`,
+  );

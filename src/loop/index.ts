@@ -5,12 +5,14 @@ export { Chip, calibratedBoard } from './chip.js';
 export { Deployment, type LayerScales, type LoopContext, layerScales } from './deployment.js';
 export { type BoardEvaluation, evaluateOnBoard } from './evaluate.js';
 export {
-  type BatchGradient,
+  FINETUNE_DEFAULTS,
   type FinetuneOptions,
   type FinetuneResult,
   finetune,
-  gradientAtMeasured,
+  type MethodName,
+  methodNames,
 } from './finetune.js';
+export { type BatchGradient, gradientAtMeasured } from './gradient.js';
 export { type Interval, keepLedger, type Ledger, type LedgerEntry, wilson } from './ledger.js';
 export {
   type ConductanceWindow,
@@ -20,5 +22,7 @@ export {
   weightsOf,
 } from './mapping.js';
 export { matrixJob } from './matrix.js';
+export { type ArrayMap, type Recovery, recover } from './recover.js';
 export { type ProgrammingSummary, summarise, summaryText } from './report.js';
+export type { TuningCheck } from './tuning-state.js';
 export { type TwinTraining, twinTraining } from './twin.js';

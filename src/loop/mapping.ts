@@ -26,7 +26,8 @@ export interface LayerMap {
   outputs: number;
   /** |weight| that takes the whole window; larger weights are clipped. */
   weightMax: number;
-  /** Input value that is driven with the full read voltage; larger inputs are clipped. */
+  /** Inputs between which the read voltage goes from 0 to full; those beyond are clipped. */
+  inputMin: number;
   inputMax: number;
   tiles: Tile[];
 }
@@ -44,6 +45,8 @@ export interface LayerShape {
   inputs: number;
   outputs: number;
   weightMax: number;
+  /** 0 unless given: only membrane waveforms have a sign. */
+  inputMin?: number | undefined;
   inputMax: number;
 }
 
@@ -61,7 +64,7 @@ export function mapLayers(
     for (const [inputStart, inputCount] of cut(shape.inputs, board.rows))
       for (const [outputStart, outputCount] of cut(shape.outputs, pairs))
         tiles.push({ array: array++, inputStart, inputCount, outputStart, outputCount });
-    return { ...shape, tiles };
+    return { ...shape, inputMin: shape.inputMin ?? 0, tiles };
   });
   if (array > board.arrays) {
     const shapes = layers.map((l) => `${l.inputs}×${l.outputs}`).join(', ');

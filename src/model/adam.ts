@@ -1,8 +1,10 @@
 /** Adam (Kingma & Ba 2015) on lists of parameters, in plain TypeScript: for small or partial updates. */
 export class Adam {
-  private count = 0;
-  private readonly first: Float64Array[];
-  private readonly second: Float64Array[];
+  /** Steps so far. */
+  count = 0;
+  /** Running means of the gradients and of their squares, one list a parameter list. */
+  readonly first: Float64Array[];
+  readonly second: Float64Array[];
 
   /** @param parameters are changed in place by `step` */
   constructor(

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { action } from '../command.js';
 import { deploy, percent } from '../network.js';
-import { wholeNumber } from '../numbers.js';
+import { positive, wholeNumber } from '../numbers.js';
 
 interface Options {
   profile: string;
@@ -24,7 +24,7 @@ export function register(program: Command): void {
       wholeNumber(0, 2 ** 31),
       1,
     )
-    .option('--epochs <n>', 'of fine-tuning', wholeNumber(1, 1000), 6)
+    .option('--epochs <n>', 'of fine-tuning, a part of one too', positive, 3)
     .option('--qemu', 'the firmware on an emulated Cortex-M4, as `mock --qemu`; slow')
     .action(
       action(
@@ -40,10 +40,6 @@ export function register(program: Command): void {
 
           emit({ type: 'stage', stage: 'train', detail: 'offline, on the device equations' });
           const { train, test } = await model.loadDataset('digits', { seed });
-          const tell = (stage: 'software' | 'programmed' | 'finetuned', accuracy: number) => {
-            emit({ type: 'accuracy', stage, accuracy, samples: test.count });
-            return accuracy;
-          };
           const recipe = model.recipeOf('digits');
           const spec = model.networkSpec([train.features, ...recipe.hidden, train.classes], {
             driveScale: recipe.driveScale,
@@ -57,44 +53,32 @@ export function register(program: Command): void {
             emit,
             signal,
           });
-          const softwareAccuracy = tell('software', model.evaluate(network, test));
           const metadata = { 'memloop.dataset': 'digits', 'memloop.seed': String(seed) };
           model.saveNetwork(join(dir, 'software.safetensors'), network, metadata);
 
           const scales = loop.layerScales(network, train);
-          emit({ type: 'stage', stage: 'program', detail: served.port });
           // The chip is made anew for each demo, so its passport belongs to this run.
           const deployment = await deploy(session, { network, scales }, { url: served.port, home: dir });
-          const programmed = await deployment.program();
-          emit({ type: 'stage', stage: 'evaluate', detail: 'as programmed' });
-          const programmedAccuracy = tell('programmed', (await deployment.evaluate(test)).accuracy);
-
-          emit({
-            type: 'stage',
-            stage: 'fine-tune',
-            detail: 'forward on the board, backward at the measured states',
-          });
-          const tuned = await deployment.finetune(train, { epochs, seed });
-          emit({ type: 'stage', stage: 'evaluate', detail: 'fine-tuned' });
-          const finetunedAccuracy = tell('finetuned', (await deployment.evaluate(test)).accuracy);
+          const recovery = await loop.recover(deployment, { train, test }, { epochs, seed });
+          const { software, before, tuning, after } = recovery;
           loop.saveOnChip(join(dir, 'finetuned.safetensors'), network, metadata, scales);
 
           return {
             result: {
-              softwareAccuracy,
-              programmedAccuracy,
-              finetunedAccuracy,
+              softwareAccuracy: software,
+              programmedAccuracy: before.accuracy,
+              finetunedAccuracy: after.accuracy,
               samples: test.count,
-              cells: programmed.cells,
-              inTolerance: programmed.inTolerance,
-              pulses: programmed.pulses + tuned.pulses,
+              cells: before.programming.cells,
+              inTolerance: before.programming.inTolerance,
+              pulses: before.programming.pulses + tuning.pulses,
               run: dir,
             },
             text: [
               `accuracy on ${test.count} digits that training never saw, chip ${profile}, seed ${seed}:`,
-              `  software    ${percent(softwareAccuracy)}`,
-              `  programmed  ${percent(programmedAccuracy)}   ${programmed.cells} cells, ${percent(programmed.inTolerance)} in tolerance, ${programmed.pulses} pulses`,
-              `  fine-tuned  ${percent(finetunedAccuracy)}   ${tuned.pulses} more pulses, ${tuned.images} images`,
+              `  software    ${percent(software)}`,
+              `  programmed  ${percent(before.accuracy)}   ${before.programming.cells} cells, ${percent(before.programming.inTolerance)} in tolerance, ${before.programming.pulses} pulses`,
+              `  fine-tuned  ${percent(after.accuracy)}   ${tuning.pulses} more pulses, ${tuning.images} images`,
               `look at it again with: memloop dashboard ${dir}`,
             ].join('\n'),
           };

@@ -1,14 +1,21 @@
 import { join } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
+import type { MethodName } from '../../loop/index.js';
 import { action } from '../command.js';
 import { type DatasetOptions, deploy, loadForBoard, percent } from '../network.js';
-import { decimal, wholeNumber } from '../numbers.js';
+import { decimal, positive, wholeNumber } from '../numbers.js';
 
 interface Options extends DatasetOptions {
   model: string;
+  method: MethodName;
   epochs: number;
   batch: number;
   rate: number;
+  deadband: number;
+  maxPulses?: number;
+  maxEnergy?: number;
+  decimation?: number;
+  samples?: number;
   seed: number;
   out?: string;
 }
@@ -20,47 +27,82 @@ export function register(program: Command): void {
     .requiredOption('--model <file>', 'network (safetensors)')
     .option('--dataset <name>', 'what it was trained on, where its file does not say')
     .option('--data-dir <dir>', 'folder of the dataset')
-    .option('--epochs <n>', 'passes over the training images', wholeNumber(1, 1000), 6)
+    .addOption(
+      new Option('--method <name>', 'how the gradient is had: see docs/loop.md')
+        .choices(['state-injection', 'model-gradient', 'progressive', 'output-only'])
+        .default('state-injection'),
+    )
+    .option('--epochs <n>', 'passes over the training images, a part of one too', positive, 3)
     .option('--batch <n>', 'images between two updates of the chip', wholeNumber(1, 10000), 32)
     .option(
       '--rate <r>',
       'largest step of a weight in one update, as a share of the largest weight',
-      decimal,
-      5e-3,
+      positive,
+      2e-3,
     )
+    .option(
+      '--deadband <share>',
+      'of the window, by which a cell must be off to be worth a pulse',
+      decimal,
+      0.02,
+    )
+    .option('--max-pulses <n>', 'that fine-tuning may give in all', wholeNumber(0, 1e12))
+    .option('--max-energy <J>', 'that its pulses may take in all', decimal)
+    .option('--decimation <n>', 'board steps between two membrane samples', wholeNumber(1, 1000))
+    .option('--samples <n>', 'only the first n test images', wholeNumber(1, 1e6))
     .option('--seed <n>', 'order of the images', wholeNumber(0, 2 ** 31), 1)
-    .option('--out <file>', 'where the fine-tuned network goes (default: in the run folder)')
+    .option(
+      '--out <file>',
+      'where the fine-tuned network goes (default: in the run folder); the same command goes on where it was cut off',
+    )
     .action(
       action(
         async (session, options: Options) => {
           const loop = await import('../../loop/index.js');
-          const { evaluate } = await import('../../model/index.js');
+          const { subset } = await import('../../model/index.js');
           const loaded = await loadForBoard(options.model, options);
-          const { network, test } = loaded;
-          const tell = (stage: 'software' | 'programmed' | 'finetuned', accuracy: number) => {
-            session.emit({ type: 'accuracy', stage, accuracy, samples: test.count });
-            return accuracy;
-          };
-          const softwareAccuracy = tell('software', evaluate(network, test));
-          const deployment = await deploy(session, loaded);
-          const programmed = await deployment.program();
-          const accuracyBefore = tell('programmed', (await deployment.evaluate(test)).accuracy);
-          const tuned = await deployment.finetune(loaded.train, {
-            epochs: options.epochs,
-            batch: options.batch,
-            learningRate: options.rate,
-            seed: options.seed,
-          });
-          const accuracyAfter = tell('finetuned', (await deployment.evaluate(test)).accuracy);
+          const count = Math.min(options.samples ?? loaded.test.count, loaded.test.count);
+          const test = subset(
+            loaded.test,
+            Uint32Array.from({ length: count }, (_, i) => i),
+          );
+          const { decimation, maxPulses, maxEnergy } = options;
+          const deployment = await deploy(session, loaded, decimation === undefined ? {} : { decimation });
           const out = options.out ?? join(session.run!.dir, 'finetuned.safetensors');
-          loop.saveOnChip(out, network, loaded.metadata, loaded.scales);
-          const pulses = programmed.pulses + tuned.pulses;
+          const recovery = await loop.recover(
+            deployment,
+            { train: loaded.train, test },
+            {
+              method: options.method,
+              epochs: options.epochs,
+              batch: options.batch,
+              learningRate: options.rate,
+              deadband: options.deadband,
+              ...(maxPulses !== undefined && { maxPulses }),
+              ...(maxEnergy !== undefined && { maxEnergy }),
+              seed: options.seed,
+              checkpoint: `${out}.checkpoint`,
+            },
+          );
+          const { software, before, tuning, after } = recovery;
+          loop.saveOnChip(out, loaded.network, loaded.metadata, loaded.scales);
           return {
-            result: { softwareAccuracy, accuracyBefore, accuracyAfter, pulses, images: tuned.images, out },
+            result: {
+              softwareAccuracy: software,
+              accuracyBefore: before.accuracy,
+              accuracyAfter: after.accuracy,
+              samples: count,
+              pulses: before.programming.pulses + tuning.pulses,
+              tuningPulses: tuning.pulses,
+              energy: before.programming.energy + tuning.energy,
+              images: tuning.images,
+              ended: tuning.ended,
+              out,
+            },
             text: [
-              `software    ${percent(softwareAccuracy)}`,
-              `programmed  ${percent(accuracyBefore)}   ${programmed.pulses} pulses`,
-              `fine-tuned  ${percent(accuracyAfter)}   ${tuned.pulses} pulses, ${tuned.images} images`,
+              `software    ${percent(software)}`,
+              `programmed  ${percent(before.accuracy)}   ${before.programming.pulses} pulses`,
+              `fine-tuned  ${percent(after.accuracy)}   ${tuning.pulses} pulses, ${tuning.images} images, ended: ${tuning.ended}`,
               `network     ${out}`,
             ].join('\n'),
           };
