@@ -220,11 +220,7 @@ export function learn(
   const sigma = up ? belief.vonSigma : belief.voffSigma;
   const mean = up ? belief.von : belief.voff;
   const spread = Math.hypot(prior.pulseSigma, moved ? sensed / change : 0.5);
-  let weight = 0;
-  let sum = 0;
-  let squares = 0;
-  let sumTau = 0;
-  let squaresTau = 0;
+  const grid: { threshold: number; logTau: number; evidence: number }[] = [];
   for (const zTau of GRID_TAU) {
     for (const z of GRID_THRESHOLD) {
       const threshold = mean + z * sigma;
@@ -235,18 +231,32 @@ export function learn(
       const miss = Math.log(pathTime(hypothesis, before, end, voltages) / pulse.width) / spread;
       if (Number.isNaN(miss)) continue;
       // A cell that has not moved says only that it would have needed longer.
-      const likelihood = moved ? Math.exp(-0.5 * Math.min(miss * miss, 1e3)) : normalCdf(miss);
-      const w = Math.exp(-0.5 * (z * z + zTau * zTau)) * Math.max(likelihood, 1e-12);
-      weight += w;
-      sum += w * threshold;
-      squares += w * threshold * threshold;
-      sumTau += w * logTau;
-      squaresTau += w * logTau * logTau;
+      const logLikelihood = moved
+        ? -0.5 * Math.min(miss * miss, 1e3)
+        : Math.log(Math.max(normalCdf(miss), 1e-12));
+      grid.push({ threshold, logTau, evidence: logLikelihood - 0.5 * (z * z + zTau * zTau) });
     }
   }
-  if (weight === 0) return moved;
+  if (grid.length === 0) return moved;
+  const best = grid.reduce((max, { evidence }) => Math.max(max, evidence), Number.NEGATIVE_INFINITY);
+  let weight = 0;
+  let sum = 0;
+  let squares = 0;
+  let sumTau = 0;
+  let squaresTau = 0;
+  for (const { threshold, logTau, evidence } of grid) {
+    const w = Math.exp(evidence - best);
+    weight += w;
+    sum += w * threshold;
+    squares += w * threshold * threshold;
+    sumTau += w * logTau;
+    squaresTau += w * logTau * logTau;
+  }
   const m = sum / weight;
-  believeThreshold(prior, belief, up, m, Math.sqrt(Math.max(0, squares / weight - m * m)));
+  // An answer at the edge of what was believed possible: the belief was too sure of itself.
+  const surprise = Math.abs(m - mean) > 2 * sigma ? 0.5 * Math.abs(m - mean) : 0;
+  const deviation = Math.sqrt(Math.max(0, squares / weight - m * m));
+  believeThreshold(prior, belief, up, m, Math.max(deviation, surprise));
   const logTau = sumTau / weight;
   const nominal = Math.log(prior.parameters.tau);
   belief.logTau = within(logTau, nominal - 3 * prior.tauSigma, nominal + 3 * prior.tauSigma);

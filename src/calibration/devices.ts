@@ -25,8 +25,11 @@ export interface DeviceCalibration {
 const SAMPLES = 16;
 /** Share of healthy cells whose range the array's window lies within, at each end. */
 const COVERED = 0.98;
-/** Strength of a pulse that drives every cell to its end: standard deviations above the mean threshold. */
-const STRONG = 3;
+/**
+ * Strength of a pulse that drives every cell to its end: standard deviations above the population's mean threshold. Erasing
+ * thresholds have a heavy tail. What it does to neighbours is no harm: they are driven the same way.
+ */
+const STRONG = { write: 3, erase: 6 };
 
 /**
  * Erases all cells, writes them half way, writes them fully, erases them half way, and reads after each: four pulses
@@ -64,9 +67,8 @@ export async function calibrateDevices(
       const state = stateOf(p, from[cell]!, readVoltage);
       let wanted: { voltage: number; width: number };
       if (fully) {
-        const threshold = up
-          ? belief.von + STRONG * belief.vonSigma
-          : -belief.voff - STRONG * belief.voffSigma;
+        const { von, voff } = prior.parameters;
+        const threshold = up ? von + STRONG.write * prior.vonSigma : -voff - STRONG.erase * prior.voffSigma;
         const voltage = Math.max(
           limits.minVoltage,
           Math.min(limits.maxVoltage, threshold + seriesResistance * memristorCurrent(p, 1, threshold)),

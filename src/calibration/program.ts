@@ -23,6 +23,8 @@ import type { FailedCell, FailureReason, ProgrammingReport, ProgramOptions } fro
 
 /** Pulses in a row that ought to have moved a cell and did not, after which that direction is given up. */
 const PATIENCE = 6;
+/** Pulses that may try to take a cell beyond the range that was measured. */
+const BEYOND = 8;
 /** Neighbours that one pulse may be expected to push out of tolerance, by the count of erasing phases so far. */
 const DAMAGE = [Infinity, Infinity, 16, 4, 2, 1, 0.5];
 /** The last rounds only write: erasing would leave its neighbours moved. */
@@ -48,6 +50,8 @@ interface Cell {
   /** Fruitless pulses in a row, towards on and towards off. */
   fruitless: { up: number; down: number };
   moved: boolean;
+  /** Pulses sent beyond the range that it was measured to have. */
+  beyond: number;
   /** The pulse on its way, and the state before it. */
   sent: { pulse: Pulse; ambitious: boolean } | undefined;
   /** Measured conductance before this round's pulses, S. */
@@ -194,6 +198,7 @@ class ProgrammingJob {
         pulses: 0,
         fruitless: { up: 0, down: 0 },
         moved: false,
+        beyond: 0,
         sent: undefined,
         before: Number.NaN,
         denied: undefined,
@@ -351,20 +356,31 @@ class ProgrammingJob {
     const breather = new Breather();
     for (const cell of pending) {
       await breather.breathe();
-      const p = parametersOf(this.prior, cell.belief, this.readVoltage);
+      const up = cell.target > this.conductance[cell.index]!;
+      const beyond = this.isBeyond(cell);
+      if (beyond && cell.beyond++ >= BEYOND) {
+        cell.failure = up ? 'write fails' : 'erase fails';
+        continue;
+      }
+      // Its range was measured with all others at the same end, where the lines' resistance hides most of it.
+      const stretched = 0.05 * (cell.belief.high - cell.belief.low);
+      const belief = !beyond
+        ? cell.belief
+        : up
+          ? { ...cell.belief, high: Math.max(cell.belief.high, cell.target + stretched) }
+          : {
+              ...cell.belief,
+              low: Math.min(cell.belief.low, Math.max(0.5 * cell.target, cell.target - stretched)),
+            };
+      const p = parametersOf(this.prior, belief, this.readVoltage);
       const state = stateOf(p, this.conductance[cell.index]!, this.readVoltage);
       const target = stateOf(p, cell.target, this.readVoltage);
-      const up = cell.target > this.conductance[cell.index]!;
       if ((up ? cell.fruitless.up : cell.fruitless.down) >= PATIENCE) {
         cell.failure = failureOf(cell, up, state);
         continue;
       }
       if (cell.pulses >= (this.options.maxPulses ?? 30)) {
         cell.failure = 'pulse budget';
-        continue;
-      }
-      if (state === target) {
-        cell.failure = up ? 'write fails' : 'erase fails';
         continue;
       }
       const aimed = aimPulse(
@@ -436,6 +452,12 @@ class ProgrammingJob {
     return unknown;
   }
 
+  /** Whether the target lies so near the end of the cell's range that how it gets there says little of its threshold. */
+  private isBeyond({ belief, target }: Cell): boolean {
+    const margin = 0.02 * (belief.high - belief.low);
+    return target > belief.high - margin || target < belief.low;
+  }
+
   /** How many neighbours that are in tolerance a pulse is expected to push out of it. */
   private damage(cell: Cell, pulse: Pulse): number {
     const { rows, columns, halfSelect } = this.board.description;
@@ -493,6 +515,7 @@ class ProgrammingJob {
         this.limits.seriesResistance,
       );
       const direction = pulse.voltage > 0 ? 'up' : 'down';
+      if (this.isBeyond(cell)) continue;
       if (moved) {
         cell.moved = true;
         cell.fruitless[direction] = 0;
@@ -511,7 +534,11 @@ class ProgrammingJob {
     if (cell.failure) return cell.failure;
     const { up, down } = cell.fruitless;
     if (!cell.moved && up + down >= 2) return up > down ? 'stuck low' : 'stuck high';
-    return cell.denied === undefined ? 'pulse budget' : 'half-select';
+    const g = this.conductance[cell.index]!;
+    const sigma = this.sigma(g, this.samples());
+    if (4 * sigma > this.tolerance && Math.abs(g - cell.target) < this.tolerance + 2 * sigma)
+      return 'read noise';
+    return this.board.description.halfSelect > 0 ? 'half-select' : 'pulse budget';
   }
 
   private emitConductance(): void {
@@ -545,7 +572,7 @@ class ProgrammingJob {
           conductance,
           target: cell.target,
         });
-        if (reason !== 'pulse budget' && reason !== 'half-select')
+        if (reason !== 'pulse budget' && reason !== 'half-select' && reason !== 'read noise')
           this.passport.setHealth(cell.index, reason);
       }
       if (cell.failure === undefined) {

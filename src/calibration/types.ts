@@ -59,7 +59,10 @@ export interface ProgramOptions {
   signal?: AbortSignal;
 }
 
-/** `half-select`: it could be set only by moving neighbours that are in tolerance. */
+/**
+ * `half-select`: the job ended before it could be set without moving neighbours that are in tolerance. `read noise`: it is
+ * as near as reads can tell.
+ */
 export type FailureReason =
   | 'stuck low'
   | 'stuck high'
@@ -67,6 +70,7 @@ export type FailureReason =
   | 'erase fails'
   | 'quarantined'
   | 'half-select'
+  | 'read noise'
   | 'pulse budget';
 
 export interface FailedCell {
