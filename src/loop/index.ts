@@ -13,7 +13,8 @@ export {
   methodNames,
 } from './finetune.js';
 export { type BatchGradient, gradientAtMeasured } from './gradient.js';
-export { type Interval, keepLedger, type Ledger, type LedgerEntry, wilson } from './ledger.js';
+export { correctOnBoard, keepLedger, type Ledger, type LedgerEntry } from './ledger.js';
+export { ledgerPlot, ledgerText } from './ledger-view.js';
 export {
   type ConductanceWindow,
   mapLayers,
@@ -24,5 +25,6 @@ export {
 export { matrixJob } from './matrix.js';
 export { type ArrayMap, type Recovery, recover } from './recover.js';
 export { type ProgrammingSummary, summarise, summaryText } from './report.js';
+export { accuracyInterval, type Interval, wilson } from './statistics.js';
 export type { TuningCheck } from './tuning-state.js';
 export { type TwinTraining, twinTraining } from './twin.js';

@@ -1,0 +1,69 @@
+/** A task, a network and a board small enough for many chips in a test. */
+import { type NeuronCalibration, Passport } from '../../src/calibration/index.js';
+import { connectBoard, inProcessTransport } from '../../src/driver/index.js';
+import { Deployment, layerScales } from '../../src/loop/index.js';
+import { type Dataset, MIF, networkSpec, Random, train } from '../../src/model/index.js';
+import { createVirtualBoard, loadProfile, type Profile, withEffects } from '../../src/virtual-board/index.js';
+import { temporaryHome } from '../calibration/boards.js';
+
+const FEATURES = 8;
+const CLASSES = 4;
+
+/** Four patterns of eight pixels, blurred. */
+export function patterns(count: number, seed: number, blur = 0.1): Dataset {
+  const random = new Random(seed);
+  const shapes = new Random(7);
+  const pattern = Float32Array.from({ length: CLASSES * FEATURES }, () => shapes.uniform());
+  const labels = Uint8Array.from({ length: count }, (_, n) => n % CLASSES);
+  const inputs = Float32Array.from({ length: count * FEATURES }, (_, i) => {
+    const label = labels[Math.floor(i / FEATURES)];
+    const value = pattern[label * FEATURES + (i % FEATURES)] + blur * random.normal();
+    return Math.min(1, Math.max(0, value));
+  });
+  return { name: 'patterns', inputs, labels, count, features: FEATURES, classes: CLASSES };
+}
+
+/** A network of one layer for `patterns`, trained in software. */
+export async function smallNetwork() {
+  const dataset = patterns(400, 1);
+  const spec = networkSpec([FEATURES, CLASSES], { steps: 100, driveScale: 5e-6 });
+  const { network } = await train({
+    spec,
+    dataset,
+    epochs: 20,
+    batch: 20,
+    validation: 0,
+    dropout: 0,
+    seed: 1,
+  });
+  return { network, dataset, scales: layerScales(network, dataset) };
+}
+
+export type SmallNetwork = Awaited<ReturnType<typeof smallNetwork>>;
+
+/** One array of 8×8 and four neurons, without imperfections. */
+export function smallProfile(): Profile {
+  const profile = withEffects(loadProfile('w-sdc-8x8x4'), []);
+  return { ...profile, arrays: 1, neurons: CLASSES, run: { ...profile.run, stepTime: 5e-5 } };
+}
+
+/** The network on a new chip, whose neurons are taken at their word; `board.close()` is the caller's. */
+export async function smallChip(profile: Profile, seed: number, { network, scales }: SmallNetwork) {
+  const virtual = createVirtualBoard({ profile, seed });
+  const board = await connectBoard(inProcessTransport('virtual:small', virtual));
+  const home = temporaryHome();
+  const { boardSerial } = board.description;
+  const fit = { parameters: MIF, driveOffset: 0, sigma: { ...MIF, driveOffset: 0 }, residual: 0, noise: 0 };
+  const neurons: NeuronCalibration = {
+    boardSerial,
+    measured: new Date().toISOString(),
+    neurons: Array.from({ length: profile.neurons }, () => fit),
+  };
+  Passport.open(board.description, home).saveNeurons(neurons);
+  const deployment = await Deployment.open(
+    { board, emit: () => {}, signal: new AbortController().signal, home },
+    network,
+    scales,
+  );
+  return { virtual, board, deployment };
+}
