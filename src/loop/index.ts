@@ -24,6 +24,7 @@ export {
 } from './mapping.js';
 export { matrixJob } from './matrix.js';
 export { type ArrayMap, type Recovery, recover } from './recover.js';
+export { type FinetunePageData, finetunePage } from './page.js';
 export { type ProgrammingSummary, summarise, summaryText } from './report.js';
 export { accuracyInterval, type Interval, wilson } from './statistics.js';
 export type { TuningCheck } from './tuning-state.js';
