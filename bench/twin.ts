@@ -5,9 +5,11 @@
  *
  * Digits, 64-32-10, on virtual boards in this process, chip and network of the same seed. Three ways of offline training:
  * `plain`; `aware` of chips at large (noise of weights and sums, neurons drawn anew around nominal); `twin`, on the chip's
- * passport after `calibrate`. Each is programmed and evaluated, and with --finetune fine-tuned for so many epochs. With
- * --held-back, which is for choosing settings, a quarter of the training images is kept for the figures and the test images
- * are not touched.
+ * passport after `calibrate`. Each is programmed and evaluated, and with --finetune fine-tuned for so many epochs.
+ *
+ * A quarter of the training images is held back from both trainings: on it is told when fine-tuning has reached the
+ * accuracy of the plainly trained network in software less half a point. Accuracies are of the test images, which nothing
+ * else looks at, or, with --held-back, for choosing settings, of the held-back images instead.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,7 +23,6 @@ import {
   Passport,
 } from '../src/calibration/index.js';
 import { connectBoard, inProcessTransport } from '../src/driver/index.js';
-import type { EventBody } from '../src/events.js';
 import { Deployment, layerScales, twinTraining } from '../src/loop/index.js';
 import {
   evaluate,
@@ -51,6 +52,8 @@ const over = JSON.parse(values.settings) as Partial<TrainSettings>;
 const epochs = Number(values.finetune);
 const recipe = recipeOf('digits');
 const mean = (list: readonly number[]) => list.reduce((sum, v) => sum + v, 0) / list.length;
+/** Share of the training images. */
+const HELD_BACK = 0.25;
 const points = (share: number) => (100 * share).toFixed(2);
 
 interface Row {
@@ -70,9 +73,10 @@ for (let seed = Number(values.first); seed < Number(values.first) + Number(value
   const profile = structuredClone(loadProfile(values.profile));
   profile.effects.neuronMismatch.relative = Number(values.mismatch);
   const loaded = await loadDataset('digits', { seed });
-  const [images, figures] = values['held-back']
-    ? split(loaded.train, seed, [0.75, 0.25])
-    : [loaded.train, loaded.test];
+  // As `finetune` splits them: what it holds back, offline training has not seen either.
+  const [images, heldBack] = split(loaded.train, seed, [1 - HELD_BACK, HELD_BACK]);
+  const figures = values['held-back'] ? heldBack : loaded.test;
+  let goal: number | undefined;
   const spec = networkSpec([images.features, ...recipe.hidden, images.classes], {
     steps: 250,
     driveScale: recipe.driveScale,
@@ -105,34 +109,23 @@ for (let seed = Number(values.first); seed < Number(values.first) + Number(value
     });
     const { network, seconds } = result;
     const row: Row = { software: evaluate(network, figures), programmed: 0, programming: 0, seconds };
-    const reached: { images: number; accuracy: number; pulses: number }[] = [];
-    let pulses = 0;
-    const emit = (event: EventBody) => {
-      if (event.type !== 'training') return;
-      pulses = event.pulses ?? pulses;
-      if (event.validationAccuracy !== undefined)
-        reached.push({ images: event.epoch, accuracy: event.validationAccuracy, pulses });
-    };
+    goal ??= evaluate(network, heldBack) - 0.005;
     const deployment = await Deployment.open(
-      { board, emit, signal: new AbortController().signal, home: ownHome },
+      { board, emit: () => {}, signal: new AbortController().signal, home: ownHome },
       network,
       layerScales(network, images),
     );
     row.programming = (await deployment.program()).pulses;
     row.programmed = (await deployment.evaluate(figures)).accuracy;
     if (epochs > 0) {
-      const share = 0.25;
-      const tuned = await deployment.finetune(images, { epochs, seed, validation: share });
+      const tuned = await deployment.finetune(loaded.train, { epochs, seed, validation: HELD_BACK });
       row.finetuned = (await deployment.evaluate(figures)).accuracy;
-      const goal = row.software - 0.005;
-      const each = tuned.images / epochs;
-      const found =
-        tuned.history[0].accuracy >= goal
-          ? { images: 0, pulses: 0 }
-          : reached.find(({ accuracy }) => accuracy >= goal);
-      row.images = found && found.images * each;
-      row.pulses = found?.pulses;
-      console.error(seed, way, tuned.history.map(({ accuracy }) => points(accuracy)).join(' '), 'goal', points(goal));
+      const there = tuned.history.find(({ accuracy }) => accuracy >= goal!);
+      row.images = there?.images;
+      row.pulses = there?.pulses;
+      console.error(
+        `  held back: ${tuned.history.map(({ images, accuracy }) => `${points(accuracy)} % after ${images}`).join(', ')} images; goal ${points(goal)} %`,
+      );
     }
     console.error(
       `chip ${seed}, ${way}: software ${points(row.software)}, programmed ${points(row.programmed)}, fine-tuned ${row.finetuned === undefined ? '-' : points(row.finetuned)}, largest/rms weights ${network.weights.map((w) => (Math.max(...w.map(Math.abs)) / Math.sqrt(mean([...w.map((x) => x * x)]))).toFixed(1)).join(' ')}, ${seconds.toFixed(1)} s`,
