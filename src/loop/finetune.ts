@@ -2,7 +2,7 @@
  * Fine-tuning in the loop: forward on the board, gradient at what was measured there, master weights in software,
  * and pulses only for cells whose target has moved far enough to be worth them.
  */
-import type { ProgrammingReport } from '../calibration/index.js';
+import type { ProgramOptions } from '../calibration/index.js';
 import { MemloopError } from '../errors.js';
 import type { Emit } from '../events.js';
 import { Adam, type Dataset, Random, split, subset } from '../model/index.js';
@@ -149,14 +149,12 @@ export async function finetune(
   );
   // The job's progress is images, not the cells of each small re-programming.
   const quiet: Emit = (event) => event.type !== 'progress' && emit(event);
-  const programming = { emit: quiet, maxRounds: PROGRAM_ROUNDS, ...(signal ? { signal } : {}) };
+  const programming = { emit: quiet, ...(signal ? { signal } : {}) };
   const deadband = options.deadband * (map.window.max - map.window.min);
   const targets = () => targetConductances(map, network.weights, chip.frozen);
-  const program = async (pulses: number, settle: boolean): Promise<ProgrammingReport[]> => {
+  const program = async (pulses: number, rounds: Partial<ProgramOptions>): Promise<void> => {
     const wanted = worthAPulse(chip.targets, targets(), deadband, economy.cellsFor(pulses));
-    const reports = await chip.program(wanted, { ...programming, settle });
-    economy.note(reports);
-    return reports;
+    economy.note(await chip.program(wanted, { ...programming, ...rounds }));
   };
 
   const perEpoch = Math.ceil(train.count / options.batch);
@@ -177,7 +175,7 @@ export async function finetune(
   const { history } = progress;
   if (resumed) {
     emit({ type: 'log', level: 'info', message: `goes on after update ${resumed.updates} of ${updates}` });
-    economy.note(await chip.programWeights(network.weights, { emit: quiet, ...(signal ? { signal } : {}) }));
+    economy.note(await chip.programWeights(network.weights, programming));
   }
   const keep = () => {
     Object.assign(progress, { pulses: economy.spent.pulses, energy: economy.spent.energy });
@@ -212,7 +210,10 @@ export async function finetune(
     }
     const checking = (update + 1) % checkEvery === 0 || update + 1 === updates;
     const wayBack = economy.left === Infinity ? 0 : cellsApart(bestTargets, chip.targets, deadband);
-    await program(economy.allowance(updates - update, wayBack), checking);
+    await program(economy.allowance(updates - update, wayBack), {
+      maxRounds: PROGRAM_ROUNDS,
+      settle: checking,
+    });
     progress.updates++;
     const shown = epoch * train.count + from + images.count;
     emit({
@@ -254,7 +255,8 @@ export async function finetune(
     master.forEach((list, k) => {
       list.set(best[k]);
     });
-    await program(economy.left, true);
+    // The way back can be long: without a budget it takes the rounds it needs.
+    await program(economy.left, economy.left === Infinity ? {} : { maxRounds: PROGRAM_ROUNDS });
     keep();
   }
   if (ended === 'done' && economy.left < PROGRAM_ROUNDS) ended = 'budget';
