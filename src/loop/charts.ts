@@ -265,8 +265,8 @@ export interface HeatMap {
   unit: string;
 }
 
-const BLUE: Shade = [0, 114, 178];
-const ORANGE: Shade = [213, 94, 0];
+const BLUE: Shade = [24, 132, 204];
+const ORANGE: Shade = [222, 106, 16];
 
 /** One point a cell; nothing is transparent, so that it reads on a light and on a dark ground. */
 export function heatChart({
@@ -287,7 +287,7 @@ export function heatChart({
   const height = top + tall + 34;
   const colours = signed ? [BLUE, ORANGE] : [BLUE, BLUE];
   const image = (w: number, h: number, data: ArrayLike<number>, at: string) =>
-    `<image ${at} preserveAspectRatio="none" style="image-rendering: pixelated" href="data:image/png;base64,${colourMap(w, h, data, most, colours[0], colours[1]).toString('base64')}"/>`;
+    `<image ${at} preserveAspectRatio="none" image-rendering="optimizeSpeed" style="image-rendering: pixelated" href="data:image/png;base64,${colourMap(w, h, data, most, colours[0], colours[1]).toString('base64')}"/>`;
   const legend = Array.from({ length: 64 }, (_, i) => (signed ? (2 * i) / 63 - 1 : i / 63) * most);
   const y = top + tall + 8;
   const from = left + 60;

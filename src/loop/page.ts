@@ -1,5 +1,5 @@
 /** The report of a fine-tuning run: one HTML file that needs nothing else. */
-import { CHART_STYLE, confusionChart, escapeMarkup, heatChart, lineChart, short } from './charts.js';
+import { CHART_STYLE, confusionChart, escapeMarkup, heatChart, lineChart } from './charts.js';
 import type { Ledger } from './ledger.js';
 import { ledgerChart } from './ledger-view.js';
 import { type Interval, wilson } from './statistics.js';
@@ -47,12 +47,12 @@ const STYLE = `
 body { margin: 0 auto; padding: 1rem; max-width: 84rem; background: var(--ground); color: var(--ink);
   font: 16px/1.5 system-ui, sans-serif; }
 h1 { font-size: 1.5rem; margin: 0 0 .25rem; } h2 { font-size: 1.15rem; margin: 2rem 0 .5rem; }
-h1, p, td, th, dd { overflow-wrap: anywhere; } p { margin: .25rem 0 .75rem; max-width: 46rem; } .soft { color: var(--soft); }
+h1, p, td, th, dd { overflow-wrap: anywhere; } p { margin: .25rem 0 .75rem; max-width: 60rem; } .soft { color: var(--soft); }
 .tiles, .plots, .maps { display: grid; gap: 1rem; }
 .tiles { grid-template-columns: repeat(auto-fit, minmax(min(100%, 10.5rem), 1fr)); }
 .tile { background: var(--card); border-radius: .5rem; padding: .6rem .9rem; }
 .tile b { display: block; font-size: 1.5rem; line-height: 1.3; font-weight: 600; }
-.plots { grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr)); }
+.plots { align-items: end; grid-template-columns: repeat(auto-fill, minmax(min(100%, 22rem), 1fr)); }
 .maps { grid-template-columns: repeat(auto-fit, minmax(min(100%, 14rem), 1fr)); max-width: 62rem; }
 figure { margin: 0; } figure .chart { display: block; width: 100%; height: auto; max-width: 40rem; }
 .maps figure .chart { max-width: 22rem; }
@@ -70,7 +70,7 @@ function joules(energy: number): string {
   return `${Number((energy * 10 ** (3 * k)).toPrecision(3))} ${prefixes[k]}J`;
 }
 
-const count = (value: number): string => value.toLocaleString('en-GB').replaceAll(',', ' ');
+const count = (value: number): string => value.toLocaleString('en-GB').replaceAll(',', '\u202f');
 
 /** A self-contained page, light or dark with the reader's setting. All that is given is escaped. */
 export function finetunePage(data: FinetunePageData): string {
@@ -190,7 +190,7 @@ function conductances({ arrays }: FinetunePageData): string {
           unit: 'µS',
         })}</figure>`;
       return `<h3>Array ${array}, ${rows} × ${columns}</h3>
-<p>${count(far)} of ${count(known.length)} cells moved by more than ${short(0.02 * highest)} µS (2 % of the highest); in the mean ${short(known.reduce((sum, d) => sum + Math.abs(d), 0) / (known.length || 1))} µS</p>
+<p>${count(far)} of ${count(known.length)} cells moved by more than ${(0.02 * highest).toPrecision(2)}\u00a0µS (2 % of the highest); in the mean by ${(known.reduce((sum, d) => sum + Math.abs(d), 0) / (known.length || 1)).toPrecision(2)}\u00a0µS</p>
 <div class="maps">
 ${map('before', before, highest)}
 ${map('after', after, highest)}

@@ -128,7 +128,7 @@ describe('the report of a fine-tuning', () => {
       '41.23 %',
       '96.38 %',
       '97.5 %',
-      '27 218',
+      '27\u202f218',
       '3.52 µJ',
       '5.75',
       'state-injection',
