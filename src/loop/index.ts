@@ -15,6 +15,7 @@ export {
 export { type BatchGradient, gradientAtMeasured } from './gradient.js';
 export { correctOnBoard, keepLedger, type Ledger, type LedgerEntry } from './ledger.js';
 export { ledgerPlot, ledgerText } from './ledger-view.js';
+export { heldBack, maintain, UPKEEP_DEFAULTS, type Upkeep, type UpkeepOptions } from './maintain.js';
 export {
   type ConductanceWindow,
   mapLayers,
@@ -23,7 +24,7 @@ export {
   weightsOf,
 } from './mapping.js';
 export { matrixJob } from './matrix.js';
-export { type ArrayMap, type Recovery, recover } from './recover.js';
+export { type ArrayMap, type Recovery, recover, recoveryPage } from './recover.js';
 export { type FinetunePageData, finetunePage } from './page.js';
 export { type ProgrammingSummary, summarise, summaryText } from './report.js';
 export { accuracyInterval, type Interval, wilson } from './statistics.js';

@@ -6,6 +6,7 @@ import { writeAtomically } from '../files.js';
 import { type Dataset, evaluate } from '../model/index.js';
 import type { Deployment } from './deployment.js';
 import type { FinetuneOptions, FinetuneResult } from './finetune.js';
+import { finetunePage } from './page.js';
 import type { ProgrammingSummary } from './report.js';
 
 /** Accuracy on the test images, and how often an image of class r was decided as c. */
@@ -96,6 +97,38 @@ export async function recover(
   if (options.checkpoint !== undefined)
     for (const file of [options.checkpoint, `${options.checkpoint}.before`]) rmSync(file, { force: true });
   return { software, samples, before, tuning, after: { accuracy, confusion, arrays: arrays() } };
+}
+
+/** The report page of a recovery: one HTML file. `settings` is everything that the run was started with. */
+export function recoveryPage(
+  { context, hardware, chip }: Deployment,
+  { software, samples, before, tuning, after }: Recovery,
+  settings: Readonly<Record<string, string | number>>,
+): string {
+  const { rows, columns } = hardware.map;
+  const { boardSerial, arraySerials } = context.board.description;
+  return finetunePage({
+    title: 'Fine-tuning on the chip',
+    board: boardSerial,
+    chip: [...chip.measured.keys()].map((array) => arraySerials[array]).join(', '),
+    time: Date.now() / 1000,
+    accuracies: { software, programmed: before.accuracy, finetuned: after.accuracy, samples },
+    history: tuning.history,
+    best: tuning.best,
+    confusionBefore: before.confusion,
+    confusionAfter: after.confusion,
+    arrays: before.arrays.map(({ array, conductance }, i) => ({
+      array,
+      rows,
+      columns,
+      before: conductance,
+      after: after.arrays[i].conductance,
+    })),
+    pulses: { programmed: before.programming.pulses, finetuned: tuning.pulses },
+    energy: { programmed: before.programming.energy, finetuned: tuning.energy },
+    cells: before.programming.cells,
+    settings,
+  });
 }
 
 function readBefore(path: string): Before | undefined {

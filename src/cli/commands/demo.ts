@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { writeAtomically } from '../../files.js';
 import { action } from '../command.js';
 import { deploy, percent } from '../network.js';
 import { positive, wholeNumber } from '../numbers.js';
@@ -61,6 +62,10 @@ export function register(program: Command): void {
           const deployment = await deploy(session, { network, scales }, { url: served.port, home: dir });
           const recovery = await loop.recover(deployment, { train, test }, { epochs, seed });
           const { software, before, tuning, after } = recovery;
+          writeAtomically(
+            join(dir, 'report.html'),
+            loop.recoveryPage(deployment, recovery, { profile, seed, epochs }),
+          );
           loop.saveOnChip(join(dir, 'finetuned.safetensors'), network, metadata, scales);
 
           return {
@@ -79,6 +84,7 @@ export function register(program: Command): void {
               `  software    ${percent(software)}`,
               `  programmed  ${percent(before.accuracy)}   ${before.programming.cells} cells, ${percent(before.programming.inTolerance)} in tolerance, ${before.programming.pulses} pulses`,
               `  fine-tuned  ${percent(after.accuracy)}   ${tuning.pulses} more pulses, ${tuning.images} images`,
+              `report      ${join(dir, 'report.html')}`,
               `look at it again with: memloop dashboard ${dir}`,
             ].join('\n'),
           };

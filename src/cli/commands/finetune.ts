@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
+import { writeAtomically } from '../../files.js';
 import type { MethodName } from '../../loop/index.js';
 import { action } from '../command.js';
 import { type DatasetOptions, deploy, loadForBoard, percent } from '../network.js';
@@ -86,6 +87,12 @@ export function register(program: Command): void {
           );
           const { software, before, tuning, after } = recovery;
           loop.saveOnChip(out, loaded.network, loaded.metadata, loaded.scales);
+          const report = join(session.run!.dir, 'report.html');
+          const { model, method, epochs, batch, rate, deadband, seed } = options;
+          writeAtomically(
+            report,
+            loop.recoveryPage(deployment, recovery, { model, method, epochs, batch, rate, deadband, seed }),
+          );
           return {
             result: {
               softwareAccuracy: software,
@@ -98,12 +105,14 @@ export function register(program: Command): void {
               images: tuning.images,
               ended: tuning.ended,
               out,
+              report,
             },
             text: [
               `software    ${percent(software)}`,
               `programmed  ${percent(before.accuracy)}   ${before.programming.pulses} pulses`,
               `fine-tuned  ${percent(after.accuracy)}   ${tuning.pulses} pulses, ${tuning.images} images, ended: ${tuning.ended}`,
               `network     ${out}`,
+              `report      ${report}`,
             ].join('\n'),
           };
         },
