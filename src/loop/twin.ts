@@ -35,11 +35,6 @@ export function twinTraining(passport: Passport, spec: NetworkSpec, now: Date = 
     );
   const { neurons, measured } = checkNeurons(passport.neurons, description, now);
   const { outputs } = spec.layers.at(-1)!;
-  if (outputs > neurons.length)
-    throw new MemloopError(
-      'bad-input',
-      `the network ends in ${outputs} neurons, board ${passport.boardSerial} has ${neurons.length}`,
-    );
   const shapes = spec.layers.map((layer) => ({ ...layer, weightMax: 1, inputMax: 1 }));
   const map = mapLayers(
     shapes,
@@ -66,10 +61,11 @@ export function twinTraining(passport: Passport, spec: NetworkSpec, now: Date = 
   return {
     twin: {
       name: `board ${passport.boardSerial}, neurons measured ${measured}`,
-      neurons: neurons.slice(0, outputs).map(({ parameters, sigma: { driveOffset: _, ...sigma } }) => ({
-        parameters,
-        sigma,
-      })),
+      neurons: Array.from({ length: outputs }, (_, n) => {
+        const { parameters, sigma } = neurons[n % neurons.length];
+        const { driveOffset: _offset, ...known } = sigma;
+        return { parameters, sigma: known };
+      }),
       limits,
     },
     settings: {

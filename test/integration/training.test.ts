@@ -2,6 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, expect, it } from 'vitest';
+import { loadNetwork } from '../../src/model/index.js';
 import { memloop, scratch, start } from './shell.js';
 
 const TRAIN = ['train', '--epochs', '5', '--steps', '50', '--threads', '1', '--json'];
@@ -29,7 +30,28 @@ describe('memloop train', () => {
     expect(readFileSync(join(folder, 'killed.svg'), 'utf8')).toMatch(/^<svg.*validation/s);
   });
 
+  it('trains for the chip of a passport, and says so in the file', async () => {
+    const home = { MEMLOOP_HOME: scratch() };
+    const port = ['--port', 'virtual:w-sdc-32x32x5?seed=3', '--json'];
+    expect((await memloop(['calibrate', '--converters-only', ...port], home)).code).toBe(0);
+    const early = await memloop(['train', '--passport', 'VB-e0bb71f2'], home);
+    expect(early.stderr).toMatch(/the neurons of board VB-e0bb71f2 are not calibrated/);
+    expect(early.code).toBe(1);
+    const calibrated = await memloop(['calibrate', '--neurons-only', ...port], home);
+    expect(calibrated.result.passport.neurons.neurons).toHaveLength(10);
+    const file = join(scratch(), 'own.safetensors');
+    const { code, result } = await memloop([...TRAIN, '--passport', 'VB-e0bb71f2', '--out', file], home);
+    expect(code).toBe(0);
+    expect(result.testAccuracy).toBeGreaterThan(0.7);
+    const { network, metadata } = loadNetwork(file);
+    expect(metadata['memloop.chip']).toMatch(/board VB-e0bb71f2, neurons measured 2/);
+    const [{ parameters }] = calibrated.result.passport.neurons.neurons;
+    expect(network.spec.outputNeurons?.[0]).toEqual(parameters);
+  });
+
   it.each([
+    [['train', '--passport', 'VB-nothing'], /there is no passport .*VB-nothing.*memloop calibrate/],
+    [['train', '--weight-noise', '-1'], /weightNoise must not be negative/],
     [['train', '--epochs', '0'], /epochs must be a whole number above 0, not 0/],
     [['train', '--epochs', '-2'], /epochs must be a whole number above 0, not -2/],
     [['train', '--dataset', 'emnist'], /unknown dataset emnist: known are/],
