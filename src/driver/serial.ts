@@ -3,15 +3,18 @@ import { readdir, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SerialPort } from 'serialport';
 import { MemloopError } from '../errors.js';
+import { binding } from './serial-binding.js';
 import type { Transport } from './transport.js';
 
 const DEFAULT_BAUD = 921_600;
+type PortOptions = ConstructorParameters<typeof SerialPort>[0];
+
 const UNPLUGGED = 'the port was unplugged';
 
 /** `path` or `serial:path?baud=N`. The port is locked: nobody else can open it meanwhile. */
 export async function openSerial(url: string): Promise<Transport> {
   const { path, baudRate } = parseSerialUrl(url);
-  const port = new SerialPort({ path, baudRate, lock: true, autoOpen: false });
+  const port = new SerialPort({ path, baudRate, lock: true, autoOpen: false, binding } as PortOptions);
   let end: (reason: string) => void;
   const closed = new Promise<string>((resolve) => {
     end = resolve;
