@@ -121,6 +121,8 @@ interface Pending<Tag> {
   sends: number;
   sentAt: number;
   answered: boolean;
+  /** It was on its way when a request before it timed out, so it is likely lost too. */
+  doubtful: boolean;
 }
 
 export class LinkMachine<Tag> {
@@ -135,6 +137,7 @@ export class LinkMachine<Tag> {
 
   readonly #options: LinkOptions;
   readonly #nonce: () => number;
+  readonly #before: number;
   #session = 0;
   #sequence = 0;
   /** Sent and unanswered, in order of sequence; answered ones stay until those before them are. */
@@ -154,17 +157,19 @@ export class LinkMachine<Tag> {
   #lastSent = 0;
   /** Last time the oldest request came nearer to its answer. */
   #lastProgress = 0;
-  /** Repeats answers are still expected to be missing up to this sequence number. */
-  #recoverTo = 0;
   #wentBackTo = 0;
   #wentBackAt = 0;
   #lostReported = false;
   #resuming = false;
 
-  /** `nonce` gives unsigned 32-bit numbers that do not repeat. */
-  constructor(options: LinkOptions, nonce: () => number) {
+  /**
+   * `nonce` gives unsigned 32-bit numbers that do not repeat. `before` is the sequence number before the first
+   * of a session; a board expects the first to be 1.
+   */
+  constructor(options: LinkOptions, nonce: () => number, before = 0) {
     this.#options = options;
     this.#nonce = nonce;
+    this.#before = before;
     this.#timeout = options.initialTimeout;
   }
 
@@ -226,7 +231,7 @@ export class LinkMachine<Tag> {
       if (head && now >= this.#lostAt(head)) this.#silent(now);
       else if (head && now >= this.#retransmitAt(head)) {
         this.#backoff = Math.min(this.#backoff * 2, 64);
-        this.#recoverTo = this.#sequence;
+        for (const pending of this.#window) pending.doubtful = true;
         this.#lastProgress = now;
         this.#send(head, now);
       } else if (now >= this.#lastSent + this.#options.heartbeat) {
@@ -300,7 +305,7 @@ export class LinkMachine<Tag> {
   #pending(request: Request, tag: Tag | undefined, options: RequestOptions): Pending<Tag> {
     const { effect = false, boardTime = 0, urgent = false } = options;
     const replyName = `${request.name}Reply`;
-    const unsent = { sequence: 0, sends: 0, sentAt: 0, answered: false };
+    const unsent = { sequence: 0, sends: 0, sentAt: 0, answered: false, doubtful: false };
     return { request, replyName, tag, effect, boardTime, urgent, ...unsent };
   }
 
@@ -352,9 +357,8 @@ export class LinkMachine<Tag> {
     this.hello = reply;
     this.state = 'connected';
     this.#session = reply.session;
-    this.#sequence = 0;
-    this.#recoverTo = 0;
-    this.#wentBackTo = 0;
+    this.#sequence = this.#before;
+    this.#wentBackTo = this.#before;
     this.#backoff = 1;
     this.#lastHeard = now;
     this.#lastProgress = now;
@@ -385,7 +389,7 @@ export class LinkMachine<Tag> {
 
   #find(sequence: number): Pending<Tag> | undefined {
     const first = this.#window[0];
-    const pending = first && this.#window[sequence - first.sequence];
+    const pending = first && this.#window[ahead(sequence, first.sequence)];
     return pending && !pending.answered ? pending : undefined;
   }
 
@@ -438,14 +442,14 @@ export class LinkMachine<Tag> {
     while (this.#window[0]?.answered) this.#window.shift();
     const next = this.#window[0];
     // After a time-out the neighbours of the lost frame are likely lost too: ask for the next at once.
-    if (next && next !== head && next.sequence <= this.#recoverTo && next.sends === 1) this.#send(next, now);
+    if (next && next !== head && next.doubtful && next.sends === 1) this.#send(next, now);
     this.#pump(now);
   }
 
   #outOfOrder(expected: number, now: number): void {
     const first = this.#window[0];
-    const index = first ? expected - first.sequence : -1;
-    if (index < 0 || index >= this.#window.length) {
+    const index = first ? ahead(expected, first.sequence) : Infinity;
+    if (index >= this.#window.length) {
       this.counters.stale++;
       return;
     }
@@ -479,6 +483,7 @@ export class LinkMachine<Tag> {
     for (const pending of again) {
       pending.sends = 0;
       pending.sequence = 0;
+      pending.doubtful = false;
     }
     this.#window = [];
     this.#queue = again;
@@ -492,7 +497,8 @@ export class LinkMachine<Tag> {
       if (this.#window.length >= (pending.urgent ? WINDOW : WINDOW - 1)) return;
       this.#queue.shift();
       if (this.#window.length === 0) this.#lastProgress = now;
-      pending.sequence = ++this.#sequence;
+      this.#sequence = ahead(this.#sequence, -1);
+      pending.sequence = this.#sequence;
       this.#window.push(pending);
       this.counters.requests++;
       this.#send(pending, now);
@@ -553,6 +559,9 @@ export class LinkMachine<Tag> {
 
 /** A clock tick so late, s, tells that the process was kept from running. */
 const STALL = 0.1;
+
+/** Sequence numbers have 32 bits and come round, on the board as here. */
+const ahead = (sequence: number, of: number): number => (sequence - of) >>> 0;
 
 const hex = (value: number) => `0x${value.toString(16).padStart(8, '0')}`;
 

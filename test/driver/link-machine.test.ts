@@ -188,6 +188,19 @@ describe('exactly once or unknown', () => {
     expect(world.outcomes.slice(1).every((outcome) => outcome === undefined)).toBe(true);
   });
 
+  test('sequence numbers come round after 2^32 requests, over a bad line too', () => {
+    const world = new World(1, {}, 2 ** 32 - 20).start();
+    world.run(0.02);
+    world.faults = { ...NO_FAULTS, lose: 0.1, repeat: 0.1, late: 0.1 };
+    for (let n = 0; n < 60; n++) world.request(pulses(3 * n, 3), { effect: true });
+    world.run(20, () => world.outcomes.every((outcome) => outcome !== undefined));
+    expect(world.outcomes).toEqual(Array.from({ length: 60 }, () => 'applied'));
+    expect(applied(world)).toEqual(Array.from({ length: 180 }, (_, n) => n));
+    const sequences = new Set(world.sentOf('Cells').map(({ sequence }) => sequence));
+    expect([2 ** 32 - 1, 0, 1].filter((sequence) => sequences.has(sequence))).toHaveLength(3);
+    expect(world.machine.counters.sessions).toBe(1);
+  });
+
   test('an announced reboot is only believed when the board no longer knows the session', () => {
     const world = World.connected();
     const message = { name: 'Notice' as const, code: 'BOOTED' as const, detail: 12345 };

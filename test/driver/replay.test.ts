@@ -11,7 +11,7 @@ import {
   openTransport,
   readRecording,
 } from '../../src/driver/index.js';
-import { createVirtualBoard } from '../../src/virtual-board/index.js';
+import { createVirtualBoard, servePty } from '../../src/virtual-board/index.js';
 
 let folder: string;
 beforeEach(() => {
@@ -126,6 +126,42 @@ describe('a recorded session', () => {
     virtual.close();
     expect(sessions).toBe(2);
     expect(results.outcomes.some(({ status }) => status === 'unknown')).toBe(after > 0);
+
+    const again = await connectBoard(await openTransport(`replay:${file}`));
+    expect(await job(again, async () => {})).toEqual(results);
+    await again.close();
+  });
+
+  test('in which the cable was pulled, goes on over the gap', async () => {
+    const [file, link] = [join(folder, 'session.ndjson'), join(folder, 'board')];
+    const virtual = createVirtualBoard({ profile: 'ideal', seed: 5 });
+    let served = await servePty(virtual, { link });
+    const job = async (board: Board, meanwhile: () => Promise<unknown>) => {
+      const first = await board.readRows(0, 0, 4, 0.1, 1);
+      const work = board.cells(Array.from({ length: 20 }, () => pulses(0.4)).flat());
+      await meanwhile();
+      return { first, outcomes: await work, last: await board.readRows(0, 0, 32, 0.1, 1) };
+    };
+    const board = await connectBoard(await openTransport(link), { record: file, reconnect: { within: 30 } });
+    const { bytesReceived } = board.counters;
+    const pause = () => new Promise((resolve) => setTimeout(resolve, 1));
+    const results = await job(board, async () => {
+      while (board.counters.bytesReceived < bytesReceived + 500) await pause();
+      await served.close();
+      served = await servePty(virtual, { link });
+    });
+    await board.close();
+    await served.close();
+    virtual.close();
+    expect(results.outcomes).toEqual(results.outcomes.map(() => ({ status: 'applied' })));
+    const { events } = readRecording(file);
+    const [opened, closed] = [`port open: ${link}`, 'port closed: the port was'];
+    expect(events.map(({ event }) => event)).toMatchObject([
+      opened,
+      `${closed} unplugged`,
+      opened,
+      `${closed} closed`,
+    ]);
 
     const again = await connectBoard(await openTransport(`replay:${file}`));
     expect(await job(again, async () => {})).toEqual(results);

@@ -41,6 +41,7 @@ const REQUESTS: Request[] = [
   { name: 'Stop' },
 ];
 const EFFECT = 2;
+const FAULT = 7;
 
 type Way = 'board' | 'host';
 type Hurt = (byte: number) => number[];
@@ -53,6 +54,7 @@ interface Fault {
 interface Session {
   ends: (Message | MemloopError | undefined)[];
   samples: MessageOf<'Samples'>[];
+  notices: MessageOf<'Notice'>[];
   hello: MessageOf<'HelloReply'> | undefined;
   /** Pulses that reached the front end. */
   pulses: number;
@@ -73,6 +75,7 @@ function session(fault?: Fault): Session {
   const result: Session = {
     ends: REQUESTS.map(() => undefined),
     samples: [],
+    notices: [],
     hello: undefined,
     pulses: 0,
     length: { board: 0, host: 0 },
@@ -98,9 +101,21 @@ function session(fault?: Fault): Session {
         result.ends[action.tag] = action.answer;
       } else if (action.do === 'fail') result.ends[action.tag] = action.error;
       else if (action.do === 'samples') result.samples.push(action.samples);
+      else if (action.do === 'notice') result.notices.push(action.notice);
       else if (action.do === 'connected') result.hello = action.hello;
       else if (action.do === 'lost') act(machine.fail(action.error));
     }
+  };
+  const hear = () => {
+    for (const bytes of waiting.splice(0))
+      for (const frame of decoder.push(bytes)) act(machine.frame(frame, now));
+  };
+  /** The host sleeps for so long, s, and what the board then says is heard. */
+  const sleep = (time: number) => {
+    now += time;
+    frontEnd.time = (now * 1e6) >>> 0;
+    while (firmware.poll());
+    hear();
   };
   const ask = (tag: number) => act(machine.request(REQUESTS[tag], tag, { effect: tag === EFFECT }, now));
 
@@ -111,15 +126,17 @@ function session(fault?: Fault): Session {
     frontEnd.time = (now * 1e6) >>> 0;
     while (firmware.poll());
     now += 0.0005;
-    if (waiting.length > 0) {
-      for (const bytes of waiting.splice(0))
-        for (const frame of decoder.push(bytes)) act(machine.frame(frame, now));
-    } else {
+    if (waiting.length > 0) hear();
+    else {
       now = Math.max(now, Math.min(machine.deadline, 60));
       act(machine.tick(now));
     }
     if (result.hello && !asked) {
       asked = true;
+      sleep(DESCRIPTION.deadManTime);
+      frontEnd.faultCode = FAULT;
+      sleep(0.001);
+      frontEnd.faultCode = 0;
       for (let tag = 0; tag < last; tag++) ask(tag);
     }
     // Stop ends what waits, so it comes when all else has ended.
@@ -146,8 +163,12 @@ const same = (message: Message, expected: Message): boolean =>
       message.crcErrors <= 2
     : isDeepStrictEqual(message, expected);
 
+/** Each session has a boot id of its own. */
+const sameNotice = (a: MessageOf<'Notice'>, b: MessageOf<'Notice'>): boolean =>
+  a.code === b.code && (a.code === 'BOOTED' || a.detail === b.detail);
+
 function check(fault: Fault): void {
-  const { ends, samples, hello, pulses, time } = session(fault);
+  const { ends, samples, notices, hello, pulses, time } = session(fault);
   const where = `byte ${fault.at} to the ${fault.way} as ${fault.hurt(0x5a)}`;
   expect(time, `${where}: everything ends in time`).toBeLessThan(5);
   expect(pulses, `${where}: one pulse, once`).toBe(1);
@@ -156,6 +177,9 @@ function check(fault: Fault): void {
     const right = end instanceof MemloopError || (end && same(end, clean.ends[tag] as Message));
     if (!right) expect.fail(`${where}: request ${tag} ended with ${JSON.stringify(end)}`);
   }
+  for (const each of notices)
+    if (!clean.notices.some((known) => sameNotice(known, each)))
+      expect.fail(`${where}: wrong notice ${JSON.stringify(each)}`);
   for (const each of samples)
     if (!clean.samples.some((known) => isDeepStrictEqual(known, each)))
       expect.fail(`${where}: wrong samples ${JSON.stringify(each)}`);
@@ -175,6 +199,11 @@ test('the session has all kinds of messages', () => {
     'StopReply',
   ]);
   expect(clean.samples.length).toBeGreaterThan(0);
+  expect(clean.notices).toMatchObject([
+    { code: 'BOOTED' },
+    { code: 'DEAD_MAN', detail: 0 },
+    { code: 'FAULT', detail: FAULT },
+  ]);
 });
 
 const kinds: [string, (way: Way, at: number) => Fault[]][] = [

@@ -95,16 +95,20 @@ export class World {
   #attachAt = Infinity;
   #decoder = new FrameDecoder();
   #nonce = 1;
+  readonly #before: number;
 
-  constructor(seed = 1, options: Partial<LinkOptions> = {}) {
+  /** `before`: the host's sequence numbers are the board's and so much more, as if so many had passed already. */
+  constructor(seed = 1, options: Partial<LinkOptions> = {}, before = 0) {
+    this.#before = before;
     this.random = new Random(seed);
     this.toBoard = new Channel(this.random, (bytes) => this.firmware.receive(bytes));
     this.toHost = new Channel(this.random, (bytes) => {
-      for (const frame of this.#decoder.push(bytes)) this.act(this.machine.frame(frame, this.now));
+      for (const frame of this.#decoder.push(bytes))
+        this.act(this.machine.frame(shifted(frame, before), this.now));
     });
     this.firmware = new Firmware(this.frontEnd, (bytes) => this.toHost.send(bytes, this.now));
     this.firmware.boot();
-    this.machine = new LinkMachine({ ...LINK_OPTIONS, ...options }, () => this.#nonce++);
+    this.machine = new LinkMachine({ ...LINK_OPTIONS, ...options }, () => this.#nonce++, before);
   }
 
   start(): this {
@@ -136,8 +140,9 @@ export class World {
       this.actions.push(action);
       if (action.do === 'send') {
         const { message, session, sequence } = action;
-        this.sent.push({ message, session, sequence });
-        this.toBoard.send(encodeFrame({ message, session, sequence }), this.now);
+        const frame = { message, session, sequence };
+        this.sent.push(frame);
+        this.toBoard.send(encodeFrame(shifted(frame, -this.#before)), this.now);
       } else if (action.do === 'answer') {
         this.answers.push(action);
         this.#settle(action.tag, action.answer.name === 'Refused' ? 'refused' : 'applied');
@@ -191,6 +196,17 @@ export class World {
   sentOf(name: Request['name']): Frame[] {
     return this.sent.filter(({ message }) => message.name === name);
   }
+}
+
+/** With all sequence numbers of a session moved. */
+function shifted({ message, session, sequence }: Frame, by: number): Frame {
+  if (by === 0 || session === 0) return { message, session, sequence };
+  const expected = message.name === 'Refused' && message.status === 'OUT_OF_ORDER';
+  return {
+    message: expected ? { ...message, detail: (message.detail + by) >>> 0 } : message,
+    session,
+    sequence: (sequence + by) >>> 0,
+  };
 }
 
 /** Pulses that can be told apart by their width: pulse n has 2.5 µs + n × 0.1 µs. */
