@@ -321,8 +321,11 @@ function fitNeuron(
 
   const known = residuals.reduce((count, _, i) => count + (Number.isNaN(measured[i]!) ? 0 : 1), 0);
   const squares = residuals.reduce((sum, r) => sum + r * r, 0);
-  // Where the equations do not explain all that was measured, the parameters are known less well.
-  const scatter = Math.max(1, squares / Math.max(1, known - size));
+  const neighbours = residuals.reduce((sum, r, i) => sum + r * (residuals[i + 1] ?? 0), 0);
+  // Where the equations do not explain all that was measured, the parameters are known less well, and less again where
+  // what is left resembles its neighbours: such samples are worth fewer than they are.
+  const alike = Math.min(0.95, Math.max(0, neighbours / squares));
+  const scatter = Math.max(1, (squares / Math.max(1, known - size)) * ((1 + alike) / (1 - alike)));
   const covariance = inverse(normal);
   const { driveOffset, ...parameters } = parametersAt(u);
   const sigma = Object.fromEntries(
