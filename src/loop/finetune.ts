@@ -60,6 +60,7 @@ export interface FinetuneOptions {
    * cosine, so that the last updates are not undone by the noise of programming.
    */
   learningRate: number;
+  /** Of the order of the images and of those held back; that of offline training unless there is a reason. */
   seed: number;
   /** A cell is re-programmed when its target has moved by more than this share of the window. */
   deadband: number;
@@ -82,16 +83,16 @@ export interface FinetuneOptions {
 export const FINETUNE_DEFAULTS: Readonly<Omit<FinetuneOptions, 'checkpoint' | 'emit' | 'signal'>> =
   Object.freeze({
     method: 'state-injection',
-    epochs: 3,
+    epochs: 4,
     batch: 32,
-    learningRate: 2e-3,
+    learningRate: 4e-3,
     seed: 1,
     deadband: 0.02,
     maxPulses: Infinity,
     maxEnergy: Infinity,
     dropout: 0.1,
     validation: 0.1,
-    patience: 4,
+    patience: 6,
   });
 
 export interface FinetuneResult {
@@ -122,7 +123,8 @@ export async function finetune(
   const options = { ...FINETUNE_DEFAULTS, ...settings };
   const { emit = () => {}, signal, checkpoint } = options;
   const held = Math.min(options.validation, HELD_BACK / dataset.count);
-  const [train, validation] = split(dataset, options.seed, [1 - held, held]);
+  // The split of offline training: with the network's own seed, images that it has never learnt.
+  const [validation, train] = split(dataset, options.seed, [held, 1 - held]);
   const { network, map } = hardware;
   const random = new Random(options.seed).fork('finetune');
   const method: Method = METHODS[options.method];
@@ -185,6 +187,8 @@ export async function finetune(
 
   let bestTargets = new Map([...chip.targets].map(([array, g]) => [array, g.slice()]));
   let ended: FinetuneResult['ended'] = 'done';
+  /** Of the training images since the last look at the held-back ones. */
+  let since = { images: 0, correct: 0, loss: 0 };
   while (progress.updates < updates) {
     if (signal?.aborted) throw stopped(checkpoint);
     const update = progress.updates;
@@ -222,9 +226,11 @@ export async function finetune(
       epoch: progress.updates / perEpoch,
       epochs: options.epochs,
       loss: gradient.loss,
-      trainAccuracy: gradient.correct / images.count,
       pulses: economy.spent.pulses,
     });
+    since.images += images.count;
+    since.correct += gradient.correct;
+    since.loss += gradient.loss * images.count;
     if (checking) {
       const now = await check(shown);
       history.push(now);
@@ -233,10 +239,12 @@ export async function finetune(
         phase: 'in-loop',
         epoch: progress.updates / perEpoch,
         epochs: options.epochs,
-        loss: gradient.loss,
+        loss: since.loss / since.images,
+        trainAccuracy: since.correct / since.images,
         validationAccuracy: now.accuracy,
         pulses: now.pulses,
       });
+      since = { images: 0, correct: 0, loss: 0 };
       if (now.loss <= history[progress.best].loss) {
         progress.best = history.length - 1;
         best.forEach((list, k) => {

@@ -17,7 +17,7 @@ interface Options extends DatasetOptions {
   maxEnergy?: number;
   decimation?: number;
   samples?: number;
-  seed: number;
+  seed?: number;
   out?: string;
 }
 
@@ -33,13 +33,13 @@ export function register(program: Command): void {
         .choices(['state-injection', 'model-gradient', 'progressive', 'output-only'])
         .default('state-injection'),
     )
-    .option('--epochs <n>', 'passes over the training images, a part of one too', positive, 3)
+    .option('--epochs <n>', 'passes over the training images, a part of one too', positive, 4)
     .option('--batch <n>', 'images between two updates of the chip', wholeNumber(1, 10000), 32)
     .option(
       '--rate <r>',
       'largest step of a weight in one update, as a share of the largest weight',
       positive,
-      2e-3,
+      4e-3,
     )
     .option(
       '--deadband <share>',
@@ -51,7 +51,7 @@ export function register(program: Command): void {
     .option('--max-energy <J>', 'that its pulses may take in all', decimal)
     .option('--decimation <n>', 'board steps between two membrane samples', wholeNumber(1, 1000))
     .option('--samples <n>', 'only the first n test images', wholeNumber(1, 1e6))
-    .option('--seed <n>', 'order of the images', wholeNumber(0, 2 ** 31), 1)
+    .option('--seed <n>', 'order of the images (default: that of training)', wholeNumber(0, 2 ** 31))
     .option(
       '--out <file>',
       'where the fine-tuned network goes (default: in the run folder); the same command goes on where it was cut off',
@@ -68,6 +68,7 @@ export function register(program: Command): void {
             Uint32Array.from({ length: count }, (_, i) => i),
           );
           const { decimation, maxPulses, maxEnergy } = options;
+          const seed = options.seed ?? Number(loaded.metadata['memloop.seed'] ?? 1);
           const deployment = await deploy(session, loaded, decimation === undefined ? {} : { decimation });
           const out = options.out ?? join(session.run!.dir, 'finetuned.safetensors');
           const recovery = await loop.recover(
@@ -81,14 +82,14 @@ export function register(program: Command): void {
               deadband: options.deadband,
               ...(maxPulses !== undefined && { maxPulses }),
               ...(maxEnergy !== undefined && { maxEnergy }),
-              seed: options.seed,
+              seed,
               checkpoint: `${out}.checkpoint`,
             },
           );
           const { software, before, tuning, after } = recovery;
           loop.saveOnChip(out, loaded.network, loaded.metadata, loaded.scales);
           const report = join(session.run!.dir, 'report.html');
-          const { model, method, epochs, batch, rate, deadband, seed } = options;
+          const { model, method, epochs, batch, rate, deadband } = options;
           writeAtomically(
             report,
             loop.recoveryPage(deployment, recovery, { model, method, epochs, batch, rate, deadband, seed }),
