@@ -15,7 +15,15 @@ export {
 export { type BatchGradient, gradientAtMeasured } from './gradient.js';
 export { correctOnBoard, keepLedger, type Ledger, type LedgerEntry } from './ledger.js';
 export { ledgerPlot, ledgerText } from './ledger-view.js';
-export { heldBack, maintain, UPKEEP_DEFAULTS, type Upkeep, type UpkeepOptions } from './maintain.js';
+export {
+  heldBack,
+  maintain,
+  scalesOf,
+  UPKEEP_DEFAULTS,
+  type Upkeep,
+  type UpkeepOptions,
+  type UpkeepStep,
+} from './maintain.js';
 export {
   type ConductanceWindow,
   mapLayers,
@@ -24,8 +32,8 @@ export {
   weightsOf,
 } from './mapping.js';
 export { matrixJob } from './matrix.js';
-export { type ArrayMap, type Recovery, recover, recoveryPage } from './recover.js';
 export { type FinetunePageData, finetunePage } from './page.js';
+export { type ArrayMap, type Recovery, recover, recoveryPage } from './recover.js';
 export { type ProgrammingSummary, summarise, summaryText } from './report.js';
 export { accuracyInterval, type Interval, wilson } from './statistics.js';
 export type { TuningCheck } from './tuning-state.js';
