@@ -74,7 +74,7 @@ for (let seed = Number(values.first); seed < Number(values.first) + Number(value
   profile.effects.neuronMismatch.relative = Number(values.mismatch);
   const loaded = await loadDataset('digits', { seed });
   // As `finetune` splits them: what it holds back, offline training has not seen either.
-  const [images, heldBack] = split(loaded.train, seed, [1 - HELD_BACK, HELD_BACK]);
+  const [heldBack, images] = split(loaded.train, seed, [HELD_BACK, 1 - HELD_BACK]);
   const figures = values['held-back'] ? heldBack : loaded.test;
   let goal: number | undefined;
   const spec = networkSpec([images.features, ...recipe.hidden, images.classes], {
