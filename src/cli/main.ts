@@ -30,6 +30,7 @@ const commands: (() => Promise<CommandFile>)[] = [
   () => import('./commands/fit.js'),
   () => import('./commands/info.js'),
   () => import('./commands/ledger.js'),
+  () => import('./commands/maintain.js'),
   () => import('./commands/mock.js'),
   () => import('./commands/passport.js'),
   () => import('./commands/ports.js'),

@@ -18,6 +18,7 @@ export { ledgerPlot, ledgerText } from './ledger-view.js';
 export {
   heldBack,
   maintain,
+  type Normal,
   scalesOf,
   UPKEEP_DEFAULTS,
   type Upkeep,

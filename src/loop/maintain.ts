@@ -9,9 +9,17 @@ import type { Deployment, LayerScales } from './deployment.js';
 import { type ArrayConductances, forEachPair, targetConductances, weightsOf } from './mapping.js';
 import { summarise } from './report.js';
 
+/** A network on its chip when it was last known to be good. */
+export interface Normal {
+  /** On the held-back images. */
+  accuracy: number;
+  /** Weights as they stood on the chip over those wanted, in common, of each layer. */
+  left: number[];
+}
+
 export interface UpkeepOptions {
-  /** Accuracy on the held-back images when the network was last known to be good; undefined: this round's. */
-  normal?: number | undefined;
+  /** What to compare with; undefined: nothing is known yet, and this round only takes note. */
+  normal?: Normal | undefined;
   /** What may be lost of it before more is done than to rescale. */
   threshold: number;
   /** A cell is put back if it is off by more than this share of the window: more than fine-tuning leaves. */
@@ -21,11 +29,13 @@ export interface UpkeepOptions {
   /** Of the biases, as a share of the largest weight; of weights it is fine-tuning's own. */
   biasRate: number;
   seed: number;
+  /** Whether cells may be pulsed at all. */
+  pulses: boolean;
   /**
    * Called when network or scales have changed and before pulses are given: who keeps them then can cut a round off
    * at any moment and begin another, which goes by what it finds.
    */
-  keep?: (() => void) | undefined;
+  keep?: ((normal: Normal) => void) | undefined;
 }
 
 export const UPKEEP_DEFAULTS: Readonly<Omit<UpkeepOptions, 'normal' | 'keep'>> = Object.freeze({
@@ -34,18 +44,26 @@ export const UPKEEP_DEFAULTS: Readonly<Omit<UpkeepOptions, 'normal' | 'keep'>> =
   epochs: 0.5,
   biasRate: 1e-2,
   seed: 1,
+  pulses: true,
 });
 
 /** Scales are not changed for less. */
 const NEGLIGIBLE = 0.01;
 
-/** What a round did, in this order; the first two give no pulse. */
-export type UpkeepStep = 'rescaled' | 'biases tuned' | 'cells put back' | 're-tuned';
+/** What a round did, and the accuracy on the held-back images after it. */
+export interface UpkeepStep {
+  /** In this order; the first two give no pulse. */
+  step: 'rescaled' | 'biases tuned' | 'cells put back' | 're-tuned';
+  accuracy: number;
+  pulses: number;
+  /** Images shown for tuning. */
+  images: number;
+}
 
 export interface Upkeep {
   did: UpkeepStep[];
-  /** Accuracy on the held-back images that this round was measured against. */
-  normal: number;
+  /** What the next round is to compare with. */
+  normal: Normal;
   accuracyBefore: number;
   accuracyAfter: number;
   /** Held-back images. */
@@ -55,7 +73,7 @@ export interface Upkeep {
   moved: number;
   /** Mean and RMS of the distance from the targets when the round began, as shares of the window. */
   shift: { mean: number; rms: number };
-  /** What is left of the weights of each layer, in common: what rescaling makes up for. */
+  /** What was left of the weights of each layer, in common: what rescaling makes up for. */
   left: number[];
   pulses: number;
   /** J, an estimate from the device equations. */
@@ -80,7 +98,7 @@ export const scalesOf = ({ hardware }: Deployment): LayerScales =>
 /**
  * One round of upkeep. Reads all arrays; what the weights of a layer have lost in common is made up for by its scale.
  * Then looks at the held-back images; where accuracy has fallen by more than the threshold, and for as long as it has:
- * tunes the biases, puts back the cells that have moved far, takes the weights for what the cells have become and
+ * tunes the biases (and keeps them if they help), puts back the cells that have moved far, takes the weights for what the cells have become and
  * fine-tunes them. Network and scales (`scalesOf`) may change, and then belong to the chip.
  */
 export async function maintain(
@@ -104,8 +122,8 @@ export async function maintain(
   takeOverFrozen(deployment);
   const { far: _, ...distance } = distances(targets(), chip.measured, window, options.tolerance);
   const accuracyBefore = await evaluate();
-  const normal = options.normal ?? accuracyBefore;
   const left = weightsLeft(deployment);
+  const normal = options.normal ?? { accuracy: accuracyBefore, left };
   const round: Upkeep = {
     did: [],
     normal,
@@ -118,23 +136,28 @@ export async function maintain(
     energy: 0,
     images: 0,
   };
-  const did = async (step: UpkeepStep, spent: { pulses: number; energy: number; images?: number }) => {
-    round.did.push(step);
-    round.pulses += spent.pulses;
-    round.energy += spent.energy;
-    round.images += spent.images ?? 0;
-    round.accuracyAfter = await evaluate();
+  const did = async (
+    step: UpkeepStep['step'],
+    { pulses = 0, energy = 0, images = 0 }: { pulses?: number; energy?: number; images?: number } = {},
+  ) => {
+    const accuracy = await evaluate();
+    round.did.push({ step, accuracy, pulses, images });
+    round.pulses += pulses;
+    round.energy += energy;
+    round.images += images;
+    round.accuracyAfter = accuracy;
   };
-  const good = () => round.accuracyAfter >= normal - options.threshold;
+  const good = () => round.accuracyAfter >= normal.accuracy - options.threshold;
 
-  if (left.some((share) => Math.abs(share - 1) > NEGLIGIBLE)) {
+  const shrunk = left.map((share, l) => share / normal.left[l]);
+  if (shrunk.some((share) => Math.abs(share - 1) > NEGLIGIBLE)) {
     map.layers.forEach((layer, l) => {
-      layer.weightMax /= left[l];
+      layer.weightMax /= shrunk[l];
     });
-    await did('rescaled', { pulses: 0, energy: 0 });
-    keep();
+    await did('rescaled');
+    keep(normal);
   }
-  // What `finetune` compares with: the cells are taken to be where they should be.
+  // What fine-tuning compares with: the cells are taken to be where they should be.
   const settle = () => {
     for (const [array, list] of targets()) chip.targets.get(array)!.set(list);
   };
@@ -142,7 +165,8 @@ export async function maintain(
   if (good()) return round;
 
   stage('tuning the biases');
-  const weights = network.weights.map((list) => list.slice());
+  const kept = [...network.weights, ...network.biases].map((list) => list.slice());
+  const before = round.accuracyAfter;
   const tuned = await deployment.finetune(tune, {
     epochs,
     seed,
@@ -150,11 +174,17 @@ export async function maintain(
     maxPulses: 0,
   });
   network.weights.forEach((list, l) => {
-    list.set(weights[l]);
+    list.set(kept[l]);
   });
   await did('biases tuned', tuned);
-  keep();
-  if (good()) return round;
+  if (round.accuracyAfter < before) {
+    network.biases.forEach((list, l) => {
+      list.set(kept[network.weights.length + l]);
+    });
+    round.accuracyAfter = before;
+  }
+  keep(normal);
+  if (good() || !options.pulses) return round;
 
   const { far, moved } = distances(targets(), chip.measured, window, options.tolerance);
   if (moved > 0) {
@@ -168,9 +198,10 @@ export async function maintain(
     network.weights[l].set(list);
   });
   settle();
-  keep();
+  keep({ ...normal, left: weightsLeft(deployment) });
   await did('re-tuned', await deployment.finetune(tune, { epochs, seed }));
-  keep();
+  round.normal = { ...normal, left: weightsLeft(deployment) };
+  keep(round.normal);
   return round;
 }
 
