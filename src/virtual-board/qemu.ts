@@ -33,7 +33,7 @@ import { loadProfile, type Profile } from './profile.js';
 /** Cells whose pulses the firmware counts (ML_CELLS in build.sh). */
 const MAX_CELLS = 16_384;
 /** A host that takes nothing for so long, ms, loses bytes, as on a line without flow control. */
-const PATIENCE = 250;
+const PATIENCE = 1000;
 /** Longest that the bytes of a frame wait for its end, ms: passed on together they cost less. */
 const LATENCY = 5;
 const START_TIMEOUT = 30_000; // ms
