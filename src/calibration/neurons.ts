@@ -231,24 +231,36 @@ function averaged(
   return { voltages, variance: freedom > 0 ? squares / freedom : 0 };
 }
 
-/** Voltages that a neuron with coordinates u would answer with, of all stimuli, one after the other. */
-function predicted(u: readonly number[], answers: readonly Answer[], stepTime: number): Float64Array {
+/**
+ * Voltages that a neuron with coordinates u would answer with, of all stimuli, one after the other.
+ * @param every board steps in one of the model's; the decimation is a multiple of it
+ */
+function predicted(
+  u: readonly number[],
+  answers: readonly Answer[],
+  stepTime: number,
+  every: number,
+): Float64Array {
   const { driveOffset, ...parameters } = parametersAt(u);
-  const stepper = mifStepper(parameters, 'exponential', stepTime);
+  const stepper = mifStepper(parameters, 'exponential', every * stepTime);
   const rest = restState(parameters);
-  const result: number[] = [];
+  const result = new Float64Array(answers.reduce((sum, { voltages }) => sum + voltages.length, 0));
+  let at = 0;
   for (const { stimulus, drives, voltages } of answers) {
+    const { decimation, pulseSteps } = stimulus;
     let state = rest;
     let pulse = 0;
     for (let sample = 0; sample < voltages.length; sample++) {
-      for (let d = 0; d < stimulus.decimation; d++) {
-        const arrives = stimulus.pulseSteps[pulse] === sample * stimulus.decimation + d;
-        state = stepper.step(state, arrives ? drives[pulse++]! + driveOffset : 0);
+      for (let step = sample * decimation; step < (sample + 1) * decimation; step += every) {
+        let drive = 0;
+        while (pulse < pulseSteps.length && pulseSteps[pulse]! < step + every)
+          drive += drives[pulse++]! + driveOffset;
+        state = stepper.step(state, drive);
       }
-      result.push(state.v);
+      result[at++] = state.v;
     }
   }
-  return Float64Array.from(result);
+  return result;
 }
 
 const parametersAt = (u: readonly number[]): MifParameters & { driveOffset: number } =>
@@ -267,18 +279,21 @@ function fitNeuron(
   const size = COORDINATES.length;
 
   const residualsAt = (u: readonly number[]) =>
-    predicted(u, answers, stepTime).map((value, i) =>
+    predicted(u, answers, stepTime, 1).map((value, i) =>
       Number.isNaN(measured[i]!) ? 0 : (measured[i]! - value) / noise,
     );
   const costOf = (residuals: Float64Array, u: readonly number[]) =>
     residuals.reduce((sum, r) => sum + r * r, 0) + u.reduce((sum, value) => sum + value * value, 0);
   /** JᵀJ + 1 and Jᵀr − u, J being d(prediction)/du over the noise. */
   const linearised = (u: readonly number[], residuals: Float64Array) => {
+    // Slopes need no fine steps: they lead to where the residuals are least, and do not say where that is.
     const delta = 1e-4;
-    const slopes = COORDINATES.map((_, i) => {
-      const moved = residualsAt(u.with(i, u[i]! + delta));
-      return moved.map((r, k) => (residuals[k]! - r) / delta);
-    });
+    const here = predicted(u, answers, stepTime, DECIMATION);
+    const slopes = COORDINATES.map((_, i) =>
+      predicted(u.with(i, u[i]! + delta), answers, stepTime, DECIMATION).map((value, k) =>
+        Number.isNaN(measured[k]!) ? 0 : (value - here[k]!) / (delta * noise),
+      ),
+    );
     const normal = Matrix.eye(size);
     const pull = u.map((value) => -value);
     for (let i = 0; i < size; i++) {
