@@ -83,9 +83,9 @@ export interface FinetuneOptions {
 export const FINETUNE_DEFAULTS: Readonly<Omit<FinetuneOptions, 'checkpoint' | 'emit' | 'signal'>> =
   Object.freeze({
     method: 'state-injection',
-    epochs: 4,
+    epochs: 6,
     batch: 32,
-    learningRate: 4e-3,
+    learningRate: 5e-3,
     seed: 1,
     deadband: 0.02,
     maxPulses: Infinity,

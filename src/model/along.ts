@@ -46,11 +46,15 @@ export function adjointAlong(
       `${voltages.length} voltages and ${gradient.length} gradients do not fit ${neurons} neurons`,
     );
   const samples = voltages.length / neurons;
-  const steps = samples * every;
   const pulseAt = new Map(pulseTimes.map((time, j) => [Math.round(time / step), j]));
   const result = new Float64Array(pulseTimes.length * neurons);
 
   for (let n = 0; n < neurons; n++) {
+    // Nothing after the last sample that the loss looks at matters.
+    let heard = samples;
+    while (heard > 0 && !counts(gradient, voltages, (heard - 1) * neurons + n)) heard--;
+    const steps = heard * every;
+    if (steps === 0) continue;
     const p = Array.isArray(parameters)
       ? (parameters as readonly MifParameters[])[n]
       : (parameters as MifParameters);
@@ -66,7 +70,7 @@ export function adjointAlong(
     for (let t = steps - 1; t >= 0; t--) {
       if ((t + 1) % every === 0) {
         const at = ((t + 1) / every - 1) * neurons + n;
-        if (!Number.isNaN(voltages[at])) bar.v += gradient[at];
+        if (counts(gradient, voltages, at)) bar.v += gradient[at];
       }
       const { drive, state } = stepper.adjointAlong(states[t], states[t + 1].v, bar);
       const pulse = pulseAt.get(t);
@@ -76,6 +80,9 @@ export function adjointAlong(
   }
   return result;
 }
+
+const counts = (gradient: ArrayLike<number>, voltages: ArrayLike<number>, at: number): boolean =>
+  gradient[at] !== 0 && !Number.isNaN(voltages[at]);
 
 /** v on the model's steps, entry 0 being the start, from one neuron's samples with gaps. */
 function interpolate(

@@ -25,7 +25,7 @@ export function register(program: Command): void {
       wholeNumber(0, 2 ** 31),
       1,
     )
-    .option('--epochs <n>', 'of fine-tuning, a part of one too', positive, 4)
+    .option('--epochs <n>', 'of fine-tuning, a part of one too', positive, 6)
     .option('--qemu', 'the firmware on an emulated Cortex-M4, as `mock --qemu`; slow')
     .action(
       action(

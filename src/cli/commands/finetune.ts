@@ -33,13 +33,13 @@ export function register(program: Command): void {
         .choices(['state-injection', 'model-gradient', 'progressive', 'output-only'])
         .default('state-injection'),
     )
-    .option('--epochs <n>', 'passes over the training images, a part of one too', positive, 4)
+    .option('--epochs <n>', 'passes over the training images, a part of one too', positive, 6)
     .option('--batch <n>', 'images between two updates of the chip', wholeNumber(1, 10000), 32)
     .option(
       '--rate <r>',
       'largest step of a weight in one update, as a share of the largest weight',
       positive,
-      4e-3,
+      5e-3,
     )
     .option(
       '--deadband <share>',
