@@ -8,6 +8,8 @@ import { SerialPort } from 'serialport';
 type Binding = typeof SerialPort.binding;
 type Port = Awaited<ReturnType<Binding['open']>>;
 
+const WAIT = new Set<string | undefined>(['EAGAIN', 'EWOULDBLOCK', 'EINTR']);
+
 export const binding = {
   ...SerialPort.binding,
   async open(options: unknown): Promise<Port> {
@@ -22,18 +24,20 @@ export const binding = {
       });
     port.read = async (buffer, offset, length) => {
       while (port.fd !== null) {
+        let bytesRead: number;
         try {
-          const bytesRead = readSync(port.fd, buffer, offset, length, null);
-          if (bytesRead === 0) break;
-          // One read each turn of the event loop, or nothing else would get one.
-          await new Promise(setImmediate);
-          return { buffer, bytesRead };
+          bytesRead = readSync(port.fd, buffer, offset, length, null);
         } catch (error) {
-          if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') break;
+          if (!WAIT.has((error as NodeJS.ErrnoException).code)) throw error;
           await readable();
+          continue;
         }
+        // Where there is only nothing to read yet, the read fails; the library would ask again and again.
+        if (bytesRead === 0) throw new Error('the port hung up');
+        // One read each turn of the event loop, or nothing else would get one.
+        await new Promise(setImmediate);
+        return { buffer, bytesRead };
       }
-      // What else there may be, serialport knows how to name.
       return itself(buffer, offset, length);
     };
     return port;

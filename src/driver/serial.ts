@@ -33,9 +33,10 @@ export async function openSerial(url: string): Promise<Transport> {
     listen: (onBytes) => port.on('data', onBytes),
     write: (bytes) =>
       new Promise((resolve, reject) => {
+        // serialport would keep it until the port is opened again.
+        if (!port.isOpen) return reject(new Error('the port is closed'));
         port.write(bytes, (error) => {
           if (!error) return resolve();
-          // A port that hangs up while it is being read raises no `close`: the failed write tells.
           end(UNPLUGGED);
           reject(error);
         });

@@ -141,13 +141,13 @@ describe('bytes', () => {
     expect(Buffer.concat(received).equals(sent)).toBe(true);
   });
 
-  test('a pulled port says so at the next write at the latest', async () => {
+  test('a pulled port says so without being written to, and then cannot be written to', async () => {
     const device = openPty();
     const transport = await openTransport(device.path);
     transport.listen(() => {});
     await device.close();
-    await expect(transport.write(Uint8Array.of(1))).rejects.toThrow();
     expect(await transport.closed).toBe('the port was unplugged');
+    await expect(transport.write(Uint8Array.of(1))).rejects.toThrow('the port is closed');
     await transport.close();
   });
 });
