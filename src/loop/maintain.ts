@@ -98,8 +98,8 @@ export const scalesOf = ({ hardware }: Deployment): LayerScales =>
 /**
  * One round of upkeep. Reads all arrays; what the weights of a layer have lost in common is made up for by its scale.
  * Then looks at the held-back images; where accuracy has fallen by more than the threshold, and for as long as it has:
- * tunes the biases (and keeps them if they help), puts back the cells that have moved far, takes the weights for what the cells have become and
- * fine-tunes them. Network and scales (`scalesOf`) may change, and then belong to the chip.
+ * tunes the biases (and keeps them if they help), puts back the cells that have moved far, takes the weights for what
+ * the cells have become and fine-tunes them. Network and scales (`scalesOf`) may change, and then belong to the chip.
  */
 export async function maintain(
   deployment: Deployment,

@@ -1,7 +1,9 @@
+import { createHash } from 'node:crypto';
 import type { Command } from 'commander';
 import { z } from 'zod';
 import { MemloopError } from '../../errors.js';
 import type { Normal } from '../../loop/index.js';
+import type { Network } from '../../model/index.js';
 import { action } from '../command.js';
 import { type DatasetOptions, deploy, loadForBoard, percent } from '../network.js';
 import { decimal, positive, wholeNumber } from '../numbers.js';
@@ -16,19 +18,40 @@ interface Options extends DatasetOptions {
 }
 
 const KEY = 'memloop.upkeep';
-const normalSchema = z.object({ accuracy: z.number().min(0).max(1), left: z.array(z.number().positive()) });
+const noteSchema = z.object({
+  accuracy: z.number().min(0).max(1),
+  left: z.array(z.number().positive()),
+  weights: z.string(),
+});
 
-/** What an earlier round has noted in the network's file. */
-function noted(file: string, metadata: Readonly<Record<string, string>>, layers: number): Normal | undefined {
+/** Tells whether weights are those that a note was taken of. */
+function fingerprint({ weights }: Network): string {
+  const hash = createHash('sha256');
+  for (const list of weights) hash.update(new Uint8Array(list.buffer, list.byteOffset, list.byteLength));
+  return hash.digest('hex');
+}
+
+/** What an earlier round has noted in the network's file; nothing if the weights are others since. */
+function noted(
+  file: string,
+  network: Network,
+  metadata: Readonly<Record<string, string>>,
+): Normal | undefined {
   const text = metadata[KEY];
   if (text === undefined) return undefined;
+  let json: unknown;
   try {
-    const normal = normalSchema.parse(JSON.parse(text));
-    if (normal.left.length === layers) return normal;
+    json = JSON.parse(text);
   } catch {
-    // Told below.
+    json = undefined;
   }
-  throw new MemloopError('bad-file', `${file}: its ${KEY} is damaged; take the file that was fine-tuned`);
+  const note = noteSchema.safeParse(json);
+  if (!note.success)
+    throw new MemloopError('bad-file', `${file}: its ${KEY} is damaged; take the file that was fine-tuned`);
+  const { weights, ...normal } = note.data;
+  return weights === fingerprint(network) && normal.left.length === network.weights.length
+    ? normal
+    : undefined;
 }
 
 export function register(program: Command): void {
@@ -65,14 +88,14 @@ export function register(program: Command): void {
           const loop = await import('../../loop/index.js');
           const loaded = await loadForBoard(model, options);
           const { network, metadata } = loaded;
-          const earlier = noted(model, metadata, network.weights.length);
+          const earlier = noted(model, network, metadata);
           const deployment = await deploy(session, loaded);
           const out = options.out ?? model;
           const keep = (normal: Normal) =>
             loop.saveOnChip(
               out,
               network,
-              { ...metadata, [KEY]: JSON.stringify(normal) },
+              { ...metadata, [KEY]: JSON.stringify({ ...normal, weights: fingerprint(network) }) },
               loop.scalesOf(deployment),
             );
           const round = await loop.maintain(deployment, loaded.train, {
@@ -92,7 +115,7 @@ export function register(program: Command): void {
           return {
             result: { ...round, noted: earlier === undefined, out },
             text: [
-              `cells           ${round.moved} of ${round.cells} moved by more than ${100 * tolerance} % of the window; mean ${(100 * round.shift.mean).toFixed(2)} %, RMS ${(100 * round.shift.rms).toFixed(2)} %`,
+              `cells           ${round.moved} of ${round.cells} moved by more than ${Number((100 * tolerance).toPrecision(3))} % of the window; mean ${(100 * round.shift.mean).toFixed(2)} %, RMS ${(100 * round.shift.rms).toFixed(2)} %`,
               `weights         ${shares} of the layers' left in common`,
               `before          ${percent(accuracyBefore)} of ${samples} held-back images${earlier ? `, normal is ${percent(earlier.accuracy)}` : ': noted as normal'}`,
               ...did.map(
