@@ -57,7 +57,7 @@ export function ticks(low: number, high: number, many = 5): number[] {
 export function short(value: number): string {
   const size = Math.abs(value);
   const [divisor, unit] = size >= 1e6 ? [1e6, 'M'] : size >= 1e4 ? [1e3, 'k'] : [1, ''];
-  return `${Number((value / divisor).toPrecision(3))}${unit}`;
+  return `${Number((value / divisor).toPrecision(3))}${unit}`.replace('-', '−');
 }
 
 const number = (value: number): string => String(Math.round(value * 10) / 10);

@@ -13,7 +13,7 @@ it('of chips made so that stuck cells cost more than mismatch and that more than
     converterNoise: { enabled: true, column: 2e-4, membrane: 2e-4 },
   });
   const small = await smallNetwork();
-  const [chips, images] = [8, 100];
+  const [chips, images] = [6, 80];
   const pictures = patterns(images, 2);
   const names: EffectName[] = ['converterNoise', 'neuronMismatch', 'stuckCells'];
   const pool = new Map<string, Uint8Array>();
@@ -67,4 +67,4 @@ it('of chips made so that stuck cells cost more than mismatch and that more than
   }
   expect(covered / intervals).toBeGreaterThan(0.9);
   expect(ordered / repeats).toBeGreaterThan(0.9);
-});
+}, 240_000);
