@@ -17,22 +17,47 @@ const files = readdirSync(directory)
   .map((name) => join(directory, name, 'memristor.csv'));
 const loops = files.map((file) => readLoop(file));
 const percent = (value: number) => `${(100 * value).toFixed(2)} %`.padStart(9);
-const quick = { candidates: 60, starts: 2 };
+const median = (values: readonly number[]) => {
+  const sorted = values.toSorted((a, b) => a - b);
+  return (sorted[Math.floor((sorted.length - 1) / 2)]! + sorted[Math.floor(sorted.length / 2)]!) / 2;
+};
+const names = ['alone', 'joint', 'left out', 'own thr.', 'joint', 'left out', 'own thr.'];
+const line = (title: string, values: readonly number[]) =>
+  console.log(`${title.padEnd(30)} ${values.map(percent).join(' ')}`);
 
-console.log('loop                                   alone   jointly  left out');
+console.log(
+  `${' '.repeat(30)}           ${'plain: one set a device'.padStart(29)} ${'thresholds of each loop'.padStart(29)}`,
+);
+console.log(`${'loop'.padEnd(30)} ${names.map((name) => name.padStart(9)).join(' ')}`);
 for (const device of new Set(loops.map((loop) => loop.device))) {
   const own = loops.filter((loop) => loop.device === device);
-  const joint = fitLoops(own, quick);
-  for (const [i, loop] of own.entries()) {
-    const alone = fitLoops([loop]).nrmse[0]!;
-    const others =
-      own.length > 1
-        ? fitLoops(
-            own.filter((other) => other !== loop),
-            quick,
-          )
-        : undefined;
-    const predicted = others ? percent(predictionError(others, loop)) : '        -';
-    console.log(`${loop.name.padEnd(34)} ${percent(alone)} ${percent(joint.nrmse[i]!)} ${predicted}`);
-  }
+  if (own.length < 2) continue;
+  const plain = fitLoops(own, { candidates: 100, starts: 2 });
+  const shifted = fitLoops(own, { from: plain, ownThresholds: true });
+  const rows = own.map((loop, i) => {
+    const others = own.filter((other) => other !== loop);
+    // Left out from the fit; the search starts where that of all loops ended.
+    const without = fitLoops(others, { from: plain });
+    const withoutShifted = fitLoops(others, { from: shifted, ownThresholds: true });
+    const values = [
+      fitLoops([loop]).nrmse[0]!,
+      plain.nrmse[i]!,
+      predictionError(without, loop),
+      predictionError(without, loop, { ownThresholds: true }),
+      shifted.nrmse[i]!,
+      predictionError(withoutShifted, loop),
+      predictionError(withoutShifted, loop, { ownThresholds: true }),
+    ];
+    line(loop.name.split('/')[0]!, values);
+    return values;
+  });
+  const column = (i: number) => rows.map((row) => row[i]!);
+  line(
+    `${device} median`,
+    names.map((_, i) => median(column(i))),
+  );
+  line(
+    `${device} RMS`,
+    names.map((_, i) => Math.hypot(...column(i)) / Math.sqrt(rows.length)),
+  );
 }

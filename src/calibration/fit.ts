@@ -18,6 +18,11 @@ export interface MeasuredLoop {
   resistance: number;
   /** Hz */
   frequency: number;
+  /**
+   * A loop of pulses, such as `sweep` measures: each sample is the end of a voltage held since the one before, and no
+   * oscilloscope's offset is in it.
+   */
+  pulsed?: boolean;
 }
 
 /** What is fitted: the device, and the offsets of the oscilloscope that measured the loop. */
@@ -45,6 +50,8 @@ export interface Fit {
   uncertainty: Record<FittedName, number>;
   /** RMS error of the current over its range, of each loop. */
   nrmse: number[];
+  /** Of each loop, V: those of the device, or the loop's own where it was given any. */
+  thresholds: { von: number; voff: number }[];
   class: 'pass' | FailureReason;
   /** Conductances at 0.1 V at the loop's least and greatest state, S. */
   window: { low: number; high: number };
@@ -100,6 +107,10 @@ const COORDINATES: Record<Searched, Coordinate> = {
 };
 /** Weight of the beliefs: one width off counts as one sample off by this share of the range. */
 const BELIEF = 0.001;
+/** Thresholds differ from loop to loop by this deviation (V), as measured on W+SDC devices (`W_SDC_PRIOR`). */
+const SHIFT = 0.035;
+const SHIFT_BELIEF = 0.02;
+const SHIFT_MOST = 0.3;
 const PHI = W_SDC.phi;
 const SAMPLES_MIN = 50;
 const CANDIDATES = 240;
@@ -125,16 +136,49 @@ function parametersFrom(theta: readonly number[]): MemristorParameters {
   };
 }
 
+/** The inverse of `parametersFrom`. */
+function coordinatesOf({ parameters: p, offsets }: Fit): number[] {
+  const schottky = 2 * (1 - PHI) * p.alpha * p.beta;
+  const off = PHI / p.roff + schottky;
+  const values: Record<Searched, number> = {
+    span: log(PHI / p.ron - PHI / p.roff),
+    off: log(off),
+    share: log(schottky / (off - schottky)),
+    beta: p.beta,
+    von: p.von,
+    voff: p.voff,
+    tau: log(p.tau),
+    vt: log(p.vt),
+    voltageOffset: offsets.voltage,
+    currentOffset: offsets.current,
+  };
+  return SEARCHED.map((name) => values[name]);
+}
+
 const rangeOf = (values: Float64Array): number =>
   values.reduce((a, b) => Math.max(a, b)) - values.reduce((a, b) => Math.min(a, b));
 
 function drivenBy(loop: MeasuredLoop, voltageOffset: number, currentOffset: number): LoopDrive {
   const { voltage, current, resistance, frequency } = loop;
+  const offset = loop.pulsed ? 0 : voltageOffset + currentOffset * resistance;
   return {
-    applied: voltage.map((v, i) => v + voltageOffset + (current[i]! + currentOffset) * resistance),
+    applied: voltage.map((v, i) => v + current[i]! * resistance + offset),
     samplePeriod: 1 / frequency / voltage.length,
     resistance,
+    held: loop.pulsed ?? false,
   };
+}
+
+/** Pulses jump from voltage to voltage: they need finer steps than a wave. */
+const stepping = ({ pulsed }: MeasuredLoop) => ({ periods: 4, substeps: pulsed ? 8 : 2 });
+
+/** The device as loop `l` saw it: behind the shared coordinates, `theta` may hold two shifts of the thresholds a loop. */
+function parametersOfLoop(theta: readonly number[], l: number): MemristorParameters {
+  const p = parametersFrom(theta);
+  const at = SEARCHED.length + 2 * l;
+  return theta.length > SEARCHED.length
+    ? { ...p, von: p.von + theta[at]!, voff: p.voff + theta[at + 1]! }
+    : p;
 }
 
 /** Simulated minus measured current over its range, loop after loop, then the beliefs. */
@@ -143,13 +187,14 @@ function simulate(
   loops: readonly MeasuredLoop[],
   ranges: readonly number[],
 ): Float64Array {
-  const p = parametersFrom(theta);
   const parts = loops.map((loop, l) => {
-    const response = steadyLoop(p, drivenBy(loop, theta[OFFSETS[0]]!, theta[OFFSETS[1]]!), { periods: 4 });
-    return response.current.map((current) => (current - theta[OFFSETS[1]]!) / ranges[l]!);
+    const p = parametersOfLoop(theta, l);
+    const response = steadyLoop(p, drivenBy(loop, theta[OFFSETS[0]]!, theta[OFFSETS[1]]!), stepping(loop));
+    const offset = loop.pulsed ? 0 : theta[OFFSETS[1]]!;
+    return response.current.map((current) => (current - offset) / ranges[l]!);
   });
   const samples = parts.reduce((sum, part) => sum + part.length, 0);
-  const result = new Float64Array(samples + SEARCHED.length);
+  const result = new Float64Array(samples + theta.length);
   let at = 0;
   for (const part of parts) {
     result.set(part, at);
@@ -159,6 +204,7 @@ function simulate(
     const { centre, width } = COORDINATES[name];
     result[at + i] = (BELIEF * (theta[i]! - centre)) / width;
   });
+  for (let i = SEARCHED.length; i < theta.length; i++) result[at + i] = (SHIFT_BELIEF * theta[i]!) / SHIFT;
   return result;
 }
 
@@ -206,6 +252,17 @@ function draw(random: Random, conductances: readonly number[], frequency: number
   );
 }
 
+export interface FitOptions {
+  seed?: number;
+  /** Starting points drawn, and how many of the best are refined. */
+  candidates?: number;
+  starts?: number;
+  /** Start here instead. */
+  from?: Fit;
+  /** Each loop has thresholds of its own around those of the device. */
+  ownThresholds?: boolean;
+}
+
 /**
  * Fits one device to one loop, or one parameter set to several loops of a device. Starting points are found by
  * themselves (seeded), the best are refined by Levenberg-Marquardt. Uncertainties are those of the linearised model
@@ -213,16 +270,13 @@ function draw(random: Random, conductances: readonly number[], frequency: number
  */
 export function fitLoops(
   loops: readonly MeasuredLoop[],
-  {
-    seed = 1,
-    candidates: drawn = CANDIDATES,
-    starts = STARTS,
-  }: { seed?: number; candidates?: number; starts?: number } = {},
+  { seed = 1, candidates: drawn = CANDIDATES, starts = STARTS, from, ownThresholds = false }: FitOptions = {},
 ): Fit {
   for (const loop of loops) checkLoop(loop);
   const ranges = loops.map(({ current }) => rangeOf(current));
   const samples = loops.reduce((sum, loop) => sum + loop.voltage.length, 0);
-  const y = new Float64Array(samples + SEARCHED.length);
+  const own = ownThresholds ? 2 * loops.length : 0;
+  const y = new Float64Array(samples + SEARCHED.length + own);
   let at = 0;
   loops.forEach((loop, l) => {
     y.set(
@@ -251,12 +305,19 @@ export function fitLoops(
     );
   }
   const frequency = Math.exp(loops.reduce((sum, loop) => sum + log(loop.frequency), 0) / loops.length);
-  const candidates = Array.from({ length: drawn }, () => draw(random, conductances, frequency))
-    .map((theta) => ({ theta, cost: squares(theta) }))
-    .sort((a, b) => a.cost - b.cost)
-    .slice(0, starts);
+  const shifts = new Array<number>(own).fill(0);
+  const candidates = from
+    ? [{ theta: [...coordinatesOf(from), ...shifts] }]
+    : Array.from({ length: drawn }, () => [...draw(random, conductances, frequency), ...shifts])
+        .map((theta) => ({ theta, cost: squares(theta) }))
+        .sort((a, b) => a.cost - b.cost)
+        .slice(0, starts);
 
-  const steps = SEARCHED.map((name) => COORDINATES[name].step);
+  const steps = [...SEARCHED.map((name) => COORDINATES[name].step), ...shifts.map(() => 0.01)];
+  const bounds = (side: 'low' | 'high') => [
+    ...SEARCHED.map((name) => COORDINATES[name][side]),
+    ...shifts.map(() => (side === 'low' ? -SHIFT_MOST : SHIFT_MOST)),
+  ];
   const scaled = (theta: readonly number[]) => theta.map((value, i) => value / steps[i]!);
   const unscaled = (q: readonly number[]) => q.map((value, i) => value * steps[i]!);
   const refine = (theta: readonly number[], iterations: number, damping = 1e-3): number[] => {
@@ -268,8 +329,8 @@ export function fitLoops(
       },
       {
         initialValues: scaled(theta),
-        minValues: scaled(SEARCHED.map((name) => COORDINATES[name].low)),
-        maxValues: scaled(SEARCHED.map((name) => COORDINATES[name].high)),
+        minValues: scaled(bounds('low')),
+        maxValues: scaled(bounds('high')),
         damping,
         gradientDifference: 1e-3,
         maxIterations: iterations,
@@ -313,8 +374,8 @@ function report(
   const samples = at;
 
   // In natural steps, so that the normal matrix is well conditioned.
-  const steps = SEARCHED.map((name) => COORDINATES[name].step);
-  const jacobian = SEARCHED.map((_, i) => {
+  const steps = theta.map((_, i) => (i < SEARCHED.length ? COORDINATES[SEARCHED[i]!].step : 0.01));
+  const jacobian = theta.map((_, i) => {
     const delta = 1e-3 * steps[i]!;
     const plus = simulate(theta.with(i, theta[i]! + delta), loops, ranges);
     const minus = simulate(theta.with(i, theta[i]! - delta), loops, ranges);
@@ -329,8 +390,7 @@ function report(
   }
   // Residuals of neighbouring samples resemble each other: they are worth fewer samples than they are.
   const correlation = Math.min(0.95, Math.max(0, neighbours / square));
-  const variance =
-    (square / Math.max(1, samples - SEARCHED.length)) * ((1 + correlation) / (1 - correlation));
+  const variance = (square / Math.max(1, samples - theta.length)) * ((1 + correlation) / (1 - correlation));
   // Columns are one deviation along independent directions: the covariance is this times its transpose.
   const root = inverse(new CholeskyDecomposition(j.mmul(j.transpose())).lowerTriangularMatrix)
     .transpose()
@@ -345,15 +405,15 @@ function report(
   };
   const centre = reported(theta);
   const spread = new Float64Array(FITTED.length);
-  const reach = Math.sqrt(SEARCHED.length);
-  SEARCHED.forEach((_, column) => {
+  const reach = Math.sqrt(theta.length);
+  theta.forEach((_, column) => {
     for (const sign of [1, -1]) {
-      const point = theta.map((value, i) => {
+      const point = theta.slice(0, SEARCHED.length).map((value, i) => {
         const { low, high } = COORDINATES[SEARCHED[i]!];
         return Math.min(high, Math.max(low, value + sign * reach * root.get(i, column) * steps[i]!));
       });
       reported(point).forEach((value, k) => {
-        spread[k]! += (value - centre[k]!) ** 2 / (2 * SEARCHED.length);
+        spread[k]! += (value - centre[k]!) ** 2 / (2 * theta.length);
       });
     }
   });
@@ -363,9 +423,11 @@ function report(
   >;
 
   const offsets = { voltage: theta[OFFSETS[0]]!, current: theta[OFFSETS[1]]! };
-  const response = steadyLoop(parameters, drivenBy(loops[0]!, offsets.voltage, offsets.current), {
-    periods: 4,
-  });
+  const response = steadyLoop(
+    parametersOfLoop(theta, 0),
+    drivenBy(loops[0]!, offsets.voltage, offsets.current),
+    stepping(loops[0]!),
+  );
   const conductance = (x: number) =>
     PHI * (x / parameters.ron + (1 - x) / parameters.roff) +
     (1 - PHI) * 2 * parameters.alpha * parameters.beta;
@@ -377,22 +439,48 @@ function report(
     offsets,
     uncertainty,
     nrmse,
+    thresholds: loops.map((_, l) => {
+      const { von, voff } = parametersOfLoop(theta, l);
+      return { von, voff };
+    }),
     class: classify(loops[0]!, low, high),
     window: { low, high },
     response,
   };
 }
 
-/** NRMSE with which a fit predicts a loop that it may not have seen. */
-export function predictionError({ parameters, offsets }: Fit, loop: MeasuredLoop): number {
-  const { current } = steadyLoop(parameters, drivenBy(loop, offsets.voltage, offsets.current), {
-    periods: 4,
-  });
-  const squares = current.reduce(
-    (sum, value, i) => sum + (value - offsets.current - loop.current[i]!) ** 2,
-    0,
-  );
-  return Math.sqrt(squares / current.length) / rangeOf(loop.current);
+/**
+ * NRMSE with which a fit predicts a loop that it may not have seen, in its steady cycle. With `ownThresholds` the loop's two
+ * thresholds are found from the loop itself, and all else is predicted.
+ */
+export function predictionError(
+  { parameters, offsets }: Fit,
+  loop: MeasuredLoop,
+  { ownThresholds = false }: { ownThresholds?: boolean } = {},
+): number {
+  const range = rangeOf(loop.current);
+  const offset = loop.pulsed ? 0 : offsets.current;
+  const miss = ([von, voff]: readonly number[]): Float64Array => {
+    const p = { ...parameters, von: parameters.von + von!, voff: parameters.voff + voff! };
+    const { current } = steadyLoop(p, drivenBy(loop, offsets.voltage, offsets.current), stepping(loop));
+    return current.map((value, i) => (value - offset - loop.current[i]!) / range);
+  };
+  const error = (shifts: readonly number[]) =>
+    Math.sqrt(miss(shifts).reduce((sum, value) => sum + value * value, 0) / loop.current.length);
+  if (!ownThresholds) return error([0, 0]);
+  // Two numbers: a coarse grid, made finer around its best point.
+  let best = { shifts: [0, 0], error: error([0, 0]) };
+  for (let step = 0.06; step > 2e-3; step /= 2.5) {
+    const { shifts: centre } = best;
+    for (let i = -2; i <= 2; i++) {
+      for (let j = -2; j <= 2; j++) {
+        const shifts = [centre[0]! + i * step, centre[1]! + j * step];
+        const found = error(shifts);
+        if (found < best.error) best = { shifts, error: found };
+      }
+    }
+  }
+  return best.error;
 }
 
 /** Parameters with their uncertainties, a fit a block. */

@@ -11,6 +11,8 @@ export interface LoopDrive {
   samplePeriod: number;
   /** Ω in series */
   resistance: number;
+  /** Each voltage is held until the next, as in a train of pulses; otherwise it runs straight to it. */
+  held?: boolean;
 }
 
 export interface LoopResponse {
@@ -83,7 +85,7 @@ export function steadyLoop(
       const to = drive.applied[i]!;
       let v = 0;
       for (let s = 1; s <= substeps; s++) {
-        const applied = from + ((to - from) * s) / substeps;
+        const applied = drive.held ? to : from + ((to - from) * s) / substeps;
         v = stepVoltage(p, x, applied, drive.resistance, time);
         x = stateAfter(p, x, v, time);
       }

@@ -95,6 +95,12 @@ export function beliefOf(passport: ArrayPassport, index: number, prior: Prior): 
   };
 }
 
+/**
+ * A time constant is stated no surer than this, in ln: pulses near the threshold tell it poorly from the threshold, and the
+ * belief, which takes both as independent, grows too sure.
+ */
+const TAU_SIGMA = 0.15;
+
 export function remember(passport: ArrayPassport, index: number, belief: Belief): void {
   const t = passport.tables;
   t.von[index] = belief.von;
@@ -102,7 +108,7 @@ export function remember(passport: ArrayPassport, index: number, belief: Belief)
   t.voff[index] = belief.voff;
   t.voffSigma[index] = belief.voffSigma;
   t.tau[index] = Math.exp(belief.logTau);
-  t.tauSigma[index] = belief.tauSigma;
+  t.tauSigma[index] = Math.max(belief.tauSigma, TAU_SIGMA);
 }
 
 /** Why a direction in which nothing moves any more ends the cell. */

@@ -8,6 +8,8 @@ interface Options {
   series?: number;
   frequency?: number;
   joint?: boolean;
+  ownThresholds?: boolean;
+  pulsed?: boolean;
   plots?: string;
   seed: number;
 }
@@ -25,6 +27,11 @@ export function register(program: Command): void {
     .option('--series <ohms>', 'series resistor', decimal)
     .option('--frequency <hz>', 'frequency of the loop', decimal)
     .option('--joint', 'one parameter set for all loops of a device')
+    .option('--own-thresholds', 'with --joint: each loop has thresholds of its own')
+    .option(
+      '--pulsed',
+      'the loops are trains of pulses, as `sweep` writes them, not waves on an oscilloscope',
+    )
     .option('--plots <dir>', 'SVG of each loop with its fit and residual')
     .option('--seed <n>', 'of the starting points', index, 1)
     .action(
@@ -39,12 +46,18 @@ export function register(program: Command): void {
             if (value !== undefined && !(value > 0))
               throw new MemloopError('usage', `${name} ${value} is not above 0`);
           }
-          const loops = files.map((file) =>
-            readLoop(file, {
+          if (options.ownThresholds && !options.joint)
+            throw new MemloopError(
+              'usage',
+              '--own-thresholds is for several loops at once: give --joint too',
+            );
+          const loops = files.map((file) => ({
+            ...readLoop(file, {
               ...(options.series !== undefined && { resistance: options.series }),
               ...(options.frequency !== undefined && { frequency: options.frequency }),
             }),
-          );
+            pulsed: options.pulsed ?? false,
+          }));
           const devices = [...new Set(loops.map(({ device }) => device))];
           const groups = options.joint
             ? devices.map((device) => loops.filter((loop) => loop.device === device))
@@ -53,7 +66,10 @@ export function register(program: Command): void {
           const fits = [];
           const began = performance.now();
           for (const [done, group] of groups.entries()) {
-            const fit = fitLoops(group, { seed: options.seed });
+            const fit = fitLoops(group, {
+              seed: options.seed,
+              ownThresholds: options.ownThresholds ?? false,
+            });
             fits.push(fit);
             const rate = ((done + 1) * 1e3) / (performance.now() - began);
             session.emit({

@@ -1,0 +1,101 @@
+/**
+ * Fits cells of virtual chips back: how often the true parameters lie within what is stated of them. Two ways: the loops
+ * of `sweep`, fitted, and the four pulses a cell of `calibrate`. Usage: npm run bench:coverage -- [--chips N] [--cells N]
+ * [--profile NAME]
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import {
+  CalibratedBoard,
+  calibrateConverters,
+  calibrateDevices,
+  driveCell,
+  fitLoops,
+  Passport,
+  waveSteps,
+} from '../src/calibration/index.js';
+import { connectBoard, inProcessTransport } from '../src/driver/index.js';
+import { Random } from '../src/model/random.js';
+import { createVirtualBoard } from '../src/virtual-board/board.js';
+import { loadProfile } from '../src/virtual-board/profile.js';
+
+const { values: args } = parseArgs({
+  options: {
+    chips: { type: 'string', default: '3' },
+    cells: { type: 'string', default: '8' },
+    profile: { type: 'string', default: 'w-sdc-8x8x4' },
+  },
+});
+
+const scores = new Map<string, number[]>();
+const score = (way: string, name: string, miss: number) => {
+  for (const key of [`${way} ${name}`, `${way} all`]) scores.set(key, [...(scores.get(key) ?? []), miss]);
+};
+
+for (let seed = 1; seed <= Number(args.chips); seed++) {
+  const home = mkdtempSync(join(tmpdir(), 'memloop-bench-'));
+  const virtual = createVirtualBoard({ profile: structuredClone(loadProfile(args.profile)), seed });
+  const board = await connectBoard(inProcessTransport('virtual:bench', virtual));
+  const calibrated = new CalibratedBoard(board, await calibrateConverters(board));
+  const chip = Passport.open(board.description, home).array(0);
+  const crossbar = virtual.frontEnd.crossbars[0]!;
+  const { rows, columns, seriesResistance, limits } = board.description;
+  const random = new Random(seed).fork('cells');
+
+  for (let swept = 0; swept < Number(args.cells); ) {
+    const cell = random.integer(rows * columns);
+    if (crossbar.stuck[cell] !== 0) continue;
+    swept += 1;
+    const address = { array: 0, row: Math.floor(cell / columns), column: cell % columns };
+    const frequency = 100;
+    const period = waveSteps(limits, { waveform: 'sine', amplitude: 0.5, frequency, points: 200 });
+    const twice = [...period, ...period];
+    const samples = (await driveCell(calibrated, chip, address, twice, { budget: twice.length })).slice(
+      period.length,
+    );
+    const fit = fitLoops(
+      [
+        {
+          name: `cell ${cell}`,
+          voltage: Float64Array.from(samples, ({ voltage }) => voltage),
+          current: Float64Array.from(samples, ({ current }) => current),
+          resistance: seriesResistance,
+          frequency,
+          pulsed: true,
+        },
+      ],
+      { candidates: 80, starts: 2 },
+    );
+    const truth = crossbar.parameters(address.row, address.column);
+    const told = { ...fit.parameters };
+    for (const name of ['ron', 'roff', 'von', 'voff', 'tau', 'vt'] as const) {
+      score('sweep + fit', name, (told[name] - truth[name]) / fit.uncertainty[name]);
+    }
+  }
+
+  await calibrateDevices(calibrated, chip, 0);
+  const t = chip.tables;
+  crossbar.stuck.forEach((stuck, cell) => {
+    if (stuck !== 0 || chip.unhealthy.has(cell)) return;
+    const truth = crossbar.parameters(Math.floor(cell / columns), cell % columns);
+    score('calibrate', 'von', (t.von[cell]! - truth.von) / t.vonSigma[cell]!);
+    score('calibrate', 'voff', (t.voff[cell]! - truth.voff) / t.voffSigma[cell]!);
+    score('calibrate', 'tau', Math.log(t.tau[cell]! / truth.tau) / t.tauSigma[cell]!);
+  });
+  await board.close();
+  rmSync(home, { recursive: true, force: true });
+}
+
+console.log('way and parameter        values  within 1σ  within 2σ  median deviation');
+for (const [key, misses] of scores) {
+  const share = (sigmas: number) =>
+    `${((100 * misses.filter((m) => Math.abs(m) <= sigmas).length) / misses.length).toFixed(1)} %`.padStart(
+      9,
+    );
+  const middle = misses.toSorted((a, b) => a - b)[Math.floor(misses.length / 2)]!;
+  console.log(
+    `${key.padEnd(24)} ${String(misses.length).padStart(6)}  ${share(1)}  ${share(2)}  ${middle.toFixed(2).padStart(10)} σ`,
+  );
+}
