@@ -9,6 +9,8 @@
  */
 import { once } from 'node:events';
 import { parseArgs } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { Worker } from 'node:worker_threads';
 import { SerialPort } from 'serialport';
 import { connectBoard, openTransport, type Stimulus } from '../src/driver/index.js';
@@ -103,13 +105,27 @@ const stimulusOf = (neurons: number, decimation = 1): Stimulus => ({
   drives: new Float32Array(neurons).fill(1e-5),
 });
 
+setFlagsFromString('--expose-gc');
+const collect: () => void = runInNewContext('gc');
+/** Bytes that are in use once all garbage is gone. */
+async function memoryInUse(): Promise<number> {
+  for (let i = 0; i < 3; i++) {
+    collect();
+    await sleep(0.05);
+  }
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}
+
 interface Stream {
   /** bytes/s of samples, two bytes each as they were sent */
   rate: number;
   lost: number;
   crcErrors: number;
-  /** Memory of the process after each second, bytes. */
-  memory: number[];
+  /** Memory in use at the end less that in use after the first run, bytes. */
+  growth: number;
+  /** Most memory that the process had of the system, bytes. */
+  peak: number;
 }
 
 /** `slowness`: time that the subscriber takes over each frame, s. */
@@ -118,22 +134,26 @@ async function linkThroughput(time: number, decimation = 1, slowness = 0): Promi
   const stimuli = Array.from({ length: 20 }, () => stimulusOf(board.description.neurons, decimation));
   let bytes = 0;
   let lost = 0;
-  const memory: number[] = [];
   board.neurons.subscribe((frame) => {
     bytes += 2 * frame.voltages.length;
     lost += frame.lost;
     for (const end = clock() + slowness; slowness > 0 && clock() < end; );
   });
+  await board.run(stimuli);
+  const before = await memoryInUse();
+  bytes = 0;
+  let peak = 0;
   const start = clock();
   while (clock() - start < time) {
     await board.run(stimuli);
-    if (clock() - start > memory.length) memory.push(process.memoryUsage().rss);
+    peak = Math.max(peak, process.memoryUsage.rss());
   }
   const rate = bytes / (clock() - start);
+  const growth = (await memoryInUse()) - before;
   const { crcErrors, lostSamples } = board.counters;
   await board.close();
   await tell('silent');
-  return { rate, lost: lost + lostSamples, crcErrors, memory };
+  return { rate, lost: lost + lostSamples, crcErrors, growth, peak };
 }
 
 /** 1/s */
@@ -151,10 +171,6 @@ async function linkRoundTrips(): Promise<number> {
 const median = (numbers: number[]): number => [...numbers].sort((a, b) => a - b)[numbers.length >> 1];
 /** Of neighbouring turns, so that what else the machine does weighs on both sides. */
 const ratio = (ours: number[], theirs: number[]): number => median(ours.map((rate, i) => rate / theirs[i]));
-const growth = (memory: number[]): number => {
-  const third = Math.max(1, Math.floor(memory.length / 3));
-  return median(memory.slice(-third)) - median(memory.slice(0, third));
-};
 
 const rates = { raw: [] as number[], link: [] as number[], echo: [] as number[], ping: [] as number[] };
 for (let round = 0; round < ROUNDS; round++) {
@@ -175,15 +191,9 @@ const result = {
   echoesPerSecond: median(rates.echo),
   requestsPerSecond: median(rates.ping),
   roundTripRatio: ratio(rates.ping, rates.echo),
-  stream: {
-    seconds,
-    rate: long.rate,
-    lost: long.lost,
-    crcErrors: long.crcErrors,
-    growth: growth(long.memory),
-  },
+  stream: { seconds, ...long },
   decimatedByTen: { rate: decimated.rate, lost: decimated.lost },
-  slowSubscriber: { rate: slow.rate, lost: slow.lost, growth: growth(slow.memory) },
+  slowSubscriber: slow,
 };
 if (values.json) console.log(JSON.stringify(result));
 else {
@@ -193,9 +203,9 @@ else {
     [
       `samples to a subscriber   ${rate(result.sampleBytesPerSecond)}   raw serialport ${rate(result.rawBytesPerSecond)}   ratio ${result.throughputRatio.toFixed(2)}`,
       `requests with replies     ${result.requestsPerSecond.toFixed(0)}/s   raw echo ${result.echoesPerSecond.toFixed(0)}/s   ratio ${result.roundTripRatio.toFixed(2)}`,
-      `${stream.seconds} s stream   ${rate(stream.rate)}   ${stream.lost} samples lost   ${stream.crcErrors} CRC errors   memory grew ${(stream.growth / MB).toFixed(1)} MB`,
+      `${stream.seconds} s stream   ${rate(stream.rate)}   ${stream.lost} samples lost   ${stream.crcErrors} CRC errors   memory in use grew ${(stream.growth / MB).toFixed(1)} MB (at most ${(stream.peak / MB).toFixed(0)} MB)`,
       `one sample in ten         ${rate(decimatedByTen.rate)}   ${decimatedByTen.lost} lost`,
-      `subscriber of 2 ms/frame  ${rate(slowSubscriber.rate)}   ${slowSubscriber.lost} lost   memory grew ${(slowSubscriber.growth / MB).toFixed(1)} MB`,
+      `subscriber of 2 ms/frame  ${rate(slowSubscriber.rate)}   ${slowSubscriber.lost} lost   memory in use grew ${(slowSubscriber.growth / MB).toFixed(1)} MB (at most ${(slowSubscriber.peak / MB).toFixed(0)} MB)`,
     ].join('\n'),
   );
 }

@@ -1,14 +1,14 @@
 /**
- * serialport's binding with another way of reading. Its own takes two changes of thread for every read, and no
- * terminal gives more than 4 KB at once. Ports never block, so a read can as well be made here.
+ * serialport's binding with another way of reading and writing. Its own takes two changes of thread for each,
+ * and no terminal gives more than 4 KB at once. Ports never block, so both can as well be done here.
  */
-import { readSync } from 'node:fs';
+import { readSync, writeSync } from 'node:fs';
 import { SerialPort } from 'serialport';
 
 type Binding = typeof SerialPort.binding;
 type Port = Awaited<ReturnType<Binding['open']>>;
 
-const WAIT = new Set<string | undefined>(['EAGAIN', 'EWOULDBLOCK', 'EINTR']);
+const NOT_YET = new Set<string | undefined>(['EAGAIN', 'EWOULDBLOCK', 'EINTR']);
 
 export const binding = {
   ...SerialPort.binding,
@@ -17,19 +17,27 @@ export const binding = {
     // Windows has handles in place of descriptors.
     if (!('poller' in port)) return port;
     const { poller } = port;
-    const itself = port.read.bind(port);
-    const readable = () =>
+    const [read, write] = [port.read.bind(port), port.write.bind(port)];
+    const ready = (what: 'readable' | 'writable') =>
       new Promise<void>((resolve, reject) => {
-        poller.once('readable', (error: Error | null) => (error ? reject(error) : resolve()));
+        poller.once(what, (error: Error | null) => (error ? reject(error) : resolve()));
       });
+    /** The bytes that the system took or gave; undefined where it has to be waited for. */
+    const now = (transfer: () => number): number | undefined => {
+      try {
+        return transfer();
+      } catch (error) {
+        if (NOT_YET.has((error as NodeJS.ErrnoException).code)) return undefined;
+        throw error;
+      }
+    };
+
     port.read = async (buffer, offset, length) => {
-      while (port.fd !== null) {
-        let bytesRead: number;
-        try {
-          bytesRead = readSync(port.fd, buffer, offset, length, null);
-        } catch (error) {
-          if (!WAIT.has((error as NodeJS.ErrnoException).code)) throw error;
-          await readable();
+      for (let fd = port.fd; fd !== null; fd = port.fd) {
+        const from = fd;
+        const bytesRead = now(() => readSync(from, buffer, offset, length, null));
+        if (bytesRead === undefined) {
+          await ready('readable');
           continue;
         }
         // Where there is only nothing to read yet, the read fails; the library would ask again and again.
@@ -38,7 +46,18 @@ export const binding = {
         await new Promise(setImmediate);
         return { buffer, bytesRead };
       }
-      return itself(buffer, offset, length);
+      return read(buffer, offset, length);
+    };
+    port.write = async (buffer) => {
+      let rest = buffer;
+      while (port.fd !== null) {
+        const to = port.fd;
+        const count = now(() => writeSync(to, rest));
+        if (count === undefined) await ready('writable');
+        else rest = rest.subarray(count);
+        if (rest.length === 0) return;
+      }
+      return write(rest);
     };
     return port;
   },
