@@ -1,0 +1,152 @@
+/**
+ * Images a second on the virtual board, and what the time goes into.
+ *
+ *     npm run bench:throughput -- [--images 359] [--updates 12]
+ *
+ * The digits' 64-32-10 on `w-sdc-32x32x5`, evaluated and fine-tuned twice: with the board in this thread, where a
+ * profile of the processor tells how much of the time is whose, and behind a pseudo-terminal with the board on a thread
+ * of its own, where host and board can work at the same time. Threads are idle where processor time falls short of the
+ * wall's.
+ */
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { Session } from 'node:inspector/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { type Board, connectBoard, inProcessTransport, openTransport } from '../src/driver/index.js';
+import { Deployment, FINETUNE_DEFAULTS, layerScales } from '../src/loop/index.js';
+import { type Dataset, loadDataset, networkSpec, recipeOf, subset, train } from '../src/model/index.js';
+import { createVirtualBoard, loadProfile, spawnBoard } from '../src/virtual-board/index.js';
+
+const { values } = parseArgs({
+  options: { images: { type: 'string', default: '359' }, updates: { type: 'string', default: '12' } },
+});
+const PROFILE = 'w-sdc-32x32x5';
+const data = await loadDataset('digits', { seed: 1 });
+const recipe = recipeOf('digits');
+const spec = networkSpec([data.train.features, ...recipe.hidden, data.train.classes], {
+  driveScale: recipe.driveScale,
+  steps: 250,
+});
+const { network } = await train({ ...recipe.settings, epochs: 10, spec, dataset: data.train, seed: 1 });
+const scales = layerScales(network, data.train);
+const images = first(data.test, Number(values.images));
+
+function first(dataset: Dataset, count: number): Dataset {
+  return subset(
+    dataset,
+    Uint32Array.from({ length: Math.min(count, dataset.count) }, (_, i) => i),
+  );
+}
+
+interface Measured {
+  /** Images a second. */
+  rate: number;
+  /** Processor time over wall time, all threads. */
+  busy: number;
+  shares?: Record<string, number>;
+}
+
+/** Whose a function is: by its file, and where model code is called, by who calls it. */
+function owner(url: string, name: string, caller: string): string {
+  if (url.startsWith('wasm:') || url.includes('/virtual-board/firmware')) return 'firmware';
+  if (url.includes('/virtual-board/')) return 'physics';
+  if (url.includes('/driver/') || url.includes('/firmware-protocol/')) return 'link';
+  if (url.includes('/calibration/')) return 'programming';
+  if (url.includes('/loop/gradient') || url.includes('/model/along')) return 'gradient';
+  if (url.includes('/loop/')) return 'loop';
+  if (name === '(idle)') return 'idle';
+  if (name === '(garbage collector)') return 'garbage collection';
+  return url === '' && caller === '' ? 'runtime' : caller;
+}
+
+async function measured(count: number, profiled: boolean, work: () => Promise<void>): Promise<Measured> {
+  const session = new Session();
+  session.connect();
+  if (profiled) {
+    await session.post('Profiler.enable');
+    await session.post('Profiler.start');
+  }
+  const cpu = process.cpuUsage();
+  const start = performance.now();
+  await work();
+  const seconds = (performance.now() - start) / 1000;
+  const { user, system } = process.cpuUsage(cpu);
+  const result: Measured = { rate: count / seconds, busy: (user + system) / 1e6 / seconds };
+  if (profiled) {
+    const { profile } = (await session.post('Profiler.stop')) as { profile: Profile };
+    result.shares = sharesOf(profile);
+  }
+  session.disconnect();
+  return result;
+}
+
+interface Profile {
+  nodes: { id: number; callFrame: { functionName: string; url: string }; children?: number[] }[];
+  samples: number[];
+  timeDeltas: number[];
+}
+
+function sharesOf({ nodes, samples, timeDeltas }: Profile): Record<string, number> {
+  const byId = new Map(nodes.map((node) => [node.id, node]));
+  const owners = new Map<number, string>();
+  const visit = (id: number, caller: string) => {
+    const { callFrame, children = [] } = byId.get(id)!;
+    const own = owner(callFrame.url, callFrame.functionName, caller);
+    owners.set(id, own);
+    for (const child of children) visit(child, own);
+  };
+  visit(nodes[0].id, '');
+  const times: Record<string, number> = {};
+  let total = 0;
+  samples.forEach((id, i) => {
+    const name = owners.get(id) || 'runtime';
+    times[name] = (times[name] ?? 0) + timeDeltas[i];
+    total += timeDeltas[i];
+  });
+  return Object.fromEntries(Object.entries(times).map(([name, time]) => [name, time / total]));
+}
+
+async function measure(name: string, board: Board, profiled: boolean): Promise<void> {
+  const home = mkdtempSync(join(tmpdir(), 'memloop-bench-'));
+  const deployment = await Deployment.open(
+    { board, emit: () => {}, signal: new AbortController().signal, home },
+    network.clone(),
+    scales,
+  );
+  await deployment.program();
+  const evaluation = await measured(images.count, profiled, async () => {
+    await deployment.evaluate(images);
+  });
+  const count = Number(values.updates) * FINETUNE_DEFAULTS.batch;
+  // A single look at one held-back image at either end: what is measured are the updates.
+  const few = first(data.train, count + 1);
+  const tuning = await measured(count, profiled, async () => {
+    await deployment.finetune(few, { epochs: 1, validation: 1 / few.count });
+  });
+  for (const [what, { rate, busy, shares }] of [
+    ['evaluation', evaluation],
+    ['fine-tuning', tuning],
+  ] as const) {
+    const list = Object.entries(shares ?? {})
+      .sort((a, b) => b[1] - a[1])
+      .map(([owner, share]) => `${owner} ${(100 * share).toFixed(0)} %`);
+    console.log(
+      `${name}, ${what}: ${rate.toFixed(0)} images/s, ${busy.toFixed(2)} processors${list.length > 0 ? `: ${list.join(', ')}` : ''}`,
+    );
+  }
+  await board.close();
+  rmSync(home, { recursive: true });
+}
+
+await measure(
+  'in this thread',
+  await connectBoard(
+    inProcessTransport('virtual:', createVirtualBoard({ profile: loadProfile(PROFILE), seed: 1 })),
+  ),
+  true,
+);
+const served = await spawnBoard({ profile: PROFILE, seed: 1 });
+await measure('pseudo-terminal', await connectBoard(await openTransport(served.port)), false);
+await served.close();
