@@ -20,7 +20,7 @@ export interface Normal {
 export interface UpkeepOptions {
   /** What to compare with; undefined: nothing is known yet, and this round only takes note. */
   normal?: Normal | undefined;
-  /** What may be lost of it before more is done than to rescale. */
+  /** What may be lost of it before pulses are given. */
   threshold: number;
   /** A cell is put back if it is off by more than this share of the window: more than fine-tuning leaves. */
   tolerance: number;
@@ -96,10 +96,10 @@ export const scalesOf = ({ hardware }: Deployment): LayerScales =>
   hardware.map.layers.map(({ weightMax, inputMin, inputMax }) => ({ weightMax, inputMin, inputMax }));
 
 /**
- * One round of upkeep. Reads all arrays; what the weights of a layer have lost in common is made up for by its scale.
- * Then looks at the held-back images; where accuracy has fallen by more than the threshold, and for as long as it has:
- * tunes the biases (and keeps them if they help), puts back the cells that have moved far, takes the weights for what
- * the cells have become and fine-tunes them. Network and scales (`scalesOf`) may change, and then belong to the chip.
+ * One round of upkeep. Reads all arrays; what the weights of a layer have lost in common is made up for by its scale,
+ * and the biases are tuned to the rest (and kept as they were if that does not help). Where accuracy on the held-back
+ * images has fallen by more than the threshold all the same, puts back the cells that have moved far; where that is not
+ * enough, takes the weights for what the cells have become and fine-tunes them. Network and scales (`scalesOf`) may change, and then belong to the chip.
  */
 export async function maintain(
   deployment: Deployment,
@@ -162,7 +162,7 @@ export async function maintain(
     for (const [array, list] of targets()) chip.targets.get(array)!.set(list);
   };
   settle();
-  if (good()) return round;
+  if (good() && round.did.length === 0) return round;
 
   stage('tuning the biases');
   const kept = [...network.weights, ...network.biases].map((list) => list.slice());

@@ -67,7 +67,7 @@ export function register(program: Command): void {
     )
     .option('--dataset <name>', 'what it was trained on, where its file does not say')
     .option('--data-dir <dir>', 'folder of the dataset')
-    .option('--threshold <share>', 'accuracy that may be lost before anything is tuned', decimal, 0.01)
+    .option('--threshold <share>', 'accuracy that may be lost before pulses are given', decimal, 0.01)
     .option(
       '--tolerance <share>',
       'of the window, by which a cell must be off to be put back',
