@@ -92,7 +92,7 @@ export const FINETUNE_DEFAULTS: Readonly<Omit<FinetuneOptions, 'checkpoint' | 'e
     maxEnergy: Infinity,
     dropout: 0.1,
     validation: 0.1,
-    patience: 6,
+    patience: 12,
   });
 
 export interface FinetuneResult {
