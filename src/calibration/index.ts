@@ -27,7 +27,7 @@ export {
   passportSummary,
   passportText,
 } from './passport-view.js';
-export { fitPlot, loopPlot, loopText } from './plots.js';
+export { fitPlot, loopPlot, loopText, type ProgrammedCell, programPlot } from './plots.js';
 export { W_SDC_PRIOR } from './prior.js';
 export { arrayWindow, programArray } from './program.js';
 export {

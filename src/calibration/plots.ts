@@ -160,3 +160,74 @@ export function loopText(
     .concat(`${' '.repeat(11)}${`${v0.toPrecision(3)} V`.padEnd(columns - 8)}${v1.toPrecision(3)} V`)
     .join('\n');
 }
+
+/** A cell at the end of a programming job. */
+export interface ProgrammedCell {
+  array: number;
+  row: number;
+  column: number;
+  /** S */
+  conductance: number;
+  target: number;
+  failed: boolean;
+}
+
+/**
+ * What a programming job left: the distribution of errors in tolerances, and a map of them for each array. Failed cells are
+ * crossed. At most four arrays are drawn.
+ */
+export function programPlot(
+  title: string,
+  cells: readonly ProgrammedCell[],
+  { rows, columns, tolerance }: { rows: number; columns: number; tolerance: number },
+): string {
+  const error = (cell: ProgrammedCell) => (cell.conductance - cell.target) / tolerance;
+  const BINS = 40;
+  const counts = new Array<number>(BINS).fill(0);
+  for (const cell of cells) {
+    const bin = Math.floor(((error(cell) + 2) / 4) * BINS);
+    counts[Math.min(BINS - 1, Math.max(0, bin))]! += 1;
+  }
+  const left = 70;
+  const most = Math.max(1, ...counts);
+  const width = (WIDTH - left - 20) / BINS;
+  const bars = counts.map((count, bin) => {
+    const inside = bin >= BINS / 4 && bin < (3 * BINS) / 4;
+    const height = (150 * count) / most;
+    return `<rect x="${(left + bin * width).toFixed(1)}" y="${(190 - height).toFixed(1)}" width="${(width - 1).toFixed(1)}" height="${height.toFixed(1)}" fill="${inside ? '#36c' : '#c33'}"/>`;
+  });
+  const marks = [-2, -1, 0, 1, 2].map(
+    (t) =>
+      `<text x="${(left + ((t + 2) / 4) * BINS * width).toFixed(1)}" y="204" text-anchor="middle">${t}</text>`,
+  );
+  const arrays = [...new Set(cells.map(({ array }) => array))].sort((a, b) => a - b).slice(0, 4);
+  const room = (WIDTH - 40) / Math.max(1, arrays.length);
+  const size = Math.min((room - 20) / columns, 250 / rows);
+  const maps = arrays.map((array, n) => {
+    const x0 = 20 + n * room;
+    const squares = cells
+      .filter((cell) => cell.array === array)
+      .map((cell) => {
+        const share = Math.min(1, Math.abs(error(cell)));
+        const shade = Math.round(255 - 200 * share);
+        const colour = error(cell) > 0 ? `rgb(255,${shade},${shade})` : `rgb(${shade},${shade},255)`;
+        const x = x0 + cell.column * size;
+        const y = 250 + cell.row * size;
+        const cross = cell.failed
+          ? `<path d="M${x.toFixed(1)} ${y.toFixed(1)}l${size.toFixed(1)} ${size.toFixed(1)}m${(-size).toFixed(1)} 0l${size.toFixed(1)} ${(-size).toFixed(1)}" stroke="#000"/>`
+          : '';
+        return `<rect x="${x.toFixed(1)}" y="${y.toFixed(1)}" width="${size.toFixed(1)}" height="${size.toFixed(1)}" fill="${colour}"/>${cross}`;
+      });
+    return `<text x="${x0.toFixed(1)}" y="244">array ${array}: red too high, blue too low, crossed failed</text>${squares.join('')}`;
+  });
+  return document(
+    title,
+    [
+      ...bars,
+      ...marks,
+      `<text x="${left - 6}" y="44" text-anchor="end">${most}</text>`,
+      `<text x="${WIDTH / 2}" y="220" text-anchor="middle">error in tolerances of ${(tolerance * 1e6).toPrecision(3)} µS; beyond ±2 in the last bars</text>`,
+      ...maps,
+    ].join('\n'),
+  );
+}

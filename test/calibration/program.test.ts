@@ -13,11 +13,13 @@ import {
   calibrateDevices,
   Passport,
   programArray,
+  programPlot,
   W_SDC_PRIOR,
 } from '../../src/calibration/index.js';
 import type { EventBody } from '../../src/events.js';
 import { readConductance, stateAfterPulse, W_SDC } from '../../src/model/memristor.js';
 import { Random } from '../../src/model/random.js';
+import type { Profile } from '../../src/virtual-board/profile.js';
 import { type BoardOptions, calibratedBoard } from './boards.js';
 
 const limits = {
@@ -214,6 +216,83 @@ describe('programming an array', () => {
     );
     expect(trace.some(({ row, column }) => row * 8 + column === 12)).toBe(false);
     expect(report.failed.find(({ row, column }) => row === 1 && column === 4)?.reason).toBe('quarantined');
+  });
+});
+
+/** A chip of nobody's making: other devices, sizes and converters than any profile of ours. */
+const foreign = (profile: Profile) => {
+  Object.assign(profile, { arrays: 1, rows: 12, columns: 20 });
+  Object.assign(profile.device, { ron: 22e3, roff: 250e3, von: 0.26, voff: 0.07, tau: 150e-6, vt: 0.011 });
+  Object.assign(profile.pulse, { seriesResistance: 10e3, halfSelect: 0.25, minVoltage: -0.9 });
+  profile.converters.rowDac = { bits: 13, fullScale: 1.2 };
+  profile.converters.columnAdc = { bits: 13, fullScales: [1e-5, 3e-4] };
+  profile.effects.deviceSpread.von = { deviation: 0.02, min: 0.2, max: 0.32 };
+  profile.effects.deviceSpread.voff = { alpha: 2, beta: 0, scale: 0.006, min: 0.045, max: 0.12 };
+};
+
+/** Share of healthy cells that are in tolerance in truth; and those out of it that the report does not name. */
+async function calibratedAndProgrammed(options: BoardOptions) {
+  const made = await calibratedBoard(options);
+  const chip = made.passport.array(0);
+  await calibrateDevices(made.calibrated, chip, 0);
+  const cells = chip.rows * chip.columns;
+  const targets = randomTargets(cells, arrayWindow(chip), 5);
+  const report = await programArray(made.calibrated, made.passport, 0, targets);
+  const crossbar = made.crossbars[0]!;
+  const truth = crossbar.conductances(0.05);
+  const named = new Set(report.failed.map(({ row, column }) => row * chip.columns + column));
+  let healthy = 0;
+  let good = 0;
+  let silent = 0;
+  crossbar.stuck.forEach((stuck, i) => {
+    if (stuck !== 0) return;
+    healthy += 1;
+    const miss = Math.abs(truth[i]! - targets[i]!) / report.tolerance;
+    if (miss <= 1.25) good += 1;
+    else if (!named.has(i) && miss > 2) silent += 1;
+  });
+  return { share: good / healthy, silent };
+}
+
+test('a report is drawn: a bar for each error, a square for each cell, failed cells crossed', () => {
+  const cells = Array.from({ length: 6 }, (_, i) => ({
+    array: 0,
+    row: Math.floor(i / 3),
+    column: i % 3,
+    conductance: 2e-5 + (i - 2) * 1e-6,
+    target: 2e-5,
+    failed: i === 5,
+  }));
+  const svg = programPlot('six <cells>', cells, { rows: 2, columns: 3, tolerance: 1e-6 });
+  expect(svg).toMatch(/^<svg [\s\S]*<\/svg>\n$/);
+  expect(svg).toContain('six &lt;cells>');
+  expect(svg.match(/fill="rgb/g)).toHaveLength(6);
+  expect(svg.match(/<path /g)).toHaveLength(1);
+});
+
+describe('on other chips', () => {
+  test('one that no profile of ours describes is calibrated and programmed', async () => {
+    const { share, silent } = await calibratedAndProgrammed({ change: foreign });
+    expect(share).toBeGreaterThanOrEqual(0.97);
+    expect(silent).toBe(0);
+  });
+
+  test('with noise and spreads doubled and relaxation on it ends, and names what it could not set', async () => {
+    const { share, silent } = await calibratedAndProgrammed({
+      change: ({ effects }) => {
+        effects.readNoise.relative *= 2;
+        effects.deviceSpread.ron *= 2;
+        effects.deviceSpread.roff *= 2;
+        effects.deviceSpread.tau *= 2;
+        effects.deviceSpread.von.deviation *= 2;
+        effects.deviceSpread.voff.scale *= 2;
+        effects.pulseSpread.tau *= 2;
+        effects.pulseSpread.threshold *= 2;
+        effects.relaxation.enabled = true;
+      },
+    });
+    expect(share).toBeGreaterThanOrEqual(0.9);
+    expect(silent).toBe(0);
   });
 });
 

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import type { ProgrammedCell } from '../../calibration/index.js';
 import { action } from '../command.js';
 import { type DatasetOptions, deploy, loadForBoard } from '../network.js';
 import { decimal, index } from '../numbers.js';
@@ -54,8 +55,31 @@ export function register(program: Command): void {
               text: `${outside} of ${cells} cells are out of tolerance and would be pulsed; nothing was applied`,
             };
           }
+          const cells = new Map<string, ProgrammedCell>();
+          let size = { rows: 0, columns: 0 };
+          const listening = session.events.subscribe((event) => {
+            if (event.type === 'conductance') size = { rows: event.rows, columns: event.columns };
+            if (event.type !== 'cell' || event.target === undefined) return;
+            const { array, row, column, conductance, target, status } = event;
+            const failed = status === 'failed';
+            cells.set(`${array}:${row},${column}`, { array, row, column, conductance, target, failed });
+          });
           const summary = await job.program(settings);
-          return { result: { ...summary }, text: loop.summaryText(summary) };
+          listening.unsubscribe();
+          const plot = session.run?.file('programming.svg');
+          if (plot !== undefined && cells.size > 0) {
+            const { programPlot } = await import('../../calibration/index.js');
+            const text = programPlot(
+              `${(100 * summary.inTolerance).toFixed(2)} % of ${summary.cells} cells in tolerance, ${summary.pulsesPerCell.toFixed(2)} pulses a cell`,
+              [...cells.values()],
+              { ...size, tolerance: summary.tolerance },
+            );
+            (await import('../../files.js')).writeAtomically(plot, text);
+          }
+          return {
+            result: { ...summary, ...(plot !== undefined && cells.size > 0 && { plot }) },
+            text: loop.summaryText(summary),
+          };
         },
         { show: 'lines' },
       ),
