@@ -434,9 +434,12 @@ export class LinkMachine<Tag> {
     }
     pending.answered = true;
     this.#lastProgress = now;
-    this.#backoff = 1;
-    // Which of several sendings was answered is unknown, so only single ones are measured (Karn).
-    if (pending.sends === 1) this.#measure(now - pending.sentAt);
+    // Which of several sendings was answered is unknown, so only single ones are measured (Karn). Until one was,
+    // time-outs stay long: on a slow line short ones would only add repeats to what it has to carry.
+    if (pending.sends === 1) {
+      this.#measure(now - pending.sentAt);
+      this.#backoff = 1;
+    }
     if (pending.tag !== undefined) this.#actions.push({ do: 'answer', tag: pending.tag, answer });
     const head = this.#window[0];
     while (this.#window[0]?.answered) this.#window.shift();

@@ -8,6 +8,10 @@ import { SerialPort } from 'serialport';
 type Binding = typeof SerialPort.binding;
 type Port = Awaited<ReturnType<Binding['open']>>;
 
+/** Of libuv's uv_poll_start. */
+const FLAG = { readable: 1, writable: 2 };
+type Event = keyof typeof FLAG;
+
 const NOT_YET = new Set<string | undefined>(['EAGAIN', 'EWOULDBLOCK', 'EINTR']);
 
 export const binding = {
@@ -18,9 +22,17 @@ export const binding = {
     if (!('poller' in port)) return port;
     const { poller } = port;
     const [read, write] = [port.read.bind(port), port.write.bind(port)];
-    const ready = (what: 'readable' | 'writable') =>
+    const waiting = new Set<Event>();
+    /** Not by the poller's `once`, which asks the system for this event alone: the other one would never come. */
+    const ready = (event: Event) =>
       new Promise<void>((resolve, reject) => {
-        poller.once(what, (error: Error | null) => (error ? reject(error) : resolve()));
+        waiting.add(event);
+        poller.prependOnceListener(event, (error: Error | null) => {
+          waiting.delete(event);
+          if (error) reject(error);
+          else resolve();
+        });
+        poller.poll([...waiting].reduce((flags, each) => flags | FLAG[each], 0));
       });
     /** The bytes that the system took or gave; undefined where it has to be waited for. */
     const now = (transfer: () => number): number | undefined => {

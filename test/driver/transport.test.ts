@@ -141,6 +141,34 @@ describe('bytes', () => {
     expect(Buffer.concat(received).equals(sent)).toBe(true);
   });
 
+  test('are still written when the terminal was full and the board has spoken meanwhile', async () => {
+    const device = pty();
+    const transport = await openTransport(device.path);
+    endings.push(() => transport.close());
+    const much = new Uint8Array(100_000);
+    let written: Promise<void> | undefined;
+    transport.listen(() => {
+      written ??= transport.write(much);
+    });
+    let received = 0;
+    let release = () => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    device.onData((bytes) => {
+      received += bytes.length;
+      return held;
+    });
+    await device.write(Uint8Array.of(1));
+    const pause = (time: number) => new Promise((resolve) => setTimeout(resolve, time));
+    while (received === 0) await pause(1);
+    await pause(50);
+    release();
+    await written;
+    while (received < much.length) await pause(1);
+    expect(received).toBe(much.length);
+  }, 10_000);
+
   test('a pulled port says so without being written to, and then cannot be written to', async () => {
     const device = openPty();
     const transport = await openTransport(device.path);
