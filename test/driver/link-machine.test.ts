@@ -259,6 +259,17 @@ describe('time', () => {
     expect(world.machine.roundTrip).toBeCloseTo(measured, 3);
   });
 
+  test('on a line slower than the shortest time-out, requests are soon not repeated any more', () => {
+    const world = World.connected();
+    world.toHost.latency = 0.2;
+    for (let n = 0; n < 30; n++) {
+      world.request(pulses(n, 1), { effect: true });
+      world.run(1, () => world.outcomes[n] !== undefined);
+    }
+    expect(applied(world)).toHaveLength(30);
+    expect(world.machine.counters.retries).toBeLessThan(10);
+  });
+
   test('an idle link keeps the dead-man from acting', () => {
     const world = World.connected();
     const zeroes = () => world.frontEnd.calls.linesToZero ?? 0;

@@ -28,6 +28,8 @@ export const NO_FAULTS: Faults = { drop: 0, flip: 0, double: 0, insert: 0, lose:
 
 class Channel {
   faults = NO_FAULTS;
+  /** s */
+  latency = 0.001;
   readonly #random: Random;
   readonly #deliver: (bytes: Uint8Array) => void;
   #travelling: { at: number; bytes: Uint8Array }[] = [];
@@ -43,7 +45,7 @@ class Channel {
     if (chance(lose)) return;
     for (let copies = chance(repeat) ? 2 : 1; copies > 0; copies--) {
       const delay = chance(late) ? 0.4 * this.#random.uniform() : 0;
-      this.#travelling.push({ at: now + 0.001 + delay, bytes: this.#hurt(bytes) });
+      this.#travelling.push({ at: now + this.latency + delay, bytes: this.#hurt(bytes) });
     }
   }
 
