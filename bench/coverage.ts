@@ -66,7 +66,7 @@ for (let seed = 1; seed <= Number(args.chips); seed++) {
           pulsed: true,
         },
       ],
-      { candidates: 80, starts: 2 },
+      { candidates: 60, starts: 1 },
     );
     const truth = crossbar.parameters(address.row, address.column);
     const told = { ...fit.parameters };

@@ -113,6 +113,10 @@ const SHIFT_BELIEF = 0.02;
 const SHIFT_MOST = 0.3;
 const PHI = W_SDC.phi;
 const SAMPLES_MIN = 50;
+/** Thresholds are told no better than this share of the voltage step between two samples. */
+const RESOLUTION = 0.05;
+/** Samples on either side that tell the size of residuals around one. */
+const AROUND = 4;
 const CANDIDATES = 240;
 const STARTS = 6;
 
@@ -157,6 +161,13 @@ function coordinatesOf({ parameters: p, offsets }: Fit): number[] {
 
 const rangeOf = (values: Float64Array): number =>
   values.reduce((a, b) => Math.max(a, b)) - values.reduce((a, b) => Math.min(a, b));
+
+/** RMS step of the source's voltage from sample to sample, V. */
+function stepOf({ voltage, current, resistance }: MeasuredLoop): number {
+  const source = voltage.map((v, i) => v + current[i]! * resistance);
+  const squares = source.reduce((sum, v, i) => sum + (v - source.at(i - 1)!) ** 2, 0);
+  return Math.sqrt(squares / source.length);
+}
 
 function drivenBy(loop: MeasuredLoop, voltageOffset: number, currentOffset: number): LoopDrive {
   const { voltage, current, resistance, frequency } = loop;
@@ -266,7 +277,7 @@ export interface FitOptions {
 /**
  * Fits one device to one loop, or one parameter set to several loops of a device. Starting points are found by
  * themselves (seeded), the best are refined by Levenberg-Marquardt. Uncertainties are those of the linearised model
- * with the residuals' own size and correlation. Throws `bad-input` for loops that cannot be fitted.
+ * with the residuals' own size, where they are, and correlation. Throws `bad-input` for loops that cannot be fitted.
  */
 export function fitLoops(
   loops: readonly MeasuredLoop[],
@@ -390,11 +401,26 @@ function report(
   }
   // Residuals of neighbouring samples resemble each other: they are worth fewer samples than they are.
   const correlation = Math.min(0.95, Math.max(0, neighbours / square));
-  const variance = (square / Math.max(1, samples - theta.length)) * ((1 + correlation) / (1 - correlation));
-  // Columns are one deviation along independent directions: the covariance is this times its transpose.
-  const root = inverse(new CholeskyDecomposition(j.mmul(j.transpose())).lowerTriangularMatrix)
-    .transpose()
-    .mul(Math.sqrt(variance));
+  // Where the loop switches, residuals are larger than elsewhere, and it is there that most parameters are told: each
+  // sample counts with the size of the residuals around it, where that is above the average.
+  const local = residuals.subarray(0, samples).map((_, i) => {
+    const around = residuals.subarray(Math.max(0, i - AROUND), Math.min(samples, i + AROUND + 1));
+    return around.reduce((sum, r) => sum + r * r, 0) / around.length / (square / samples);
+  });
+  // As many samples as these are worth, they leave so many degrees of freedom.
+  const sum = (values: Float64Array) => values.reduce((total, value) => total + value, 0);
+  const independent = (1 - correlation) / (1 + correlation);
+  const worth = (independent * sum(local) ** 2) / sum(local.map((value) => value ** 2));
+  const variance = (square / samples / independent) * (worth / Math.max(worth - theta.length, worth / 4));
+  const weighted = new Matrix(
+    jacobian.map((row) => row.map((value, i) => value * Math.sqrt(Math.max(1, local[i] ?? 1)))),
+  );
+  const precision = inverse(j.mmul(j.transpose()));
+  const spreading = precision.mmul(weighted);
+  const covariance = spreading.mmul(spreading.transpose()).mul(variance);
+  covariance.add(covariance.transpose()).mul(0.5);
+  // Its columns are one deviation along independent directions: the covariance is this times its transpose.
+  const root = new CholeskyDecomposition(covariance).lowerTriangularMatrix;
   const parameters = parametersFrom(theta);
   // What is reported follows from the coordinates; its uncertainty from points one deviation away (unscented).
   const reported = (coordinates: readonly number[]): number[] => {
@@ -421,6 +447,10 @@ function report(
     FittedName,
     number
   >;
+
+  const resolution = RESOLUTION * Math.min(...loops.map(stepOf));
+  uncertainty.von = Math.hypot(uncertainty.von, resolution);
+  uncertainty.voff = Math.hypot(uncertainty.voff, resolution);
 
   const offsets = { voltage: theta[OFFSETS[0]]!, current: theta[OFFSETS[1]]! };
   const response = steadyLoop(
