@@ -90,7 +90,9 @@ const STIMULI: readonly (readonly (readonly [time: number, drive: number])[])[] 
 const DURATION = 10e-3;
 const REPEATS = 4;
 const DECIMATION = 4;
-const MOST_STEPS = 30;
+const MOST_STEPS = 50;
+/** In deviations of the prior. */
+const LONGEST_MOVE = 1;
 /** A residual above this (V), or a parameter beyond so many deviations of the prior, is no MIF neuron. */
 const LARGEST_RESIDUAL = 5e-3;
 const FARTHEST = 8;
@@ -266,33 +268,38 @@ function predicted(
 const parametersAt = (u: readonly number[]): MifParameters & { driveOffset: number } =>
   Object.fromEntries(COORDINATES.map(({ name }, i) => [name, valueAt(i, u[i]!)])) as Record<Name, number>;
 
-/** Levenberg–Marquardt on the residuals over the noise, with the prior as one more residual a coordinate. */
-function fitNeuron(
-  answers: readonly Answer[],
-  description: BoardDescription,
-): { fit: NeuronFit; farthest: number } {
-  const { stepTime, membraneStep } = description;
-  const measured = Float64Array.from(answers.flatMap(({ voltages }) => Array.from(voltages)));
-  const variance = answers.reduce((sum, a) => sum + a.variance, 0) / answers.length;
-  // Where noise does not stir them, the ADC's steps are the same error in every repeat.
-  const noise = Math.sqrt(Math.max(variance / REPEATS, membraneStep ** 2 / 12));
-  const size = COORDINATES.length;
+/** What a fit knows at some coordinates. */
+interface Point {
+  u: readonly number[];
+  /** Over the noise; 0 where nothing was measured. */
+  residuals: Float64Array;
+  cost: number;
+}
 
-  const residualsAt = (u: readonly number[]) =>
-    predicted(u, answers, stepTime, 1).map((value, i) =>
+/**
+ * Levenberg–Marquardt on the residuals over `noise` (V), with the prior as one more residual a coordinate.
+ * @returns where it ends, and JᵀJ + 1 there, J being d(prediction)/du over the noise
+ */
+function minimised(
+  start: readonly number[],
+  answers: readonly Answer[],
+  stepTime: number,
+  noise: number,
+  every: number,
+): { end: Point; normal: Matrix } {
+  const size = start.length;
+  const measured = answers.flatMap(({ voltages }) => Array.from(voltages));
+  const at = (u: readonly number[]): Point => {
+    const residuals = predicted(u, answers, stepTime, every).map((value, i) =>
       Number.isNaN(measured[i]!) ? 0 : (measured[i]! - value) / noise,
     );
-  const costOf = (residuals: Float64Array, u: readonly number[]) =>
-    residuals.reduce((sum, r) => sum + r * r, 0) + u.reduce((sum, value) => sum + value * value, 0);
-  /** JᵀJ + 1 and Jᵀr − u, J being d(prediction)/du over the noise. */
-  const linearised = (u: readonly number[], residuals: Float64Array) => {
-    // Slopes need no fine steps: they lead to where the residuals are least, and do not say where that is.
+    const squares = (list: ArrayLike<number>) => Array.from(list).reduce((sum, r) => sum + r * r, 0);
+    return { u, residuals, cost: squares(residuals) + squares(u) };
+  };
+  const linearised = ({ u, residuals }: Point) => {
     const delta = 1e-4;
-    const here = predicted(u, answers, stepTime, DECIMATION);
-    const slopes = COORDINATES.map((_, i) =>
-      predicted(u.with(i, u[i]! + delta), answers, stepTime, DECIMATION).map((value, k) =>
-        Number.isNaN(measured[k]!) ? 0 : (value - here[k]!) / (delta * noise),
-      ),
+    const slopes = u.map((value, i) =>
+      at(u.with(i, value + delta)).residuals.map((r, k) => (residuals[k]! - r) / delta),
     );
     const normal = Matrix.eye(size);
     const pull = u.map((value) => -value);
@@ -308,33 +315,46 @@ function fitNeuron(
     return { normal, pull };
   };
 
-  let u = Array<number>(size).fill(0);
-  let residuals = residualsAt(u);
-  let cost = costOf(residuals, u);
+  let end = at(start);
+  let { normal, pull } = linearised(end);
   let damping = 1e-3;
-  let { normal, pull } = linearised(u, residuals);
-  for (let step = 0; step < MOST_STEPS; step++) {
+  for (let step = 0; step < MOST_STEPS && damping < 1e6; step++) {
     const damped = normal.clone();
     for (let i = 0; i < size; i++) damped.set(i, i, damped.get(i, i) * (1 + damping));
     const move = new CholeskyDecomposition(damped).solve(Matrix.columnVector(pull)).to1DArray();
-    const next = u.map((value, i) => value + move[i]!);
-    const nextResiduals = residualsAt(next);
-    const nextCost = costOf(nextResiduals, next);
-    if (!(nextCost < cost)) {
+    // Far from the end the straight line of the slopes leads astray: no farther at once than slopes are good for.
+    const share = Math.min(1, LONGEST_MOVE / Math.max(...move.map(Math.abs)));
+    const next = at(end.u.map((value, i) => value + share * move[i]!));
+    if (!(next.cost < end.cost)) {
       damping *= 10;
-      if (damping > 1e6) break;
       continue;
     }
-    const gained = cost - nextCost;
-    u = next;
-    residuals = nextResiduals;
-    cost = nextCost;
+    const gained = end.cost - next.cost;
+    end = next;
     damping = Math.max(1e-9, damping / 10);
-    ({ normal, pull } = linearised(u, residuals));
-    if (gained < 0.01) break;
+    ({ normal, pull } = linearised(end));
+    if (gained < (every === 1 ? 0.01 : 0.1)) break;
   }
+  return { end, normal };
+}
 
-  const known = residuals.reduce((count, _, i) => count + (Number.isNaN(measured[i]!) ? 0 : 1), 0);
+/** From where the prior rules to where the measurement does: what is exact from the start finds wrong valleys. */
+const NOISES = [20e-3, 4e-3, 0.8e-3];
+
+function fitNeuron(
+  answers: readonly Answer[],
+  { stepTime, membraneStep }: BoardDescription,
+): { fit: NeuronFit; farthest: number } {
+  const size = COORDINATES.length;
+  const variance = answers.reduce((sum, a) => sum + a.variance, 0) / answers.length;
+  // Where noise does not stir them, the ADC's steps are the same error in every repeat.
+  const noise = Math.sqrt(Math.max(variance / REPEATS, membraneStep ** 2 / 12));
+  let begin: readonly number[] = Array<number>(size).fill(0);
+  for (const coarse of NOISES) begin = minimised(begin, answers, stepTime, coarse, DECIMATION).end.u;
+  const { end, normal } = minimised(begin, answers, stepTime, noise, 1);
+  const { u, residuals } = end;
+
+  const known = answers.reduce((sum, { voltages }) => sum + voltages.filter(Number.isFinite).length, 0);
   const squares = residuals.reduce((sum, r) => sum + r * r, 0);
   const neighbours = residuals.reduce((sum, r, i) => sum + r * (residuals[i + 1] ?? 0), 0);
   // Where the equations do not explain all that was measured, the parameters are known less well, and less again where
