@@ -5,6 +5,7 @@ import { MemloopError } from '../errors.js';
 import { type MemristorParameters, sigmoid, W_SDC } from '../model/memristor.js';
 import { Random } from '../model/random.js';
 import { type LoopDrive, type LoopResponse, steadyLoop } from './loop-model.js';
+import { W_SDC_PRIOR } from './prior.js';
 import type { FailureReason } from './types.js';
 
 /** One period of a periodic measurement, evenly spaced in time. */
@@ -114,7 +115,9 @@ const SHIFT_MOST = 0.3;
 const PHI = W_SDC.phi;
 const SAMPLES_MIN = 50;
 /** Thresholds are told no better than this share of the voltage step between two samples. */
-const RESOLUTION = 0.05;
+const RESOLUTION = 0.08;
+/** A train of pulses tells tau by the few in which it switches, each of which differs from the mean. */
+const SWITCHING_PULSES = 6;
 /** Samples on either side that tell the size of residuals around one. */
 const AROUND = 4;
 const CANDIDATES = 240;
@@ -451,6 +454,10 @@ function report(
   const resolution = RESOLUTION * Math.min(...loops.map(stepOf));
   uncertainty.von = Math.hypot(uncertainty.von, resolution);
   uncertainty.voff = Math.hypot(uncertainty.voff, resolution);
+  if (loops.some(({ pulsed }) => pulsed)) {
+    const share = W_SDC_PRIOR.pulseSigma / Math.sqrt(SWITCHING_PULSES * loops.length);
+    uncertainty.tau = Math.hypot(uncertainty.tau, share * parameters.tau);
+  }
 
   const offsets = { voltage: theta[OFFSETS[0]]!, current: theta[OFFSETS[1]]! };
   const response = steadyLoop(
