@@ -52,3 +52,4 @@ export type {
   ProgramOptions,
   ReadOptions,
 } from './types.js';
+export { outOfUse } from './types.js';

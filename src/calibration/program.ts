@@ -19,7 +19,13 @@ import type { ArrayPassport, Passport } from './passport.js';
 import { W_SDC_PRIOR } from './prior.js';
 import { progressOf } from './progress.js';
 import { PulseSender } from './pulse-sender.js';
-import type { FailedCell, FailureReason, ProgrammingReport, ProgramOptions } from './types.js';
+import {
+  type FailedCell,
+  type FailureReason,
+  outOfUse,
+  type ProgrammingReport,
+  type ProgramOptions,
+} from './types.js';
 
 /** Pulses in a row that ought to have moved a cell and did not, after which that direction is given up. */
 const PATIENCE = 6;
@@ -578,8 +584,7 @@ class ProgrammingJob {
           conductance,
           target: cell.target,
         });
-        if (reason !== 'pulse budget' && reason !== 'half-select' && reason !== 'read noise')
-          this.passport.setHealth(cell.index, reason);
+        if (outOfUse(reason)) this.passport.setHealth(cell.index, reason);
       }
       if (cell.failure === undefined) {
         squares += error ** 2;

@@ -73,6 +73,10 @@ export type FailureReason =
   | 'read noise'
   | 'pulse budget';
 
+/** Whether a cell that failed so no longer does as it is told; the others may be set by a later job. */
+export const outOfUse = (reason: FailureReason): boolean =>
+  reason !== 'pulse budget' && reason !== 'half-select' && reason !== 'read noise';
+
 export interface FailedCell {
   array: number;
   row: number;

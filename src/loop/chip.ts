@@ -4,6 +4,7 @@ import {
   CalibratedBoard,
   calibrateConverters,
   nominalCalibration,
+  outOfUse,
   type Passport,
   type ProgrammingReport,
   type ProgramOptions,
@@ -109,8 +110,7 @@ export class Chip {
     }
     const frozen = this.frozen.get(array)!;
     for (const cell of failed)
-      if (cell.reason !== 'pulse budget')
-        frozen[cell.row * this.map.columns + cell.column] = cell.conductance;
+      if (outOfUse(cell.reason)) frozen[cell.row * this.map.columns + cell.column] = cell.conductance;
   }
 }
 
