@@ -74,7 +74,9 @@ export type FailureReason =
   | 'pulse budget';
 
 /** Whether a cell that failed so no longer does as it is told; the others may be set by a later job. */
-export const outOfUse = (reason: FailureReason): boolean =>
+export const outOfUse = (
+  reason: FailureReason,
+): reason is Exclude<FailureReason, 'half-select' | 'read noise' | 'pulse budget'> =>
   reason !== 'pulse budget' && reason !== 'half-select' && reason !== 'read noise';
 
 export interface FailedCell {
