@@ -120,7 +120,7 @@ describe('a heatmap', () => {
     fc.assert(
       fc.property(
         sizes,
-        fc.double({ min: 0, max: 0.999 }),
+        fc.double({ min: 0, max: 0.999, noNaN: true }),
         ({ rows, columns, width, height, depth }, place) => {
           const cursor = { row: Math.floor(place * rows), column: Math.floor(place * columns) };
           const array = arrayOf(rows, columns, (r, c) => r + c);
