@@ -4,14 +4,7 @@
  * that no drive can mend); the neuron's adjoint runs along the measured trajectory, and dense layers are
  * differentiated at their measured inputs, sums and conductances.
  */
-import {
-  adjointAlong,
-  type MifParameters,
-  mifStepper,
-  peakLoss,
-  restState,
-  WAVEFORM_UNIT,
-} from '../model/index.js';
+import { adjointAlong, peakLoss, runMif, WAVEFORM_UNIT } from '../model/index.js';
 import type { BoardForward, BoardNetwork } from './board-network.js';
 
 /** Gradients of the mean loss of a batch. */
@@ -122,20 +115,16 @@ function modelled(hardware: BoardNetwork, forward: BoardForward, l: number, n: n
   const width = hardware.map.layers[l].outputs;
   const samples = voltages![n].length / width;
   const scale = hardware.driveScale(l);
-  const pulses = new Map(
-    hardware.pulseSteps(l).map((step, p) => [Math.round(step / hardware.decimation), p]),
-  );
-  const parameters: MifParameters = spec.neuron;
-  const stepper = mifStepper(parameters, 'exponential', hardware.samplePeriod);
+  const pulses = hardware.pulseSteps(l).map((step) => Math.round(step / hardware.decimation));
+  const most = hardware.driveMax;
   const result = new Float32Array(samples * width);
   for (let j = 0; j < width; j++) {
-    let state = restState(parameters);
-    for (let t = 0; t < samples; t++) {
-      const p = pulses.get(t);
-      const sum = p === undefined ? 0 : sums[(n * vectors + (vectors === 1 ? 0 : p)) * width + j];
-      state = stepper.step(state, Math.max(-hardware.driveMax, Math.min(hardware.driveMax, sum * scale)));
-      result[t * width + j] = state.v;
-    }
+    const drives = pulses.map((step, p): [number, number] => {
+      const sum = sums[(n * vectors + (vectors === 1 ? 0 : p)) * width + j];
+      return [step, Math.max(-most, Math.min(most, sum * scale))];
+    });
+    const { states } = runMif(spec.neuron, 'exponential', hardware.samplePeriod, samples, new Map(drives));
+    for (let t = 0; t < samples; t++) result[t * width + j] = states[t + 1].v;
   }
   return result;
 }

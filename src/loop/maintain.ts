@@ -83,8 +83,8 @@ export interface Upkeep {
 }
 
 /**
- * The training images in two parts: to tune with, and held back to look at. The same split as `finetune` makes of a
- * seed, so that the images looked at are none that it has tuned with.
+ * The training images in two parts: to tune with, and held back to look at. Upkeep does not tune with those it looks at;
+ * `finetune` holds back others of the same seed, and may have.
  */
 export function heldBack(train: Dataset, seed: number): [tune: Dataset, look: Dataset] {
   const share = Math.min(0.1, 500 / train.count);
