@@ -36,7 +36,8 @@ const DECIMATION = 8;
 const WAVEFORM_DECIMATION = 20;
 /** What inputs may exceed the largest of the sample by. */
 const SPARE = 1.2;
-/** Images whose waveforms are simulated to know their range. */
+/** Images that the range of the activations is taken from; of waveforms, that are simulated for it. */
+const SAMPLE = 2000;
 const SIMULATED = 32;
 
 /**
@@ -44,14 +45,15 @@ const SIMULATED = 32;
  * sample shows (with a fifth to spare) the whole read voltage.
  */
 export function layerScales(network: Network, sample: Dataset): LayerScales {
-  let values: Float32Array | undefined = sample.inputs;
+  const count = Math.min(SAMPLE, sample.count);
+  let values: Float32Array | undefined = sample.inputs.subarray(0, count * sample.features);
   return network.spec.layers.map((layer, l) => {
     const weightMax = largest(network.weights[l]);
     if (network.spec.layers[l - 1]?.activation === 'mif') values = undefined;
     if (!values) return { weightMax, ...waveformRange(network, l, sample) };
     const inputMax = l === 0 ? 1 : SPARE * largest(values);
-    const next = new Float32Array(sample.count * layer.outputs);
-    for (let n = 0; n < sample.count; n++)
+    const next = new Float32Array(count * layer.outputs);
+    for (let n = 0; n < count; n++)
       for (let j = 0; j < layer.outputs; j++) {
         let sum = network.biases[l][j];
         for (let i = 0; i < layer.inputs; i++)

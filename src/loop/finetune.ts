@@ -122,9 +122,7 @@ export async function finetune(
 ): Promise<FinetuneResult> {
   const options = { ...FINETUNE_DEFAULTS, ...settings };
   const { emit = () => {}, signal, checkpoint } = options;
-  const held = Math.min(options.validation, HELD_BACK / dataset.count);
-  // The split of offline training: with the network's own seed, images that it has never learnt.
-  const [validation, train] = split(dataset, options.seed, [held, 1 - held]);
+  const [validation, train] = heldBack(dataset, options.seed, options.validation);
   const { network, map } = hardware;
   const random = new Random(options.seed).fork('finetune');
   const method: Method = METHODS[options.method];
@@ -270,6 +268,19 @@ export async function finetune(
   if (ended === 'done' && economy.left < PROGRAM_ROUNDS) ended = 'budget';
   const images = history.at(-1)!.images;
   return { history, best: progress.best, ...economy.spent, images, ended };
+}
+
+/**
+ * The training images in two parts: held back to look at, and to tune with. The split is that of offline training:
+ * with the network's own seed, the first part was never learnt.
+ */
+export function heldBack(
+  dataset: Dataset,
+  seed: number,
+  share: number = FINETUNE_DEFAULTS.validation,
+): [look: Dataset, tune: Dataset] {
+  const held = Math.min(share, HELD_BACK / dataset.count);
+  return split(dataset, seed, [held, 1 - held]) as [Dataset, Dataset];
 }
 
 /** The mean gradient of a batch; the board already has the next few images while those before are differentiated. */

@@ -16,7 +16,6 @@ export { type BatchGradient, gradientAtMeasured } from './gradient.js';
 export { correctOnBoard, keepLedger, type Ledger, type LedgerEntry } from './ledger.js';
 export { ledgerPlot, ledgerText } from './ledger-view.js';
 export {
-  heldBack,
   maintain,
   type Normal,
   scalesOf,

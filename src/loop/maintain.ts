@@ -4,8 +4,9 @@
  * that pulses cost more than they win where old cells can be left to their slow drift.
  */
 import { Passport } from '../calibration/index.js';
-import { type Dataset, split } from '../model/index.js';
+import type { Dataset } from '../model/index.js';
 import type { Deployment, LayerScales } from './deployment.js';
+import { heldBack } from './finetune.js';
 import { type ArrayConductances, forEachPair, targetConductances, weightsOf } from './mapping.js';
 import { summarise } from './report.js';
 
@@ -82,15 +83,6 @@ export interface Upkeep {
   images: number;
 }
 
-/**
- * The training images in two parts: to tune with, and held back to look at. Upkeep does not tune with those it looks at;
- * `finetune` holds back others of the same seed, and may have.
- */
-export function heldBack(train: Dataset, seed: number): [tune: Dataset, look: Dataset] {
-  const share = Math.min(0.1, 500 / train.count);
-  return split(train, seed, [1 - share, share]) as [Dataset, Dataset];
-}
-
 /** The scales as they stand: upkeep changes them. */
 export const scalesOf = ({ hardware }: Deployment): LayerScales =>
   hardware.map.layers.map(({ weightMax, inputMin, inputMax }) => ({ weightMax, inputMin, inputMax }));
@@ -111,7 +103,7 @@ export async function maintain(
   const { map } = hardware;
   const { emit, signal } = context;
   const { epochs, seed, keep = () => {} } = options;
-  const [tune, look] = heldBack(train, seed);
+  const [look, tune] = heldBack(train, seed);
   const window = map.window.max - map.window.min;
   const stage = (detail: string) => emit({ type: 'stage', stage: 'upkeep', detail });
   const evaluate = async () => (await deployment.evaluate(look, 'upkeep')).accuracy;
@@ -197,7 +189,8 @@ export async function maintain(
   weightsOf(map, chip.measured).forEach((list, l) => {
     network.weights[l].set(list);
   });
-  settle();
+  // A weight is the difference of two cells: one that has moved away from its target is not to wait for its partner.
+  for (const [array, list] of chip.targets) list.set(chip.measured.get(array)!);
   keep({ ...normal, left: weightsLeft(deployment) });
   await did('re-tuned', await deployment.finetune(tune, { epochs, seed }));
   round.normal = { ...normal, left: weightsLeft(deployment) };

@@ -64,6 +64,7 @@ describe('upkeep', () => {
     const round = await maintain(deployment, images, {
       normal,
       threshold: 0.04,
+      epochs: 2,
       keep: () => {
         kept.push(deployment.network.weights[0][0]);
       },

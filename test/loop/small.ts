@@ -34,6 +34,7 @@ export async function smallNetwork() {
     batch: 20,
     validation: 0,
     dropout: 0,
+    decision: 1,
     seed: 1,
   });
   return { network, dataset, scales: layerScales(network, dataset) };
