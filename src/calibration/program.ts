@@ -67,13 +67,25 @@ interface Cell {
   denied: number | undefined;
 }
 
+/** Share of the usual cell's highest conductance that targets may ask for. */
+const REACH = 0.95;
+
+/** S */
+export interface ArrayWindow {
+  /** What nearly all cells can be brought to. */
+  low: number;
+  high: number;
+  /** What about half of them can be brought to: enough for the partner of a cell that is stuck high. */
+  reach: number;
+}
+
 /** The array's usable range, S: measured by `calibrate`, or what the population's spread leaves to nearly all cells. */
-export function arrayWindow(
-  passport: ArrayPassport,
-  prior: Prior = W_SDC_PRIOR,
-): { low: number; high: number } {
+export function arrayWindow(passport: ArrayPassport, prior: Prior = W_SDC_PRIOR): ArrayWindow {
   const range = nominalRange(prior);
-  return passport.window ?? { low: 1.3 * range.low, high: 0.75 * range.high };
+  const { low, high } = passport.window ?? { low: 1.3 * range.low, high: 0.75 * range.high };
+  const highest = passport.tables.windowHigh.filter(Number.isFinite).sort();
+  const usual = highest.length > 0 ? highest[Math.floor(highest.length / 2)]! : range.high;
+  return { low, high, reach: Math.max(high, REACH * usual) };
 }
 
 function nominalRange(prior: Prior): { low: number; high: number } {
@@ -117,20 +129,11 @@ export function remember(passport: ArrayPassport, index: number, belief: Belief)
   t.tauSigma[index] = Math.max(belief.tauSigma, TAU_SIGMA);
 }
 
-/** Why a direction in which nothing moves any more ends the cell. */
-function failureOf(cell: Cell, up: boolean, state: number): FailureReason {
-  if (!cell.moved) {
-    if (up && state < 0.15) return 'stuck low';
-    if (!up && state > 0.7) return 'stuck high';
-  }
-  return up ? 'write fails' : 'erase fails';
-}
-
 /**
  * Write-verify over a whole array: reads, aims one pulse at every cell outside tolerance, sends them all, reads
  * again. `targets` are rows x columns, S; NaN leaves a cell alone, and rows without targets are not read. Starts
  * from a measurement, so calling it again finishes an interrupted job. Throws `bad-input` for targets of the
- * wrong length or outside the array's window, `interrupted` on abort, `board-lost` when the board is gone; the
+ * wrong length or beyond the array's window and reach, `interrupted` on abort, `board-lost` when the board is gone; the
  * passport is saved in every case.
  */
 export async function programArray(
@@ -146,6 +149,7 @@ export async function programArray(
 
 class ProgrammingJob {
   private readonly prior: Prior;
+  private readonly window: ArrayWindow;
   private readonly tolerance: number;
   private readonly cells: Cell[] = [];
   private readonly byIndex: Map<number, Cell>;
@@ -185,6 +189,7 @@ class ProgrammingJob {
       );
     }
     const window = arrayWindow(passport, this.prior);
+    this.window = window;
     this.tolerance = options.tolerance ?? 0.02 * (window.high - window.low);
     this.readVoltage = Math.min(DEFAULT_READ_VOLTAGE, limits.maxReadVoltage);
     this.limits = { ...limits, seriesResistance };
@@ -195,7 +200,7 @@ class ProgrammingJob {
       if (Number.isNaN(target)) continue;
       const row = Math.floor(index / columns);
       const column = index % columns;
-      if (target < window.low - this.tolerance || target > window.high + this.tolerance) {
+      if (target < window.low - this.tolerance || target > window.reach + this.tolerance) {
         throw new MemloopError(
           'bad-input',
           `the target of array ${array} row ${row} column ${column} is ${siemens(target)}, outside the array's window of ${siemens(window.low)} to ${siemens(window.high)}`,
@@ -287,6 +292,16 @@ class ProgrammingJob {
     return this.writing ? up : down;
   }
 
+  /** Why a direction in which nothing moves any more ends the cell; a state of NaN says nothing of being stuck. */
+  private failureOf(cell: Cell, up: boolean, state: number): FailureReason {
+    if (!cell.moved) {
+      if (up && state < 0.15) return 'stuck low';
+      if (!up && state > 0.7) return 'stuck high';
+    }
+    if (up && this.beyondWindow(cell)) return 'out of reach';
+    return up ? 'write fails' : 'erase fails';
+  }
+
   /** Within tolerance by so much that noise will not deny it. */
   private near(cell: Cell): boolean {
     const sigma = this.sigma(this.conductance[cell.index]!, this.samples());
@@ -371,7 +386,7 @@ class ProgrammingJob {
       const up = cell.target > this.conductance[cell.index]!;
       const beyond = this.isBeyond(cell);
       if (beyond && cell.beyond++ >= BEYOND) {
-        cell.failure = up ? 'write fails' : 'erase fails';
+        cell.failure = this.failureOf(cell, up, Number.NaN);
         continue;
       }
       // Its range was measured with all others at the same end, where the lines' resistance hides most of it.
@@ -388,7 +403,7 @@ class ProgrammingJob {
       const state = stateOf(p, this.conductance[cell.index]!, this.readVoltage);
       const target = stateOf(p, cell.target, this.readVoltage);
       if ((up ? cell.fruitless.up : cell.fruitless.down) >= PATIENCE) {
-        cell.failure = failureOf(cell, up, state);
+        cell.failure = this.failureOf(cell, up, state);
         continue;
       }
       if (cell.pulses >= (this.options.maxPulses ?? 30)) {
@@ -542,7 +557,13 @@ class ProgrammingJob {
     }
   }
 
+  private beyondWindow({ target }: Cell): boolean {
+    return target > this.window.high + this.tolerance;
+  }
+
   private reasonOf(cell: Cell): FailureReason {
+    if (cell.failure && cell.failure !== 'pulse budget') return cell.failure;
+    if (this.beyondWindow(cell)) return 'out of reach';
     if (cell.failure) return cell.failure;
     const { up, down } = cell.fruitless;
     if (!cell.moved && up + down >= 2) return up > down ? 'stuck low' : 'stuck high';

@@ -61,7 +61,7 @@ export interface ProgramOptions {
 
 /**
  * `half-select`: the job ended before it could be set without moving neighbours that are in tolerance. `read noise`: it is
- * as near as reads can tell.
+ * as near as reads can tell. `out of reach`: the target is beyond the array's window and this cell's own range.
  */
 export type FailureReason =
   | 'stuck low'
@@ -71,13 +71,14 @@ export type FailureReason =
   | 'quarantined'
   | 'half-select'
   | 'read noise'
+  | 'out of reach'
   | 'pulse budget';
 
 /** Whether a cell that failed so no longer does as it is told; the others may be set by a later job. */
 export const outOfUse = (
   reason: FailureReason,
-): reason is Exclude<FailureReason, 'half-select' | 'read noise' | 'pulse budget'> =>
-  reason !== 'pulse budget' && reason !== 'half-select' && reason !== 'read noise';
+): reason is Exclude<FailureReason, 'half-select' | 'read noise' | 'out of reach' | 'pulse budget'> =>
+  !['half-select', 'read noise', 'out of reach', 'pulse budget'].includes(reason);
 
 export interface FailedCell {
   array: number;

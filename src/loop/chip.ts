@@ -18,6 +18,16 @@ const MULTIPLY_SAMPLES = 4;
 /** Share of a current range that products are expected to use at most. */
 const MARGIN = 0.8;
 
+/** Parts that a vector is multiplied in at most, rather than in a higher range. */
+const MOST_PARTS = 4;
+
+/** Rows `first` to `end` of a vector, to be multiplied at once. */
+interface Part {
+  vector: number;
+  first: number;
+  end: number;
+}
+
 export class Chip {
   /** What the cells were last asked for, S. */
   targets: ArrayConductances;
@@ -42,32 +52,65 @@ export class Chip {
     return [boardSerial, ...[...this.measured.keys()].map((array) => arraySerials[array])];
   }
 
-  /** In the lowest current range that the measured conductances allow: the noise of a range grows with it. */
+  /**
+   * Products, A, vectors × columns, for row voltages, V, vectors × rows. The noise of a current range grows with it, so
+   * each vector is multiplied in the lowest range that it fits into by the measured conductances, in a few parts if need
+   * be, which are added.
+   */
   readonly multiply = async (array: number, voltages: Float32Array): Promise<Float32Array> => {
     if (this.measured.get(array)!.every(Number.isNaN))
       this.measured.set(array, await this.board.conductances(array));
-    const range = this.rangeFor(array, voltages);
-    return this.board.multiply(array, voltages, { samples: MULTIPLY_SAMPLES, range });
+    const { rows, columns } = this.map;
+    const vectors = voltages.length / rows;
+    const byRange = this.board.description.currentRanges.map(() => [] as Part[]);
+    for (let vector = 0; vector < vectors; vector++) {
+      const { range, parts } = this.partsOf(array, voltages.subarray(vector * rows, (vector + 1) * rows));
+      for (const [first, end] of parts) byRange[range].push({ vector, first, end });
+    }
+    const sums = new Float32Array(vectors * columns);
+    await Promise.all(
+      byRange.map(async (parts, range) => {
+        if (parts.length === 0) return;
+        const driven = new Float32Array(parts.length * rows);
+        parts.forEach(({ vector, first, end }, p) => {
+          driven.set(voltages.subarray(vector * rows + first, vector * rows + end), p * rows + first);
+        });
+        const currents = await this.board.multiply(array, driven, { samples: MULTIPLY_SAMPLES, range });
+        parts.forEach(({ vector }, p) => {
+          for (let c = 0; c < columns; c++) sums[vector * columns + c] += currents[p * columns + c];
+        });
+      }),
+    );
+    return sums;
   };
 
-  private rangeFor(array: number, voltages: Float32Array): number {
+  /** The lowest range that a vector can be multiplied in, and the stretches of rows [first, end) that this takes. */
+  private partsOf(array: number, voltages: Float32Array): { range: number; parts: [number, number][] } {
     const { rows, columns } = this.map;
-    const conductance = this.measured.get(array)!;
-    const highest = new Float64Array(rows);
-    voltages.forEach((voltage, i) => {
-      highest[i % rows] = Math.max(highest[i % rows], voltage);
-    });
-    let largest = 0;
-    for (let column = 0; column < columns; column++) {
-      let current = 0;
-      for (let row = 0; row < rows; row++)
-        if (highest[row] > 0) current += highest[row] * conductance[row * columns + column];
-      // Columns of rows that were not measured carry no weights.
-      if (Number.isFinite(current)) largest = Math.max(largest, current);
-    }
     const { currentRanges } = this.board.description;
-    const fits = currentRanges.findIndex(({ max }) => largest < MARGIN * max);
-    return fits < 0 ? currentRanges.length - 1 : fits;
+    const conductance = this.measured.get(array)!;
+    for (let range = 0; range < currentRanges.length - 1; range++) {
+      const most = MARGIN * currentRanges[range].max;
+      const parts: [number, number][] = [];
+      const currents = new Float64Array(columns);
+      let first = 0;
+      for (let row = 0; row < rows && parts.length < MOST_PARTS; row++) {
+        if (!(voltages[row] > 0)) continue;
+        let largest = 0;
+        for (let c = 0; c < columns; c++) {
+          // Columns of cells that were not measured carry no weights.
+          const current = currents[c] + (voltages[row] * conductance[row * columns + c] || 0);
+          currents[c] = current;
+          if (current > largest) largest = current;
+        }
+        if (largest <= most || row === first) continue;
+        parts.push([first, row]);
+        first = row;
+        for (let c = 0; c < columns; c++) currents[c] = voltages[row] * conductance[row * columns + c] || 0;
+      }
+      if (parts.length < MOST_PARTS) return { range, parts: [...parts, [first, rows]] };
+    }
+    return { range: currentRanges.length - 1, parts: [[0, rows]] };
   }
 
   /**

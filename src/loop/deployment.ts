@@ -1,11 +1,5 @@
 /** A network on a chip: where its weights go, programmed, evaluated, fine-tuned. */
-import {
-  arrayWindow,
-  correctedStimuli,
-  freshNeurons,
-  Passport,
-  type ProgramOptions,
-} from '../calibration/index.js';
+import { correctedStimuli, freshNeurons, Passport, type ProgramOptions } from '../calibration/index.js';
 import type { Board, Stimulus } from '../driver/board.js';
 import type { Emit } from '../events.js';
 import { type Dataset, Network, outputVoltages, restState, WAVEFORM_UNIT } from '../model/index.js';
@@ -13,8 +7,16 @@ import { BoardNetwork } from './board-network.js';
 import { Chip, calibratedBoard } from './chip.js';
 import { type BoardEvaluation, evaluateOnBoard } from './evaluate.js';
 import { type FinetuneOptions, type FinetuneResult, finetune } from './finetune.js';
-import { type LayerShape, mapLayers, type NetworkMap, targetConductances } from './mapping.js';
+import {
+  commonWindow,
+  type LayerShape,
+  mapLayers,
+  type NetworkMap,
+  READ_VOLTAGE,
+  targetConductances,
+} from './mapping.js';
 import { type ProgrammingSummary, summarise } from './report.js';
+import { PROGRAMMING_ERROR, twinTraining } from './twin.js';
 
 export interface LoopContext {
   board: Board;
@@ -29,8 +31,6 @@ export interface LoopContext {
 /** How values of each layer become conductances and voltages: kept with a network that was fine-tuned on a chip. */
 export type LayerScales = Pick<LayerShape, 'weightMax' | 'inputMin' | 'inputMax'>[];
 
-/** V at a full-scale input: small and never negative, so that a thousand reads do not program the weakest cells. */
-export const READ_VOLTAGE = 0.05;
 /** Board steps between two membrane samples; more where samples drive the next layer, as many as a request takes. */
 const DECIMATION = 8;
 const WAVEFORM_DECIMATION = 20;
@@ -41,14 +41,14 @@ const SAMPLE = 2000;
 const SIMULATED = 32;
 
 /**
- * Scales for a network: the largest weight of a layer takes the whole window, the largest activation that the
+ * Scales for a network: nearly the largest weight of a layer takes the whole window, the largest activation that the
  * sample shows (with a fifth to spare) the whole read voltage.
  */
 export function layerScales(network: Network, sample: Dataset): LayerScales {
   const count = Math.min(SAMPLE, sample.count);
   let values: Float32Array | undefined = sample.inputs.subarray(0, count * sample.features);
   return network.spec.layers.map((layer, l) => {
-    const weightMax = largest(network.weights[l]);
+    const weightMax = clippingWeight(network.weights[l]);
     if (network.spec.layers[l - 1]?.activation === 'mif') values = undefined;
     if (!values) return { weightMax, ...waveformRange(network, l, sample) };
     const inputMax = l === 0 ? 1 : SPARE * largest(values);
@@ -92,6 +92,23 @@ function waveformRange(network: Network, l: number, sample: Dataset): { inputMin
   return { inputMin: (SPARE * low) / WAVEFORM_UNIT, inputMax: (SPARE * high) / WAVEFORM_UNIT };
 }
 
+/**
+ * |weight| that takes the whole window, such that clipping larger ones and programming errors in all of them, which grow
+ * with it, together cost least (mean square).
+ */
+function clippingWeight(weights: Float32Array): number {
+  const magnitudes = Float64Array.from(weights, Math.abs).sort();
+  const most = Math.max(magnitudes.at(-1)!, 1e-6);
+  let [best, least] = [most, Infinity];
+  for (let share = 0.2; share <= 1; share += 0.02) {
+    const limit = share * most;
+    let error = magnitudes.length * (PROGRAMMING_ERROR * limit) ** 2;
+    for (let i = magnitudes.length - 1; magnitudes[i] > limit; i--) error += (magnitudes[i] - limit) ** 2;
+    if (error <= least) [best, least] = [limit, error];
+  }
+  return best;
+}
+
 const largest = (values: Float32Array): number =>
   values.reduce((most, v) => Math.max(most, Math.abs(v)), 1e-6);
 
@@ -101,6 +118,7 @@ export class Deployment {
     readonly network: Network,
     readonly chip: Chip,
     readonly hardware: BoardNetwork,
+    private readonly passport: Passport,
   ) {}
 
   /**
@@ -130,7 +148,7 @@ export class Deployment {
       map,
       context.decimation ?? (waveforms ? WAVEFORM_DECIMATION : DECIMATION),
     );
-    return new Deployment(context, network, chip, hardware);
+    return new Deployment(context, network, chip, hardware, passport);
   }
 
   async program(options: Pick<ProgramOptions, 'tolerance'> = {}): Promise<ProgrammingSummary> {
@@ -162,14 +180,14 @@ export class Deployment {
 
   finetune(train: Dataset, options: Partial<FinetuneOptions> = {}): Promise<FinetuneResult> {
     const { emit, signal } = this.context;
-    return finetune(this.chip, this.hardware, train, { emit, signal, ...options });
+    return finetune(this.chip, this.hardware, train, { emit, signal, ...options }, () => {
+      const { spec } = this.network;
+      const unknown = spec.layers.slice(0, -1).some(({ activation }) => activation === 'mif')
+        ? 'hidden MIF neurons are taken as nominal there'
+        : this.passport.converters === undefined && 'the converters are taken as exact';
+      if (!unknown) return twinTraining(this.passport, spec, this.hardware.map.layers);
+      emit({ type: 'log', level: 'info', message: `not trained offline for this chip: ${unknown}` });
+      return undefined;
+    });
   }
-}
-
-/** The range that all arrays of the network share, S. */
-export function commonWindow(passport: Passport, map: NetworkMap): NetworkMap['window'] {
-  const windows = map.layers.flatMap((layer) =>
-    layer.tiles.map((tile) => arrayWindow(passport.array(tile.array))),
-  );
-  return { min: Math.max(...windows.map((w) => w.low)), max: Math.min(...windows.map((w) => w.high)) };
 }

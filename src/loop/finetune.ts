@@ -5,7 +5,7 @@
 import type { ProgramOptions } from '../calibration/index.js';
 import { MemloopError } from '../errors.js';
 import type { Emit } from '../events.js';
-import { Adam, type Dataset, Random, split, subset } from '../model/index.js';
+import { Adam, type Dataset, Random, split, subset, train as trainOffline } from '../model/index.js';
 import type { BoardNetwork } from './board-network.js';
 import type { Chip } from './chip.js';
 import { evaluateOnBoard } from './evaluate.js';
@@ -13,9 +13,17 @@ import { type BatchGradient, gradientAtMeasured } from './gradient.js';
 import { type ArrayConductances, targetConductances, weightsOf } from './mapping.js';
 import { PulseEconomy, worthAPulse } from './pulse-economy.js';
 import { saveTuning, type TuningCheck, type TuningProgress, takeUpTuning } from './tuning-state.js';
+import type { TwinTraining } from './twin.js';
 
 /** Pulses that one update may give a cell: what is left of the error, the next forward pass measures. */
 const PROGRAM_ROUNDS = 4;
+/** Images of offline training for the chip. */
+const ADAPTATION = 40_000;
+/** Rates in the loop, without and with offline training for the chip before. */
+const RATE = 5e-3;
+const RATE_ADAPTED = 1e-3;
+/** Adam's rate in offline training for the chip, as a share of the largest weight of the layer where that is least. */
+const ADAPTATION_RATE = 2.5e-3;
 /** Images on the board at once: while it works on some, the gradient of those before is computed. */
 const CHUNK = 8;
 /** Largest number of images between two looks at the held-back ones, and of those. */
@@ -51,15 +59,22 @@ export const methodNames = Object.keys(METHODS) as MethodName[];
 
 export interface FinetuneOptions {
   method: MethodName;
+  /**
+   * Images that offline training on what is known of this chip is shown first, in whole passes: what it finds out costs
+   * no image on the board and few pulses. 0: none; unless given, 40,000 by state injection and none by the other methods,
+   * which are there to be compared.
+   */
+  adapt?: number;
   /** Passes over the training images; a part of one is enough for large sets. */
   epochs: number;
   /** Images between two updates of the chip. */
   batch: number;
   /**
    * Largest step of a weight in one update, as a share of its layer's largest weight; falls to a tenth along a
-   * cosine, so that the last updates are not undone by the noise of programming.
+   * cosine, so that the last updates are not undone by the noise of programming. Unless given, small where offline
+   * training for the chip went before, which generalises better and leaves little to do.
    */
-  learningRate: number;
+  learningRate?: number;
   /** Of the order of the images and of those held back; that of offline training unless there is a reason. */
   seed: number;
   /** A cell is re-programmed when its target has moved by more than this share of the window. */
@@ -85,7 +100,6 @@ export const FINETUNE_DEFAULTS: Readonly<Omit<FinetuneOptions, 'checkpoint' | 'e
     method: 'state-injection',
     epochs: 6,
     batch: 32,
-    learningRate: 5e-3,
     seed: 1,
     deadband: 0.02,
     maxPulses: Infinity,
@@ -110,7 +124,7 @@ export interface FinetuneResult {
 }
 
 /**
- * Trains the network on the board. The master weights are `hardware.network`'s and end as the best state
+ * Trains the network on the board, after what is known of the chip has been trained for offline. The master weights are `hardware.network`'s and end as the best state
  * measured on the held-back images, which is also what the board ends with. With a checkpoint, a fine-tuning that
  * was cut off goes on where it was: the chip is first brought back to the checkpoint's weights.
  */
@@ -119,12 +133,16 @@ export async function finetune(
   hardware: BoardNetwork,
   dataset: Dataset,
   settings: Partial<FinetuneOptions> = {},
+  knownOfChip: () => TwinTraining | undefined = () => undefined,
 ): Promise<FinetuneResult> {
   const options = { ...FINETUNE_DEFAULTS, ...settings };
   const { emit = () => {}, signal, checkpoint } = options;
   const [validation, train] = heldBack(dataset, options.seed, options.validation);
   const { network, map } = hardware;
   const random = new Random(options.seed).fork('finetune');
+  const adaptation = options.adapt ?? (options.method === 'state-injection' ? ADAPTATION : 0);
+  const twin = adaptation > 0 ? knownOfChip() : undefined;
+  const learningRate = options.learningRate ?? (twin ? RATE_ADAPTED : RATE);
   const method: Method = METHODS[options.method];
 
   const master = [...network.weights, ...network.biases];
@@ -184,6 +202,25 @@ export async function finetune(
   keep();
 
   let bestTargets = new Map([...chip.targets].map(([array, g]) => [array, g.slice()]));
+  const look = async (images: number): Promise<TuningCheck> => {
+    const now = await check(images);
+    history.push(now);
+    if (now.loss <= history[progress.best].loss) {
+      progress.best = history.length - 1;
+      best.forEach((list, k) => {
+        list.set(master[k]);
+      });
+      bestTargets = new Map([...chip.targets].map(([array, g]) => [array, g.slice()]));
+    }
+    return now;
+  };
+  if (twin && history.length === 1) {
+    await adapt(hardware, train, twin, { ...options, images: adaptation });
+    // Half of a budget is kept for what the board has to say.
+    await program(economy.left / 2, economy.left === Infinity ? {} : { maxRounds: PROGRAM_ROUNDS });
+    await look(0);
+    keep();
+  }
   let ended: FinetuneResult['ended'] = 'done';
   /** Of the training images since the last look at the held-back ones. */
   let since = { images: 0, correct: 0, loss: 0 };
@@ -203,7 +240,7 @@ export async function finetune(
     if (signal?.aborted) throw stopped(checkpoint);
 
     const first = method.firstLayer(update / updates, network.weights.length);
-    const rate = options.learningRate * annealed(update / updates);
+    const rate = learningRate * annealed(update / updates);
     for (let l = first; l < network.weights.length; l++) {
       const most = map.layers[l].weightMax;
       const weights = network.weights[l];
@@ -230,8 +267,7 @@ export async function finetune(
     since.correct += gradient.correct;
     since.loss += gradient.loss * images.count;
     if (checking) {
-      const now = await check(shown);
-      history.push(now);
+      const now = await look(shown);
       emit({
         type: 'training',
         phase: 'in-loop',
@@ -243,13 +279,6 @@ export async function finetune(
         pulses: now.pulses,
       });
       since = { images: 0, correct: 0, loss: 0 };
-      if (now.loss <= history[progress.best].loss) {
-        progress.best = history.length - 1;
-        best.forEach((list, k) => {
-          list.set(master[k]);
-        });
-        bestTargets = new Map([...chip.targets].map(([array, g]) => [array, g.slice()]));
-      }
     }
     keep();
     if (history.length - 1 - progress.best >= options.patience) {
@@ -268,6 +297,39 @@ export async function finetune(
   if (ended === 'done' && economy.left < PROGRAM_ROUNDS) ended = 'budget';
   const images = history.at(-1)!.images;
   return { history, best: progress.best, ...economy.spent, images, ended };
+}
+
+/**
+ * Trains the network's weights and biases further on the twin of the chip. Without its noise: what programming and reading
+ * do to this network, the board is about to show.
+ */
+async function adapt(
+  { network, map }: BoardNetwork,
+  train: Dataset,
+  { twin, settings }: TwinTraining,
+  { images, seed, dropout, emit, signal }: FinetuneOptions & { images: number },
+): Promise<void> {
+  emit?.({ type: 'stage', stage: 'adapt', detail: 'offline, to what is known of this chip' });
+  const batch = Math.min(200, Math.ceil(train.count / 30));
+  const adapted = await trainOffline({
+    spec: network.spec,
+    initial: network,
+    dataset: train,
+    twin,
+    decision: settings.decision,
+    epochs: Math.ceil(images / train.count),
+    batch,
+    rate: ADAPTATION_RATE * Math.min(...map.layers.map((layer) => layer.weightMax)),
+    dropout,
+    validation: 0,
+    seed,
+    ...(emit && { emit }),
+    ...(signal && { signal }),
+  });
+  adapted.network.weights.forEach((list, l) => {
+    network.weights[l].set(list);
+    network.biases[l].set(adapted.network.biases[l]);
+  });
 }
 
 /**

@@ -162,6 +162,7 @@ export async function maintain(
   const tuned = await deployment.finetune(tune, {
     epochs,
     seed,
+    adapt: 0,
     learningRate: options.biasRate,
     maxPulses: 0,
   });
@@ -192,7 +193,7 @@ export async function maintain(
   // A weight is the difference of two cells: one that has moved away from its target is not to wait for its partner.
   for (const [array, list] of chip.targets) list.set(chip.measured.get(array)!);
   keep({ ...normal, left: weightsLeft(deployment) });
-  await did('re-tuned', await deployment.finetune(tune, { epochs, seed }));
+  await did('re-tuned', await deployment.finetune(tune, { adapt: 0, epochs, seed }));
   round.normal = { ...normal, left: weightsLeft(deployment) };
   keep(round.normal);
   return round;

@@ -3,13 +3,19 @@
  * columns 2k (plus) and 2k + 1 (minus) of a tile, and a layer larger than an array is cut into tiles whose
  * partial sums the host adds. Biases stay in the host: they are added after the converters.
  */
+import { arrayWindow, type Passport } from '../calibration/index.js';
 import type { BoardDescription } from '../driver/board.js';
 import { MemloopError } from '../errors.js';
+
+/** V at a full-scale input: small and never negative, so that a thousand reads do not program the weakest cells. */
+export const READ_VOLTAGE = 0.05;
 
 /** Conductances that cells are programmed to, S. */
 export interface ConductanceWindow {
   min: number;
   max: number;
+  /** What most cells can be brought to, beyond the window: for the partners of stuck cells. The window's end unless given. */
+  reach?: number;
 }
 
 /** Part of a layer on one array: rows 0 … inputCount − 1, columns 0 … 2·outputCount − 1. */
@@ -76,6 +82,18 @@ export function mapLayers(
   return { rows: board.rows, columns: board.columns, window, readVoltage, layers: maps };
 }
 
+/** The range that all arrays of the network share, S. */
+export function commonWindow(passport: Passport, map: NetworkMap): NetworkMap['window'] {
+  const windows = map.layers.flatMap((layer) =>
+    layer.tiles.map((tile) => arrayWindow(passport.array(tile.array))),
+  );
+  return {
+    min: Math.max(...windows.map((w) => w.low)),
+    max: Math.min(...windows.map((w) => w.high)),
+    reach: Math.min(...windows.map((w) => w.reach)),
+  };
+}
+
 /** Evenly sized pieces no longer than `most`: [start, count]. */
 function cut(length: number, most: number): [number, number][] {
   const pieces = Math.ceil(length / most);
@@ -124,7 +142,7 @@ export function targetConductances(
   frozen?: ArrayConductances,
 ): ArrayConductances {
   const targets = emptyConductances(map);
-  const { min, max } = map.window;
+  const { min, max, reach = max } = map.window;
   map.layers.forEach((layer, l) => {
     const scale = weightScale(map, layer);
     forEachPair(map, layer, (weight, array, plus, minus) => {
@@ -134,8 +152,8 @@ export function targetConductances(
       const stuckPlus = stuck?.[plus] ?? Number.NaN;
       const stuckMinus = stuck?.[minus] ?? Number.NaN;
       if (!Number.isNaN(stuckPlus) && !Number.isNaN(stuckMinus)) return;
-      if (!Number.isNaN(stuckPlus)) g[minus] = clamp(stuckPlus - difference, min, max);
-      else if (!Number.isNaN(stuckMinus)) g[plus] = clamp(stuckMinus + difference, min, max);
+      if (!Number.isNaN(stuckPlus)) g[minus] = clamp(stuckPlus - difference, min, reach);
+      else if (!Number.isNaN(stuckMinus)) g[plus] = clamp(stuckMinus + difference, min, reach);
       else {
         g[plus] = min + Math.max(difference, 0);
         g[minus] = min + Math.max(-difference, 0);
@@ -158,4 +176,5 @@ export function weightsOf(map: NetworkMap, measured: ArrayConductances): Float32
   });
 }
 
-const clamp = (value: number, low: number, high: number): number => Math.min(high, Math.max(low, value));
+export const clamp = (value: number, low: number, high: number): number =>
+  Math.min(high, Math.max(low, value));

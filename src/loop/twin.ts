@@ -2,11 +2,20 @@
 import { type ArrayPassport, checkNeurons, type Passport } from '../calibration/index.js';
 import { MemloopError } from '../errors.js';
 import type { ChipTwin, NetworkSpec, TrainSettings } from '../model/index.js';
-import { commonWindow, READ_VOLTAGE } from './deployment.js';
-import { type ConductanceWindow, forEachPair, mapLayers } from './mapping.js';
+import {
+  type ConductanceWindow,
+  clamp,
+  commonWindow,
+  forEachPair,
+  mapLayers,
+  READ_VOLTAGE,
+} from './mapping.js';
 
-/** What programming leaves, as a share of the window: `programArray`'s tolerance unless told otherwise. */
-const TOLERANCE = 0.02;
+/**
+ * Standard deviation of a weight as programmed, as a share of the largest: two cells anywhere within `programArray`'s
+ * usual tolerance of 2 % of the window.
+ */
+export const PROGRAMMING_ERROR = 0.02 * Math.sqrt(2 / 3);
 /** ADC samples in a point of the converters' residuals over those in a product. */
 const SAMPLES = 16 / 4;
 /**
@@ -22,11 +31,17 @@ export interface TwinTraining {
 }
 
 /**
- * The chip of a passport as training needs it for networks of this shape, placed as `Deployment` places them. Throws
+ * The chip of a passport as training needs it for networks of this shape, placed as `Deployment` places them; `scales` are
+ * those of a network that is mapped already. Throws
  * `calibration` where the neurons or the converters are not known or known no longer, `bad-input` if the chip is too
  * small.
  */
-export function twinTraining(passport: Passport, spec: NetworkSpec, now: Date = new Date()): TwinTraining {
+export function twinTraining(
+  passport: Passport,
+  spec: NetworkSpec,
+  scales?: readonly { weightMax: number }[],
+  now: Date = new Date(),
+): TwinTraining {
   const { description, converters } = passport;
   if (!passport.neurons || !converters)
     throw new MemloopError(
@@ -44,16 +59,17 @@ export function twinTraining(passport: Passport, spec: NetworkSpec, now: Date = 
   );
   const window = commonWindow(passport, map);
   const span = window.max - window.min;
-  const limits = map.layers.map((layer) => {
+  const limits = map.layers.map((layer, l) => {
     const low = new Float32Array(layer.inputs * layer.outputs).fill(-1);
     const high = low.map(() => 1);
     forEachPair(map, layer, (weight, array, plus, minus) => {
       const chip = passport.array(array);
-      const [p, m] = [reach(chip, plus, window), reach(chip, minus, window)];
-      low[weight] = Math.max(-1, (p.min - m.max) / span);
-      high[weight] = Math.min(1, (p.max - m.min) / span);
+      const [p, m] = [reach(chip, plus, minus, window), reach(chip, minus, plus, window)];
+      low[weight] = clamp((p.min - m.max) / span, -1, 1);
+      high[weight] = clamp((p.max - m.min) / span, -1, 1);
     });
-    return { low, high };
+    const weightMax = scales?.[l].weightMax;
+    return { low, high, ...(weightMax !== undefined && { weightMax }) };
   });
   // A sum is the difference of two columns in every tile along its inputs.
   const tiles = Math.max(...map.layers.map(({ tiles }) => new Set(tiles.map((t) => t.inputStart)).size));
@@ -69,17 +85,23 @@ export function twinTraining(passport: Passport, spec: NetworkSpec, now: Date = 
       limits,
     },
     settings: {
-      weightNoise: TOLERANCE * Math.sqrt(2 / 3),
+      weightNoise: PROGRAMMING_ERROR,
       sumNoise: current / (READ_VOLTAGE * span),
       decision: DECISION,
     },
   };
 }
 
-/** The conductances that a cell can be set to, S: all of the window, or where it stands if it does not move. */
-function reach(chip: ArrayPassport, cell: number, window: ConductanceWindow): ConductanceWindow {
+/** The conductances that a cell can be set to, S: the window and, for a stuck one's partner, beyond; or where it stands. */
+function reach(
+  chip: ArrayPassport,
+  cell: number,
+  partner: number,
+  window: ConductanceWindow,
+): ConductanceWindow {
   const health = chip.unhealthy.get(cell)?.health;
-  if (health === undefined) return window;
+  if (health === undefined)
+    return chip.unhealthy.has(partner) ? { ...window, max: window.reach ?? window.max } : window;
   const known = chip.tables.conductance[cell];
   const stands = Number.isFinite(known) ? known : health === 'stuck high' ? window.max : window.min;
   return { min: stands, max: stands };

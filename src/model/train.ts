@@ -56,6 +56,8 @@ export const TRAIN_DEFAULTS: Readonly<TrainSettings> = Object.freeze({
 export interface TrainOptions extends Partial<TrainSettings> {
   spec: NetworkSpec;
   dataset: Dataset;
+  /** Network of the same shape to begin with; otherwise one is drawn. */
+  initial?: Network;
   /** Read once, after the last epoch. */
   test?: Dataset;
   /** The chip that the network is for: it gets that chip's neurons and only weights that its cells can be. */
@@ -133,7 +135,10 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const started = performance.now();
   const { epochs, batch, seed } = settings;
   const random = new Random(seed);
-  const network = Network.initialise(spec, seed);
+  const copy = (list: Float32Array) => list.slice();
+  const network = options.initial
+    ? new Network(spec, options.initial.weights.map(copy), options.initial.biases.map(copy))
+    : Network.initialise(spec, seed);
   const order = random.fork('split').shuffle(Uint32Array.from({ length: dataset.count }, (_, i) => i));
   const held = Math.round(settings.validation * dataset.count);
   const validation = order.slice(0, held).sort();

@@ -25,10 +25,10 @@ export interface ChipTwin {
   /** One an output neuron, with standard deviations. */
   neurons: { parameters: MifParameters; sigma: MifParameters }[];
   /**
-   * One a layer: the least and the greatest that each weight can be, as shares of the layer's largest, outputs × inputs.
-   * −1 and 1 but where a cell does not move.
+   * One a layer: the least and the greatest that each weight can be, outputs × inputs, as shares of the layer's largest
+   * or, for a network that is mapped already, of `weightMax`. −1 and 1 but where a cell does not move.
    */
-  limits: { low: Float32Array; high: Float32Array }[];
+  limits: { low: Float32Array; high: Float32Array; weightMax?: number }[];
 }
 
 const SPREAD = ['capacitance', 'k', 'voff', 'von', 'roff', 'ron', 'tau', 'tauAlpha'] as const;
@@ -70,7 +70,7 @@ export class Variation {
       const found: { at: number; low: number; high: number }[] = [];
       twin?.limits[l].low.forEach((low, i) => {
         const high = twin.limits[l].high[i];
-        if (low > -1 || high < 1)
+        if (low > -1 || high < 1 || twin.limits[l].weightMax !== undefined)
           found.push({
             at: place.weights + Math.floor(i / inputs) * place.inputs + (i % inputs),
             low,
@@ -134,8 +134,10 @@ export class Variation {
     );
   }
 
-  /** Largest |weight| of a layer in a padded list. */
+  /** What the shares of layer l are of: the largest |weight| in a padded list unless it is fixed. */
   private largest(list: Float32Array, l: number): number {
+    const fixed = this.twin?.limits[l].weightMax;
+    if (fixed !== undefined) return fixed;
     const { weights, biases } = this.engine.places[l];
     let most = 0;
     for (let i = weights; i < biases; i++) most = Math.max(most, Math.abs(list[i]));

@@ -204,6 +204,24 @@ describe('programming an array', () => {
     expect(trace).toHaveLength(0);
   });
 
+  test('beyond the window a target is tried for, and a cell that cannot get there stays in use', async () => {
+    const { calibrated, passport } = await calibratedBoard({ effects: ['deviceSpread'] });
+    const chip = passport.array(0);
+    const { high, reach } = arrayWindow(chip);
+    expect(reach).toBeGreaterThan(1.2 * high);
+    const targets = new Float64Array(64).fill(reach);
+    const { failed } = await programArray(calibrated, passport, 0, targets);
+    expect(failed.length).toBeGreaterThan(0);
+    expect(failed.length).toBeLessThan(40);
+    for (const { reason, conductance } of failed) {
+      expect(reason).toBe('out of reach');
+      expect(conductance).toBeLessThan(reach);
+    }
+    expect(chip.unhealthy.size).toBe(0);
+    const back = new Float64Array(64).fill(high);
+    expect((await programArray(calibrated, passport, 0, back)).failed).toEqual([]);
+  });
+
   test('a quarantined cell is never pulsed', async () => {
     const { calibrated, passport, trace } = await calibratedBoard();
     passport.array(0).setHealth(12, 'quarantined');

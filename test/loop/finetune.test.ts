@@ -32,7 +32,7 @@ async function onChip({ network, scales }: SmallNetwork, profile = badChip(), se
   return { virtual, board, home, own, deployment, open, controller };
 }
 
-const QUICK: Partial<FinetuneOptions> = { epochs: 1, batch: 10, learningRate: 0.02, seed: 1 };
+const QUICK: Partial<FinetuneOptions> = { adapt: 0, epochs: 1, batch: 10, learningRate: 0.02, seed: 1 };
 const pictures = patterns(200, 2);
 let small: SmallNetwork;
 beforeAll(async () => {
@@ -71,6 +71,33 @@ describe('fine-tuning on a chip', () => {
       await board.close();
     },
   );
+
+  it('adapts first to what is known of the chip, without an image on the board', async () => {
+    const { board, own, deployment } = await onChip(small);
+    await deployment.program();
+    const start = own.clone();
+    const { pulsesApplied } = await board.health();
+    const tuning = await deployment.finetune(small.dataset, { ...QUICK, adapt: 4000, epochs: 0.1 });
+    const [before, adapted] = tuning.history;
+    expect(adapted.images).toBe(0);
+    expect(adapted.accuracy).toBeGreaterThan(before.accuracy + 0.05);
+    expect(own.weights).not.toEqual(start.weights);
+    expect((await board.health()).pulsesApplied - pulsesApplied).toBe(tuning.pulses);
+    await board.close();
+  });
+
+  it('adapts within the budget of pulses', async () => {
+    const { board, deployment } = await onChip(small);
+    await deployment.program();
+    const { pulsesApplied } = await board.health();
+    const tuning = await deployment.finetune(small.dataset, { ...QUICK, adapt: 4000, maxPulses: 40 });
+    expect(tuning.history[1].pulses).toBeGreaterThan(0);
+    expect(tuning.history[1].pulses).toBeLessThanOrEqual(20);
+    const given = (await board.health()).pulsesApplied - pulsesApplied;
+    expect(given).toBe(tuning.pulses);
+    expect(given).toBeLessThanOrEqual(40);
+    await board.close();
+  });
 
   it('keeps to a budget of energy', async () => {
     const { board, deployment } = await onChip(small);

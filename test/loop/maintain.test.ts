@@ -39,7 +39,7 @@ describe('upkeep', () => {
   });
 
   it('brings back a chip whose cells have drifted together without a pulse', async () => {
-    const { deployment, board, normal, pulses } = await aged({ exponent: 0.02, deviation: 0.001 });
+    const { deployment, board, normal, pulses } = await aged({ exponent: 0.025, deviation: 0.001 });
     const before = await pulses();
     const round = await maintain(deployment, images, { normal, threshold: 0.03 });
     expect(round.left[0]).toBeLessThan(0.85);

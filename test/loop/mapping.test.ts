@@ -76,6 +76,12 @@ describe('mapping a layer onto tiles', () => {
     expect((20e-6 - g[1]) / scale).toBeCloseTo(-0.2, 6);
     const beyond = targetConductances(map, [Float32Array.of(0.9)], frozen).get(0)!;
     expect(beyond[1]).toBe(window.min);
+    const high = 1.3 * window.max;
+    frozen.get(0)![0] = high;
+    const within = targetConductances(map, [Float32Array.of(0)], frozen).get(0)!;
+    expect(within[1]).toBe(window.max);
+    const wider = { ...map, window: { ...window, reach: 1.4 * window.max } };
+    expect(targetConductances(wider, [Float32Array.of(0)], frozen).get(0)![1]).toBeCloseTo(high, 12);
   });
 
   it('says how many arrays are missing', () => {

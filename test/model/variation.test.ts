@@ -97,6 +97,27 @@ describe('training on a twin', () => {
     expect(testAccuracy! - evaluate(there, test)).toBeGreaterThan(0.02);
   });
 
+  it('of a network that is mapped already, keeps to what the largest weight stands for', async () => {
+    const twin = chip();
+    const limits = twin.limits.map((limit) => ({ ...limit, weightMax: 0.5 }));
+    const { network } = await train({ ...quick, epochs: 2, twin: { ...twin, limits } });
+    network.weights.forEach((weights, l) => {
+      expect(Math.max(...weights.map(Math.abs))).toBeLessThanOrEqual(0.5);
+      weights.forEach((weight, i) => {
+        expect(weight).toBeGreaterThanOrEqual(0.5 * limits[l].low[i] - 1e-6);
+        expect(weight).toBeLessThanOrEqual(0.5 * limits[l].high[i] + 1e-6);
+      });
+    });
+  });
+
+  it('goes on from a network that is given', async () => {
+    const first = await train({ ...quick, epochs: 3 });
+    const kept = first.network.clone();
+    const next = await train({ ...quick, epochs: 1, rate: 1e-5, initial: first.network });
+    expect(first.network.weights).toEqual(kept.weights);
+    expect(Math.abs(next.trainAccuracy - first.trainAccuracy)).toBeLessThan(0.01);
+  });
+
   it('repeats from its seed', async () => {
     const few = { ...quick, epochs: 2, twin: chip(), weightNoise: 0.02, sumNoise: 0.02, neuronSpread: 0.05 };
     const [a, b] = [await train(few), await train(few)];

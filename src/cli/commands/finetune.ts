@@ -9,9 +9,10 @@ import { decimal, positive, wholeNumber } from '../numbers.js';
 interface Options extends DatasetOptions {
   model: string;
   method: MethodName;
+  adapt?: number;
   epochs: number;
   batch: number;
-  rate: number;
+  rate?: number;
   deadband: number;
   maxPulses?: number;
   maxEnergy?: number;
@@ -33,13 +34,17 @@ export function register(program: Command): void {
         .choices(['state-injection', 'model-gradient', 'progressive', 'output-only'])
         .default('state-injection'),
     )
+    .option(
+      '--adapt <images>',
+      'that offline training for this chip is shown first (default: 40000; 0, none, by other methods)',
+      wholeNumber(0, 1e9),
+    )
     .option('--epochs <n>', 'passes over the training images, a part of one too', positive, 6)
     .option('--batch <n>', 'images between two updates of the chip', wholeNumber(1, 10000), 32)
     .option(
       '--rate <r>',
-      'largest step of a weight in one update, as a share of the largest weight',
+      'largest step of a weight in one update, as a share of the largest weight (default: 0.001, without --adapt 0.005)',
       positive,
-      5e-3,
     )
     .option(
       '--deadband <share>',
@@ -67,7 +72,7 @@ export function register(program: Command): void {
             loaded.test,
             Uint32Array.from({ length: count }, (_, i) => i),
           );
-          const { decimation, maxPulses, maxEnergy } = options;
+          const { decimation, maxPulses, maxEnergy, rate, adapt } = options;
           const seed = options.seed ?? Number(loaded.metadata['memloop.seed'] ?? 1);
           const deployment = await deploy(session, loaded, decimation === undefined ? {} : { decimation });
           const out = options.out ?? join(session.run!.dir, 'finetuned.safetensors');
@@ -78,7 +83,8 @@ export function register(program: Command): void {
               method: options.method,
               epochs: options.epochs,
               batch: options.batch,
-              learningRate: options.rate,
+              ...(adapt !== undefined && { adapt }),
+              ...(rate !== undefined && { learningRate: rate }),
               deadband: options.deadband,
               ...(maxPulses !== undefined && { maxPulses }),
               ...(maxEnergy !== undefined && { maxEnergy }),
@@ -89,10 +95,19 @@ export function register(program: Command): void {
           const { software, before, tuning, after } = recovery;
           loop.saveOnChip(out, loaded.network, loaded.metadata, loaded.scales);
           const report = join(session.run!.dir, 'report.html');
-          const { model, method, epochs, batch, rate, deadband } = options;
+          const { model, method, epochs, batch, deadband } = options;
           writeAtomically(
             report,
-            loop.recoveryPage(deployment, recovery, { model, method, epochs, batch, rate, deadband, seed }),
+            loop.recoveryPage(deployment, recovery, {
+              model,
+              method,
+              epochs,
+              batch,
+              deadband,
+              seed,
+              ...(adapt !== undefined && { adapt }),
+              ...(rate !== undefined && { rate }),
+            }),
           );
           return {
             result: {
