@@ -33,7 +33,7 @@ export class Chip {
   targets: ArrayConductances;
   /** What they were last measured at, S. */
   readonly measured: ArrayConductances;
-  /** Cells that no longer move, at their measured conductance; NaN for healthy ones, S. */
+  /** Cells that no longer move or are at the end of their range, at their measured conductance; NaN for healthy ones, S. */
   readonly frozen: ArrayConductances;
 
   constructor(
@@ -139,6 +139,19 @@ export class Chip {
     return reports;
   }
 
+  /**
+   * Reads all mapped arrays, and takes cells that are off by more than this (S) for what they have become, so that they
+   * are programmed again: small jobs leave cells on their way, and do not look at those that their pulses disturb.
+   */
+  async findMoved(off: number): Promise<void> {
+    await this.measure();
+    for (const [array, targets] of this.targets) {
+      const measured = this.measured.get(array)!;
+      for (let i = 0; i < targets.length; i++)
+        if (Math.abs(measured[i] - targets[i]) > off) targets[i] = measured[i];
+    }
+  }
+
   /** Reads all mapped arrays again. */
   async measure(): Promise<void> {
     for (const array of this.measured.keys()) this.measured.set(array, await this.board.conductances(array));
@@ -152,8 +165,11 @@ export class Chip {
       if (!Number.isNaN(targets[i])) wanted[i] = targets[i];
     }
     const frozen = this.frozen.get(array)!;
-    for (const cell of failed)
-      if (outOfUse(cell.reason)) frozen[cell.row * this.map.columns + cell.column] = cell.conductance;
+    for (const { row, column, reason, conductance } of failed) {
+      const cell = row * this.map.columns + column;
+      // One that is out of reach is the partner of a stuck cell, and is left where that takes the least from the weight.
+      if (outOfUse(reason) || reason === 'out of reach') frozen[cell] = conductance;
+    }
   }
 }
 

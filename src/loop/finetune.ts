@@ -17,6 +17,8 @@ import type { TwinTraining } from './twin.js';
 
 /** Pulses that one update may give a cell: what is left of the error, the next forward pass measures. */
 const PROGRAM_ROUNDS = 4;
+/** Times the deadband that a cell must be off, where the arrays are read before a look at the held-back images. */
+const MOVED = 2;
 /** Images of offline training for the chip. */
 const ADAPTATION = 40_000;
 /** Rates in the loop, without and with offline training for the chip before. */
@@ -216,6 +218,7 @@ export async function finetune(
   };
   if (twin && history.length === 1) {
     await adapt(hardware, train, twin, { ...options, images: adaptation });
+    await chip.findMoved(MOVED * deadband);
     // Half of a budget is kept for what the board has to say.
     await program(economy.left / 2, economy.left === Infinity ? {} : { maxRounds: PROGRAM_ROUNDS });
     await look(0);
@@ -248,6 +251,7 @@ export async function finetune(
       for (let i = 0; i < weights.length; i++) weights[i] = Math.max(-most, Math.min(most, weights[i]));
     }
     const checking = (update + 1) % checkEvery === 0 || update + 1 === updates;
+    if (checking) await chip.findMoved(MOVED * deadband);
     const wayBack = economy.left === Infinity ? 0 : cellsApart(bestTargets, chip.targets, deadband);
     await program(economy.allowance(updates - update, wayBack), {
       maxRounds: PROGRAM_ROUNDS,
@@ -290,6 +294,7 @@ export async function finetune(
     master.forEach((list, k) => {
       list.set(best[k]);
     });
+    await chip.findMoved(MOVED * deadband);
     // The way back can be long: without a budget it takes the rounds it needs.
     await program(economy.left, economy.left === Infinity ? {} : { maxRounds: PROGRAM_ROUNDS });
     keep();

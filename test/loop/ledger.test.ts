@@ -9,7 +9,7 @@ it('of chips made so that stuck cells cost more than mismatch and that more than
   const profile = smallProfile();
   Object.assign(profile.effects, {
     stuckCells: { enabled: true, low: 0.1, high: 0.1 },
-    neuronMismatch: { enabled: true, relative: 0.012 },
+    neuronMismatch: { enabled: true, relative: 0.018 },
     converterNoise: { enabled: true, column: 2e-4, membrane: 2e-4 },
   });
   const small = await smallNetwork();
