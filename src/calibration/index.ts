@@ -42,7 +42,7 @@ export {
   type Step,
   waveSteps,
 } from './sweep.js';
-export { twinProfile } from './twin.js';
+export { twinCells, twinProfile } from './twin.js';
 export type {
   ConverterCalibration,
   ConverterLine,

@@ -1,8 +1,9 @@
 /** The digital twin: a virtual board drawn from what a passport knows of a chip. */
 import type { BoardDescription } from '../driver/board.js';
 import { MemloopError } from '../errors.js';
-import { W_SDC } from '../model/memristor.js';
+import { memristorCurrent, W_SDC } from '../model/memristor.js';
 import type { MifParameters } from '../model/mif.js';
+import { DEFAULT_READ_VOLTAGE } from './calibrated-board.js';
 import type { Passport } from './passport.js';
 
 /** The fields of a virtual board's profile that a passport or a board's description can tell. */
@@ -41,6 +42,48 @@ export interface TwinFields {
   };
 }
 
+/** Cells of one array, row by row; null where nothing is known. See `effects.deviceSpread.measured` of a profile. */
+export type TwinCells = Record<
+  'ron' | 'roff' | 'von' | 'voff' | 'tau' | 'state' | 'stuck',
+  (number | null)[]
+>;
+
+/** Conductance beside the switches at the read voltage, S: what the Schottky path adds. */
+const BESIDE =
+  memristorCurrent({ ...W_SDC, ron: Infinity, roff: Infinity }, 0, DEFAULT_READ_VOLTAGE) /
+  DEFAULT_READ_VOLTAGE;
+
+const resistance = (conductance: number): number => W_SDC.phi / Math.max(1e-8, conductance - BESIDE);
+
+/**
+ * The cells of the first arrays of a chip, up to the last that was measured, one by one: with them a twin stands and
+ * answers as this chip does, and is no other of its kind.
+ */
+export function twinCells(passport: Passport, arrays: readonly number[]): TwinCells[] {
+  return Array.from({ length: Math.max(...arrays) + 1 }, (_, index) => {
+    const { tables, unhealthy } = passport.array(index);
+    const { windowHigh, windowLow, conductance, von, voff, tau } = tables;
+    const rounded = (value: number) => (Number.isFinite(value) ? Number(value.toPrecision(5)) : null);
+    const cells: TwinCells = { ron: [], roff: [], von: [], voff: [], tau: [], state: [], stuck: [] };
+    for (let cell = 0; cell < von.length; cell++) {
+      const health = unhealthy.get(cell)?.health;
+      const stuck = health === 'stuck high' ? 1 : health === 'stuck low' ? -1 : 0;
+      const stands = conductance[cell]!;
+      const high = stuck === 1 ? stands : windowHigh[cell]!;
+      const low = stuck === -1 ? stands : windowLow[cell]!;
+      const measured = Number.isFinite(high) && Number.isFinite(low);
+      cells.ron.push(rounded(resistance(high)));
+      cells.roff.push(rounded(resistance(low)));
+      cells.von.push(measured ? rounded(von[cell]!) : null);
+      cells.voff.push(measured ? rounded(voff[cell]!) : null);
+      cells.tau.push(measured ? rounded(tau[cell]!) : null);
+      cells.state.push(measured ? rounded(Math.min(1, Math.max(0, (stands - low) / (high - low)))) : null);
+      cells.stuck.push(measured || stuck !== 0 ? stuck : null);
+    }
+    return cells;
+  });
+}
+
 const quantile = (sorted: readonly number[], share: number): number =>
   sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]!;
 
@@ -76,8 +119,8 @@ export function twinProfile<T extends TwinFields>(
       if (health === 'stuck high') stuck.high += 1;
       if (health !== undefined || !Number.isFinite(windowHigh[cell]!) || !Number.isFinite(von[cell]!))
         continue;
-      values.ron!.push(Math.log(W_SDC.phi / windowHigh[cell]!));
-      values.roff!.push(Math.log(W_SDC.phi / windowLow[cell]!));
+      values.ron!.push(Math.log(resistance(windowHigh[cell]!)));
+      values.roff!.push(Math.log(resistance(windowLow[cell]!)));
       values.von!.push(von[cell]!);
       values.vonSigma!.push(vonSigma[cell]!);
       values.voff!.push(voff[cell]!);

@@ -52,8 +52,8 @@ export class Crossbar {
   /** Voltage lost along the lines of each cell, V. */
   readonly #drops: Float64Array;
 
-  /** `chip` draws the cells, `noise` what happens to them. */
-  constructor(profile: Profile, chip: Random, noise: Random) {
+  /** `chip` draws the cells, `noise` what happens to them; what the profile knows of array `index` is not drawn. */
+  constructor(profile: Profile, chip: Random, noise: Random, index = 0) {
     const { device, effects } = profile;
     const cells = profile.rows * profile.columns;
     this.#profile = profile;
@@ -66,9 +66,17 @@ export class Crossbar {
 
     // Each property has its own stream: switching one effect off leaves the others' draws as they were.
     const spread = effects.deviceSpread;
-    const draw = (label: string, value: (random: Random) => number, nominal: number) => {
+    const known = spread.enabled ? spread.measured?.[index] : undefined;
+    const draw = (
+      label: 'ron' | 'roff' | 'tau' | 'von' | 'voff',
+      value: (random: Random) => number,
+      nominal: number,
+    ) => {
       const random = chip.fork(label);
-      return array(() => (spread.enabled ? value(random) : nominal));
+      return array((i) => {
+        const drawn = spread.enabled ? value(random) : nominal;
+        return known?.[label][i] ?? drawn;
+      });
     };
     this.#ron = draw('ron', (r) => device.ron * lognormal(r, spread.ron), device.ron);
     this.#roff = draw('roff', (r) => device.roff * lognormal(r, spread.roff), device.roff);
@@ -82,15 +90,18 @@ export class Crossbar {
 
     const initial = chip.fork('initial state');
     const [lowest, highest] = device.initialState;
-    this.state = array(() => lowest + (highest - lowest) * initial.uniform());
+    this.state = array((i) => {
+      const drawn = lowest + (highest - lowest) * initial.uniform();
+      return known?.state[i] ?? drawn;
+    });
 
     this.stuck = new Int8Array(cells);
     const fate = chip.fork('stuck');
     for (let i = 0; i < cells; i++) {
       const u = fate.uniform();
       if (!effects.stuckCells.enabled) continue;
-      if (u < effects.stuckCells.low) this.stuck[i] = -1;
-      else if (u > 1 - effects.stuckCells.high) this.stuck[i] = 1;
+      const fated = u < effects.stuckCells.low ? -1 : u > 1 - effects.stuckCells.high ? 1 : 0;
+      this.stuck[i] = known?.stuck[i] ?? fated;
     }
 
     // A stuck cell keeps its conductance whatever its state does: its span is 0.

@@ -122,7 +122,7 @@ export class SimulatedFrontEnd implements AnalogFrontEnd {
 
     this.crossbars = Array.from(
       { length: profile.arrays },
-      (_, array) => new Crossbar(profile, chip.fork(`array ${array}`), noise.fork(`array ${array}`)),
+      (_, array) => new Crossbar(profile, chip.fork(`array ${array}`), noise.fork(`array ${array}`), array),
     );
     const own = neuronsOf(profile, chip);
     this.#neurons = own.map(({ parameters }) => new Neuron(parameters, profile.run.stepTime));

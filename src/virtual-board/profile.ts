@@ -99,6 +99,21 @@ const run = z
   })
   .describe('runs of the MIF neurons, whose nominal parameters are those of src/model/mif.ts');
 
+const cells = (value: z.ZodNumber, meaning: string) => z.array(value.nullable()).describe(meaning);
+
+const measuredArray = z.strictObject({
+  ron: cells(positive, 'device.ron of each cell, row by row; null where it is drawn'),
+  roff: cells(positive, 'device.roff of each cell'),
+  von: cells(positive, 'device.von of each cell'),
+  voff: cells(positive, 'device.voff of each cell'),
+  tau: cells(positive, 'device.tau of each cell'),
+  state: cells(share, 'state x that each cell starts with'),
+  stuck: cells(
+    z.int().min(-1).max(1),
+    '−1 for cells stuck low, 1 for cells stuck high, 0 for those that move',
+  ),
+});
+
 const effects = z
   .strictObject({
     deviceSpread: z
@@ -123,6 +138,10 @@ const effects = z
             max: positive.describe('highest value, V'),
           })
           .describe("alpha-stable distribution located at device.voff, in Nolan's S0 form"),
+        measured: z
+          .array(measuredArray)
+          .optional()
+          .describe('may be left out: the cells of the first arrays as measured on a chip, instead of drawn'),
       })
       .describe('cells differ from one another'),
     pulseSpread: z
@@ -309,6 +328,14 @@ function checkRanges(profile: Profile, source: string): Profile {
     ['effects.deviceSpread.voff', profile.device.voff, voff.max],
     ['effects.stuckCells', profile.effects.stuckCells.low, 1 - profile.effects.stuckCells.high],
   ];
+  const cells = profile.rows * profile.columns;
+  for (const [array, measured] of (profile.effects.deviceSpread.measured ?? []).entries())
+    for (const [name, list] of Object.entries(measured))
+      if (list.length !== cells)
+        throw new MemloopError(
+          'bad-input',
+          `profile ${source}: field "effects.deviceSpread.measured.${array}.${name}": ${list.length} values for ${cells} cells`,
+        );
   for (const [field, low, high] of ordered) {
     if (low > high) {
       throw new MemloopError(

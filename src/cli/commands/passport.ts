@@ -23,6 +23,10 @@ function cellOf(text: string, rows: number, columns: number): number {
   );
 }
 
+/** One line a list: a chip has thousands of cells. */
+const profileText = (profile: object): string =>
+  `${JSON.stringify(profile, null, 2).replace(/\[[^[\]{}"]*\]/g, (list) => list.replace(/\s+/g, ' '))}\n`;
+
 export function register(program: Command): void {
   program
     .command('passport')
@@ -31,11 +35,11 @@ export function register(program: Command): void {
     .option('--no-maps', 'without heatmaps')
     .option('--quarantine <row,column...>', 'never pulse these cells of --array again')
     .option('--forgive <row,column...>', 'forget that these cells of --array are out of use')
-    .option('--twin <file>', 'write a profile for a virtual board drawn from this chip')
+    .option('--twin <file>', 'write a profile for a virtual board that is this chip, as far as it is known')
     .option('--base <profile>', 'profile that gives the twin what a passport does not know', 'w-sdc-8x8x4')
     .action(
       action(async (session, { array, maps, quarantine, forgive, twin, base }: Options) => {
-        const { Passport, passportSummary, passportText, twinProfile } = await import(
+        const { Passport, passportSummary, passportText, twinCells, twinProfile } = await import(
           '../../calibration/index.js'
         );
         const { description } = await session.board({ readOnly: true });
@@ -55,7 +59,8 @@ export function register(program: Command): void {
         if (twin !== undefined) {
           const { loadProfile } = await import('../../virtual-board/index.js');
           const profile = twinProfile(loadProfile(base), passport, description, arrays);
-          (await import('../../files.js')).writeAtomically(twin, `${JSON.stringify(profile, null, 2)}\n`);
+          profile.effects.deviceSpread.measured = twinCells(passport, arrays);
+          (await import('../../files.js')).writeAtomically(twin, profileText(profile));
         }
         return {
           result: { passport: passportSummary(passport, arrays), ...(twin !== undefined && { twin }) },
