@@ -118,7 +118,12 @@ for (let seed = Number(values.first); seed < Number(values.first) + Number(value
     row.programming = (await deployment.program()).pulses;
     row.programmed = (await deployment.evaluate(figures)).accuracy;
     if (epochs > 0) {
-      const tuned = await deployment.finetune(loaded.train, { epochs, seed, validation: HELD_BACK });
+      const tuned = await deployment.finetune(loaded.train, {
+        adapt: 0,
+        epochs,
+        seed,
+        validation: HELD_BACK,
+      });
       row.finetuned = (await deployment.evaluate(figures)).accuracy;
       const there = tuned.history.find(({ accuracy }) => accuracy >= goal!);
       row.images = there?.images;

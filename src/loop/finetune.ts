@@ -217,7 +217,11 @@ export async function finetune(
     return now;
   };
   if (twin && history.length === 1) {
-    await adapt(hardware, train, twin, { ...options, images: adaptation });
+    try {
+      await adapt(hardware, train, twin, { ...options, images: adaptation });
+    } catch (error) {
+      throw signal?.aborted ? stopped(checkpoint) : error;
+    }
     await chip.findMoved(MOVED * deadband);
     // Half of a budget is kept for what the board has to say.
     await program(economy.left / 2, economy.left === Infinity ? {} : { maxRounds: PROGRAM_ROUNDS });

@@ -41,14 +41,18 @@ it('fine-tuning that was interrupted, killed or lost its board goes on with the 
     '--json',
   ];
 
-  /** Runs until so many updates were shown, then does something to it. */
-  const cutOff = async (updates: number, cut: (job: ReturnType<typeof start>) => void) => {
+  /** Runs until so much training was shown, then does something to it. */
+  const cutOff = async (
+    updates: number,
+    cut: (job: ReturnType<typeof start>) => void,
+    phase: 'offline' | 'in-loop' = 'in-loop',
+  ) => {
     const job = start(command, home);
     const outcome = ended(job);
     let seen = 0;
     await new Promise<void>((resolve) => {
       job.stdout!.on('data', (data: Buffer) => {
-        seen += data.toString().split('"type":"training"').length - 1;
+        seen += data.toString().split(`"phase":"${phase}"`).length - 1;
         if (seen >= updates) resolve();
       });
       job.once('close', resolve);
@@ -57,10 +61,12 @@ it('fine-tuning that was interrupted, killed or lost its board goes on with the 
     return outcome;
   };
 
-  const interrupted = await cutOff(2, (job) => job.kill('SIGINT'));
-  expect(interrupted.code).toBe(130);
-  expect(interrupted.stderr).toMatch(/goes on from/);
-  expect(existsSync(`${out}.checkpoint`)).toBe(true);
+  for (const phase of ['offline', 'in-loop'] as const) {
+    const interrupted = await cutOff(2, (job) => job.kill('SIGINT'), phase);
+    expect(interrupted.code).toBe(130);
+    expect(interrupted.stderr).toMatch(/goes on from/);
+    expect(existsSync(`${out}.checkpoint`)).toBe(true);
+  }
 
   const killed = await cutOff(3, (job) => job.kill('SIGKILL'));
   expect(killed.code).toBe(null);
