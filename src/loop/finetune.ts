@@ -126,9 +126,10 @@ export interface FinetuneResult {
 }
 
 /**
- * Trains the network on the board, after what is known of the chip has been trained for offline. The master weights are `hardware.network`'s and end as the best state
- * measured on the held-back images, which is also what the board ends with. With a checkpoint, a fine-tuning that
- * was cut off goes on where it was: the chip is first brought back to the checkpoint's weights.
+ * Trains the network on the board, after it was trained offline for what is known of the chip. The master weights are
+ * `hardware.network`'s and end as the best state measured on the held-back images, which is also what the board ends
+ * with. With a checkpoint, a fine-tuning that was cut off goes on where it was: the chip is first brought back to the
+ * checkpoint's weights.
  */
 export async function finetune(
   chip: Chip,
@@ -216,16 +217,27 @@ export async function finetune(
     }
     return now;
   };
-  if (twin && history.length === 1) {
+  const restore = (lists: readonly Float32Array[]) => {
+    master.forEach((list, k) => {
+      list.set(lists[k]);
+    });
+  };
+  if (twin && progress.updates === 0 && history.length === 1) {
     try {
       await adapt(hardware, train, twin, { ...options, images: adaptation });
     } catch (error) {
       throw signal?.aborted ? stopped(checkpoint) : error;
     }
     await chip.findMoved(MOVED * deadband);
-    // Half of a budget is kept for what the board has to say.
-    await program(economy.left / 2, economy.left === Infinity ? {} : { maxRounds: PROGRAM_ROUNDS });
-    await look(0);
+    // Half of a budget is kept for what the board has to say; half of the way would be no way.
+    const share = economy.left / 2;
+    if (cellsApart(targets(), chip.targets, deadband) <= economy.cellsFor(share)) {
+      await program(share, economy.left === Infinity ? {} : { maxRounds: PROGRAM_ROUNDS });
+      await look(0);
+    } else {
+      emit({ type: 'log', level: 'info', message: 'not trained offline: the budget does not pay for it' });
+      restore(best);
+    }
     keep();
   }
   let ended: FinetuneResult['ended'] = 'done';
@@ -295,9 +307,7 @@ export async function finetune(
     }
   }
   if (progress.best !== history.length - 1) {
-    master.forEach((list, k) => {
-      list.set(best[k]);
-    });
+    restore(best);
     await chip.findMoved(MOVED * deadband);
     // The way back can be long: without a budget it takes the rounds it needs.
     await program(economy.left, economy.left === Infinity ? {} : { maxRounds: PROGRAM_ROUNDS });
