@@ -44,6 +44,7 @@ const { values } = parseArgs({
     model: { type: 'string' },
     'data-dir': { type: 'string' },
     epochs: { type: 'string' },
+    adapt: { type: 'string' },
     decimation: { type: 'string' },
     /** Share of the membrane samples that is lost on the way. */
     lost: { type: 'string', default: '0' },
@@ -83,6 +84,7 @@ if (values.table === undefined)
           config,
           method,
           values.profile,
+          values.adapt && `adapt ${values.adapt}`,
           values.decimation && `decimation ${values.decimation}`,
           values.lost !== '0' && `${values.lost} lost`,
         ]
@@ -138,6 +140,7 @@ async function measure(key: string, chip: number, config: string, method: Method
       method,
       seed: values.model === undefined ? chip : 1,
       ...(values.epochs !== undefined && { epochs: Number(values.epochs) }),
+      ...(values.adapt !== undefined && { adapt: Number(values.adapt) }),
     };
     const start = performance.now();
     const { software, samples, before, tuning, after } = await recover(deployment, data, options);
