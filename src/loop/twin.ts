@@ -32,9 +32,8 @@ export interface TwinTraining {
 
 /**
  * The chip of a passport as training needs it for networks of this shape, placed as `Deployment` places them; `scales` are
- * those of a network that is mapped already. Throws
- * `calibration` where the neurons or the converters are not known or known no longer, `bad-input` if the chip is too
- * small.
+ * those of a network that is mapped already. Throws `calibration` where the neurons or the converters are not known or
+ * known no longer, `bad-input` if the chip is too small.
  */
 export function twinTraining(
   passport: Passport,

@@ -135,10 +135,8 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const started = performance.now();
   const { epochs, batch, seed } = settings;
   const random = new Random(seed);
-  const copy = (list: Float32Array) => list.slice();
-  const network = options.initial
-    ? new Network(spec, options.initial.weights.map(copy), options.initial.biases.map(copy))
-    : Network.initialise(spec, seed);
+  const initial = options.initial?.clone() ?? Network.initialise(spec, seed);
+  const network = new Network(spec, initial.weights, initial.biases);
   const order = random.fork('split').shuffle(Uint32Array.from({ length: dataset.count }, (_, i) => i));
   const held = Math.round(settings.validation * dataset.count);
   const validation = order.slice(0, held).sort();
