@@ -5,19 +5,19 @@
  *
  * The digits' 64-32-10 on `w-sdc-32x32x5`, evaluated and fine-tuned twice: with the board in this thread, where a
  * profile of the processor tells how much of the time is whose, and behind a pseudo-terminal with the board on a thread
- * of its own, where host and board can work at the same time. Threads are idle where processor time falls short of the
- * wall's.
+ * of its own, where host and board can work at the same time, and the event loops of both tell how long they waited.
  */
-
 import { mkdtempSync, rmSync } from 'node:fs';
 import { Session } from 'node:inspector/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
+import { Worker } from 'node:worker_threads';
 import { type Board, connectBoard, inProcessTransport, openTransport } from '../src/driver/index.js';
 import { Deployment, FINETUNE_DEFAULTS, layerScales } from '../src/loop/index.js';
 import { type Dataset, loadDataset, networkSpec, recipeOf, subset, train } from '../src/model/index.js';
-import { createVirtualBoard, loadProfile, spawnBoard } from '../src/virtual-board/index.js';
+import { createVirtualBoard, loadProfile } from '../src/virtual-board/index.js';
 
 const { values } = parseArgs({
   options: { images: { type: 'string', default: '359' }, updates: { type: 'string', default: '12' } },
@@ -43,9 +43,7 @@ function first(dataset: Dataset, count: number): Dataset {
 interface Measured {
   /** Images a second. */
   rate: number;
-  /** Processor time over wall time, all threads. */
-  busy: number;
-  shares?: Record<string, number>;
+  shares: Record<string, number>;
 }
 
 /** Whose a function is: by its file, and where model code is called, by who calls it. */
@@ -61,25 +59,33 @@ function owner(url: string, name: string, caller: string): string {
   return url === '' && caller === '' ? 'runtime' : caller;
 }
 
-async function measured(count: number, profiled: boolean, work: () => Promise<void>): Promise<Measured> {
+/** By a profile of this thread; or, where the board has a thread of its own, by how long the two did not wait. */
+async function measured(
+  count: number,
+  board: Worker | undefined,
+  work: () => Promise<void>,
+): Promise<Measured> {
   const session = new Session();
   session.connect();
-  if (profiled) {
+  if (!board) {
     await session.post('Profiler.enable');
     await session.post('Profiler.start');
   }
-  const cpu = process.cpuUsage();
+  const loops = { host: performance, ...(board && { board: board.performance }) };
+  const before = Object.entries(loops).map(([name, loop]) => ({
+    name,
+    loop,
+    was: loop.eventLoopUtilization(),
+  }));
   const start = performance.now();
   await work();
-  const seconds = (performance.now() - start) / 1000;
-  const { user, system } = process.cpuUsage(cpu);
-  const result: Measured = { rate: count / seconds, busy: (user + system) / 1e6 / seconds };
-  if (profiled) {
-    const { profile } = (await session.post('Profiler.stop')) as { profile: Profile };
-    result.shares = sharesOf(profile);
-  }
+  const rate = (1000 * count) / (performance.now() - start);
+  const busy = before.map(({ name, loop, was }) => [name, loop.eventLoopUtilization(was).utilization]);
+  const shares = board
+    ? Object.fromEntries(busy)
+    : sharesOf(((await session.post('Profiler.stop')) as { profile: Profile }).profile);
   session.disconnect();
-  return result;
+  return { rate, shares };
 }
 
 interface Profile {
@@ -108,7 +114,7 @@ function sharesOf({ nodes, samples, timeDeltas }: Profile): Record<string, numbe
   return Object.fromEntries(Object.entries(times).map(([name, time]) => [name, time / total]));
 }
 
-async function measure(name: string, board: Board, profiled: boolean): Promise<void> {
+async function measure(name: string, board: Board, worker?: Worker): Promise<void> {
   const home = mkdtempSync(join(tmpdir(), 'memloop-bench-'));
   const deployment = await Deployment.open(
     { board, emit: () => {}, signal: new AbortController().signal, home },
@@ -116,25 +122,23 @@ async function measure(name: string, board: Board, profiled: boolean): Promise<v
     scales,
   );
   await deployment.program();
-  const evaluation = await measured(images.count, profiled, async () => {
+  const evaluation = await measured(images.count, worker, async () => {
     await deployment.evaluate(images);
   });
   const count = Number(values.updates) * FINETUNE_DEFAULTS.batch;
   // A single look at one held-back image at either end: what is measured are the updates.
   const few = first(data.train, count + 1);
-  const tuning = await measured(count, profiled, async () => {
-    await deployment.finetune(few, { epochs: 1, validation: 1 / few.count });
+  const tuning = await measured(count, worker, async () => {
+    await deployment.finetune(few, { epochs: 1, adapt: 0, validation: 1 / few.count });
   });
-  for (const [what, { rate, busy, shares }] of [
+  for (const [what, { rate, shares }] of [
     ['evaluation', evaluation],
     ['fine-tuning', tuning],
   ] as const) {
-    const list = Object.entries(shares ?? {})
+    const list = Object.entries(shares)
       .sort((a, b) => b[1] - a[1])
       .map(([owner, share]) => `${owner} ${(100 * share).toFixed(0)} %`);
-    console.log(
-      `${name}, ${what}: ${rate.toFixed(0)} images/s, ${busy.toFixed(2)} processors${list.length > 0 ? `: ${list.join(', ')}` : ''}`,
-    );
+    console.log(`${name}, ${what}: ${rate.toFixed(0)} images/s: ${list.join(', ')}`);
   }
   await board.close();
   rmSync(home, { recursive: true });
@@ -145,8 +149,14 @@ await measure(
   await connectBoard(
     inProcessTransport('virtual:', createVirtualBoard({ profile: loadProfile(PROFILE), seed: 1 })),
   ),
-  true,
 );
-const served = await spawnBoard({ profile: PROFILE, seed: 1 });
-await measure('pseudo-terminal', await connectBoard(await openTransport(served.port)), false);
-await served.close();
+const worker = new Worker(new URL('../src/virtual-board/worker.js', import.meta.url), {
+  workerData: { profile: PROFILE, seed: 1 },
+  trackUnmanagedFds: false,
+});
+const { port } = await new Promise<{ port: string }>((resolve, reject) => {
+  worker.once('message', resolve);
+  worker.once('error', reject);
+});
+await measure('pseudo-terminal, busy', await connectBoard(await openTransport(port)), worker);
+worker.postMessage({ do: 'close' });

@@ -26,6 +26,8 @@ const RATE = 5e-3;
 const RATE_ADAPTED = 1e-3;
 /** Adam's rate in offline training for the chip, as a share of the largest weight of the layer where that is least. */
 const ADAPTATION_RATE = 2.5e-3;
+/** Weight of the decision's loss there, so that the paper's hardly counts, which the loop does without. */
+const ADAPTATION_DECISION = 100;
 /** Images on the board at once: while it works on some, the gradient of those before is computed. */
 const CHUNK = 8;
 /** Largest number of images between two looks at the held-back ones, and of those. */
@@ -318,10 +320,7 @@ export async function finetune(
   return { history, best: progress.best, ...economy.spent, images, ended };
 }
 
-/**
- * Trains the network's weights and biases further on the twin of the chip. Without its noise: what programming and reading
- * do to this network, the board is about to show.
- */
+/** Trains the network's weights and biases further on the twin of the chip, with what programming will add to them. */
 async function adapt(
   { network, map }: BoardNetwork,
   train: Dataset,
@@ -335,7 +334,8 @@ async function adapt(
     initial: network,
     dataset: train,
     twin,
-    decision: settings.decision,
+    decision: ADAPTATION_DECISION,
+    weightNoise: settings.weightNoise,
     epochs: Math.ceil(images / train.count),
     batch,
     rate: ADAPTATION_RATE * Math.min(...map.layers.map((layer) => layer.weightMax)),
