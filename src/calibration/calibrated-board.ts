@@ -1,11 +1,18 @@
 /** A board whose reads, products and voltages are true SI values: the converters' errors are taken out. */
-import type { Board } from '../driver/board.js';
+import type { Board, BoardDescription } from '../driver/board.js';
 import { MemloopError } from '../errors.js';
+import { resistanceAt } from './read-profile.js';
 import type { ConverterCalibration, ConverterLine, ReadOptions } from './types.js';
 
 export const DEFAULT_READ_VOLTAGE = 0.05;
 /** A converter calibration older than this is refused, s. */
 export const CALIBRATION_LIFETIME = 30 * 24 * 3600;
+
+/** V, within the board's limit. */
+export const readVoltageOf = (
+  { limits }: Pick<BoardDescription, 'limits'>,
+  wanted: number = DEFAULT_READ_VOLTAGE,
+): number => Math.min(wanted, limits.maxReadVoltage);
 
 const EXACT: ConverterLine = { offset: 0, offsetSigma: 0, gain: 1, gainSigma: 0 };
 
@@ -41,7 +48,8 @@ export class CalibratedBoard {
     if (
       calibration.rows.length !== rows ||
       calibration.columns.length !== currentRanges.length ||
-      calibration.columns.some((range) => range.length !== columns)
+      calibration.columns.some((range) => range.length !== columns) ||
+      (calibration.reads && calibration.reads.columns.length !== columns)
     ) {
       throw new MemloopError(
         'calibration',
@@ -79,8 +87,8 @@ export class CalibratedBoard {
    * request.
    */
   async conductances(array: number, options: ReadOptions = {}): Promise<Float64Array> {
-    const { rows, columns, limits } = this.description;
-    const voltage = Math.min(options.voltage ?? DEFAULT_READ_VOLTAGE, limits.maxReadVoltage);
+    const { rows, columns } = this.description;
+    const voltage = readVoltageOf(this.description, options.voltage);
     const samples = options.samples ?? 8;
     const wanted = options.rows ? [...new Set(options.rows)].sort((a, b) => a - b) : undefined;
     const result = new Float64Array(rows * columns).fill(Number.NaN);
@@ -93,21 +101,34 @@ export class CalibratedBoard {
         else stretches.push([row, 1]);
       }
     }
+    const conductance = this.conductanceAt(voltage);
     await Promise.all(
       stretches.map(async ([first, count]) => {
         const currents = await this.board.readRows(array, first, count, voltage, samples);
         this.roundTrips += Math.ceil((count * columns) / 1020);
         for (let r = 0; r < count; r++) {
           const applied = this.trueVoltage(first + r, voltage);
-          for (let c = 0; c < columns; c++) {
-            const line = this.calibration.columns[0]![c]!;
-            result[(first + r) * columns + c] =
-              (currents[r * columns + c]! - line.offset) / line.gain / applied;
-          }
+          for (let c = 0; c < columns; c++)
+            result[(first + r) * columns + c] = conductance(c, currents[r * columns + c]!, applied);
         }
       }),
     );
     return result;
+  }
+
+  /** How a column's reading (A, finest range) at a true voltage becomes a conductance, S: R(v) holds at its voltage alone. */
+  private conductanceAt(voltage: number): (column: number, reading: number, applied: number) => number {
+    const { columns, reads } = this.calibration;
+    if (reads && Math.abs(voltage - reads.voltage) < this.description.rowVoltageStep) {
+      const { max } = this.description.currentRanges[0]!;
+      const ofRow0 = this.trueVoltage(0, voltage);
+      return (column, reading, applied) =>
+        1 / resistanceAt(reads.columns[column]!, ((reading / max) * ofRow0) / applied);
+    }
+    return (column, reading, applied) => {
+      const line = columns[0]![column]!;
+      return (reading - line.offset) / line.gain / applied;
+    };
   }
 
   /** Column currents, A, vectors x columns, for true row voltages, V, vectors x rows. */

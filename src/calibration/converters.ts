@@ -2,7 +2,9 @@
 import type { Board } from '../driver/board.js';
 import { MemloopError } from '../errors.js';
 import type { Emit } from '../events.js';
+import { readVoltageOf } from './calibrated-board.js';
 import { progressOf } from './progress.js';
+import { measureReadProfile } from './read-profile.js';
 import type { ConverterCalibration, ConverterLine } from './types.js';
 
 export interface CalibrateOptions {
@@ -10,6 +12,8 @@ export interface CalibrateOptions {
   samples?: number;
   /** Voltages in each line, 3 to 64; default 17. */
   points?: number;
+  /** How cells are read afterwards: by the line of their column, or by the vendor's R(v); default 'line'. */
+  readProfile?: 'line' | 'vendor';
   emit?: Emit;
   signal?: AbortSignal;
 }
@@ -78,7 +82,7 @@ function bestReference(board: Board, range: number): { reference: number; voltag
  */
 export async function calibrateConverters(
   board: Board,
-  { samples = 16, points = 17, emit, signal }: CalibrateOptions = {},
+  { samples = 16, points = 17, readProfile = 'line', emit, signal }: CalibrateOptions = {},
 ): Promise<ConverterCalibration> {
   const { rows, columns, currentRanges, references, boardSerial } = board.description;
   const progress = progressOf(emit, 'calibrate converters', 'lines', rows + columns * currentRanges.length);
@@ -160,6 +164,9 @@ export async function calibrateConverters(
     });
   }
 
+  const reads =
+    readProfile === 'vendor' &&
+    (await measureReadProfile(board, readVoltageOf(board.description), { emit, signal }));
   return {
     boardSerial,
     measured: new Date().toISOString(),
@@ -168,5 +175,6 @@ export async function calibrateConverters(
     residuals: byColumn.map((range) =>
       Math.sqrt(range.reduce((sum, m) => sum + m.line.residual ** 2, 0) / range.length),
     ),
+    ...(reads && { reads }),
   };
 }

@@ -2,7 +2,7 @@
 import type { Emit } from '../events.js';
 import { dividedVoltage, memristorCurrent } from '../model/memristor.js';
 import { Breather } from './breather.js';
-import { type CalibratedBoard, DEFAULT_READ_VOLTAGE } from './calibrated-board.js';
+import { type CalibratedBoard, readVoltageOf } from './calibrated-board.js';
 import { aimPulse, type Belief, learn, type Prior, parametersOf, stateOf } from './device-estimate.js';
 import { LineDoses } from './half-select.js';
 import type { ArrayPassport } from './passport.js';
@@ -44,7 +44,7 @@ export async function calibrateDevices(
 ): Promise<DeviceCalibration> {
   const { rows, columns, limits, seriesResistance, halfSelect, rowVoltageStep } = board.description;
   const cells = rows * columns;
-  const readVoltage = Math.min(DEFAULT_READ_VOLTAGE, limits.maxReadVoltage);
+  const readVoltage = readVoltageOf(board.description);
   const pulseLimits = { ...limits, seriesResistance };
   const { vt } = prior.parameters;
   const beliefs: Belief[] = Array.from({ length: cells }, (_, i) => beliefOf(passport, i, prior));

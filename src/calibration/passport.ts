@@ -28,6 +28,19 @@ const converterSchema = z.object({
   rows: z.array(line),
   columns: z.array(z.array(line)),
   residuals: z.array(z.number().nonnegative()),
+  reads: z
+    .object({
+      voltage: z.number().positive(),
+      columns: z.array(
+        z.object({
+          scale: z.number().positive(),
+          exponent: z.number().positive(),
+          offset: z.number(),
+          residual: z.number().nonnegative(),
+        }),
+      ),
+    })
+    .optional(),
 });
 
 const neuronSchema = z.object({

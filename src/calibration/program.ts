@@ -2,7 +2,7 @@
 import { MemloopError } from '../errors.js';
 import { dividedVoltage, memristorCurrent } from '../model/memristor.js';
 import { Breather } from './breather.js';
-import { type CalibratedBoard, DEFAULT_READ_VOLTAGE } from './calibrated-board.js';
+import { type CalibratedBoard, DEFAULT_READ_VOLTAGE, readVoltageOf } from './calibrated-board.js';
 import {
   aimPulse,
   type Belief,
@@ -191,7 +191,7 @@ class ProgrammingJob {
     const window = arrayWindow(passport, this.prior);
     this.window = window;
     this.tolerance = options.tolerance ?? 0.02 * (window.high - window.low);
-    this.readVoltage = Math.min(DEFAULT_READ_VOLTAGE, limits.maxReadVoltage);
+    this.readVoltage = readVoltageOf(board.description);
     this.limits = { ...limits, seriesResistance };
     this.conductance = new Float64Array(rows * columns).fill(Number.NaN);
     this.roundTripsBefore = board.roundTrips;

@@ -7,7 +7,7 @@ import type { CellOperation } from '../driver/board.js';
 import { MemloopError } from '../errors.js';
 import type { Emit } from '../events.js';
 import { dividedVoltage, memristorCurrent, stateOfConductance } from '../model/memristor.js';
-import { type CalibratedBoard, DEFAULT_READ_VOLTAGE } from './calibrated-board.js';
+import { type CalibratedBoard, DEFAULT_READ_VOLTAGE, readVoltageOf } from './calibrated-board.js';
 import { parametersOf } from './device-estimate.js';
 import type { ArrayPassport } from './passport.js';
 import { W_SDC_PRIOR } from './prior.js';
@@ -137,7 +137,7 @@ export async function driveCell(
   }
   const cell = row * columns + column;
   const p = parametersOf(W_SDC_PRIOR, beliefOf(passport, cell, W_SDC_PRIOR), DEFAULT_READ_VOLTAGE);
-  const readVoltage = Math.min(DEFAULT_READ_VOLTAGE, limits.maxReadVoltage);
+  const readVoltage = readVoltageOf(board.description);
   const nominalRead = Math.round(board.nominalVoltage(row, readVoltage) / rowVoltageStep) * rowVoltageStep;
   const appliedRead = board.trueVoltage(row, nominalRead);
   const adc = board.calibration.columns[0]![column]!;

@@ -25,6 +25,26 @@ export interface ConverterCalibration {
   columns: ConverterLine[][];
   /** RMS of what the lines leave unexplained, in each range, A. */
   residuals: number[];
+  /** The vendor's R(v), where it was chosen: arrays are read by it; products and sweeps by the lines. */
+  reads?: ReadProfile | undefined;
+}
+
+/**
+ * R(v) = a0·(a1/v^a3 + a2) of Knowm's software, in the two products of its three factors that can be told apart:
+ * R = scale·v^−exponent + offset, Ω, with v the reading as a share of the range.
+ */
+export interface ReadCurve {
+  scale: number;
+  exponent: number;
+  offset: number;
+  /** RMS over the reference resistors, relative. */
+  residual: number;
+}
+
+/** One curve a column, of reads at this voltage (V) in the finest range. */
+export interface ReadProfile {
+  voltage: number;
+  columns: ReadCurve[];
 }
 
 export interface ReadOptions {

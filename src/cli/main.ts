@@ -79,7 +79,7 @@ try {
         'usage',
         error.code === 'commander.help'
           ? 'no command given; see `memloop --help`'
-          : `${error.message.replace(/^error: /, '')}; see \`memloop --help\``,
+          : `${error.message.replace(/^error: |\.$/g, '')}; see \`memloop --help\``,
       );
       process.exitCode = reportFailure(usage, program.opts<GlobalOptions>());
     }

@@ -211,6 +211,12 @@ export async function calibratedBoard(
     return new CalibratedBoard(board, nominalCalibration(board));
   }
   const age = passport.converters ? (Date.now() - Date.parse(passport.converters.measured)) / 1000 : Infinity;
-  if (age >= CALIBRATION_LIFETIME) passport.saveConverters(await calibrateConverters(board, options));
+  if (age >= CALIBRATION_LIFETIME)
+    passport.saveConverters(
+      await calibrateConverters(board, {
+        ...options,
+        readProfile: passport.converters?.reads ? 'vendor' : 'line',
+      }),
+    );
   return new CalibratedBoard(board, passport.converters!);
 }

@@ -1,11 +1,14 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   CalibratedBoard,
   calibrateConverters,
   measureConductance,
   nominalCalibration,
+  Passport,
 } from '../../src/calibration/index.js';
-import { virtualBoard } from './boards.js';
+import { fitReadCurve, resistanceAt } from '../../src/calibration/read-profile.js';
+import { temporaryHome, virtualBoard } from './boards.js';
 
 /** Errors of the converters and nothing else, several times what the profile has. */
 const converterErrors = () =>
@@ -79,5 +82,61 @@ describe('converter calibration', () => {
   test('a reference that is not there is named', async () => {
     const { board } = await virtualBoard({ change: (profile) => profile.references.splice(0) });
     await expect(calibrateConverters(board)).rejects.toThrow(/has no reference resistor/);
+  });
+});
+
+describe("the vendor's R(v)", () => {
+  test('a curve of that form is found back from a few resistors', () => {
+    fc.assert(
+      fc.property(
+        fc.double({ min: 0.8, max: 1.2, noNaN: true }),
+        fc.double({ min: -200, max: 200, noNaN: true }),
+        (exponent, offset) => {
+          const truth = { scale: 2500, exponent, offset, residual: 0 };
+          const readings = [0.005, 0.02, 0.08, 0.3, 0.7];
+          const fit = fitReadCurve(
+            readings,
+            readings.map((v) => resistanceAt(truth, v)),
+          );
+          expect(fit.residual).toBeLessThan(1e-4);
+          for (const v of [0.01, 0.05, 0.5])
+            expect(resistanceAt(fit, v) / resistanceAt(truth, v)).toBeCloseTo(1, 3);
+        },
+      ),
+    );
+  });
+
+  test('arrays read by it come out near the truth, nearer than without calibration', async () => {
+    const { board, crossbars } = await converterErrors();
+    const truth = crossbars[0]!.conductances(0.05);
+    const calibration = await calibrateConverters(board, { readProfile: 'vendor' });
+    const home = temporaryHome();
+    Passport.open(board.description, home).saveConverters(calibration);
+    const kept = Passport.open(board.description, home).converters!;
+    expect(kept).toEqual(calibration);
+    const error = (g: Float64Array) =>
+      Math.hypot(...truth.map((value, i) => g[i]! / value - 1)) / Math.sqrt(truth.length);
+    const [curve, line, nominal] = await Promise.all(
+      [kept, { ...kept, reads: undefined }, nominalCalibration(board)].map(async (by) =>
+        error(await measureConductance(new CalibratedBoard(board, by), 0)),
+      ),
+    );
+    expect(nominal).toBeGreaterThan(0.1);
+    expect(curve).toBeLessThan(0.05);
+    expect(line).toBeLessThan(0.01);
+    // Its own voltage is the only one that it holds at.
+    const other = await new CalibratedBoard(board, kept).conductances(0, { voltage: 0.1 });
+    expect(error(other)).toBeLessThan(0.05);
+  });
+
+  test('too few resistors, and a curve of another size, are refused', async () => {
+    const { board } = await virtualBoard({ change: (profile) => profile.references.splice(3) });
+    await expect(calibrateConverters(board, { readProfile: 'vendor' })).rejects.toThrow(
+      /R\(v\) needs 4: calibrate without --read-profile/,
+    );
+    const whole = await virtualBoard();
+    const { reads, ...lines } = await calibrateConverters(whole.board, { readProfile: 'vendor' });
+    const short = { ...reads!, columns: reads!.columns.slice(1) };
+    expect(() => new CalibratedBoard(whole.board, { ...lines, reads: short })).toThrow(/does not fit/);
   });
 });

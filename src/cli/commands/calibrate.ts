@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { MemloopError } from '../../errors.js';
 import { action } from '../command.js';
 import { index } from '../numbers.js';
@@ -7,6 +7,7 @@ interface Options {
   array?: number;
   convertersOnly?: boolean;
   neuronsOnly?: boolean;
+  readProfile: 'line' | 'vendor';
 }
 
 export function register(program: Command): void {
@@ -18,9 +19,17 @@ export function register(program: Command): void {
     .option('--array <n>', 'only this array (default: all)', index)
     .option('--converters-only', 'leave the cells alone: no pulse is applied')
     .option('--neurons-only', 'only the neurons: no pulse is applied')
+    .addOption(
+      new Option(
+        '--read-profile <kind>',
+        "cells are read by the line of their column, or by the vendor's R(v)",
+      )
+        .choices(['line', 'vendor'])
+        .default('line'),
+    )
     .action(
       action(
-        async (session, { array, convertersOnly = false, neuronsOnly = false }: Options) => {
+        async (session, { array, convertersOnly = false, neuronsOnly = false, readProfile }: Options) => {
           if (convertersOnly && neuronsOnly)
             throw new MemloopError('usage', 'give --converters-only or --neurons-only, not both');
           const calibration = await import('../../calibration/index.js');
@@ -33,12 +42,18 @@ export function register(program: Command): void {
           const fits = [];
           if (!neuronsOnly) {
             emit({ type: 'stage', stage: 'calibrate converters' });
-            const converters = await calibration.calibrateConverters(board, { emit, signal });
+            const converters = await calibration.calibrateConverters(board, { readProfile, emit, signal });
             passport.saveConverters(converters);
             const residuals = converters.residuals.map((a) => `${(a * 1e9).toPrecision(2)} nA`);
             text.push(
               `converters of board ${board.description.boardSerial} calibrated, residuals ${residuals.join(', ')}`,
             );
+            if (converters.reads) {
+              const worst = Math.max(...converters.reads.columns.map(({ residual }) => residual));
+              text.push(
+                `cells are read by R(v), which misses the references by up to ${(100 * worst).toPrecision(2)} %`,
+              );
+            }
             if (!convertersOnly) {
               const calibrated = new calibration.CalibratedBoard(board, converters);
               for (const i of arrays) {
