@@ -1,7 +1,8 @@
 /**
  * Fits cells of virtual chips back: how often the true parameters lie within what is stated of them. Two ways: the loops
- * of `sweep`, fitted, and the four pulses a cell of `calibrate`. Usage: npm run bench:coverage -- [--chips N] [--cells N]
- * [--profile NAME]
+ * of `sweep`, fitted, and the six pulses a cell of `calibrate`. And how many of the weak cells, those with a threshold more
+ * than a spread below the mean, `calibrate` tells from the others.
+ * Usage: npm run bench:coverage -- [--chips N] [--first SEED] [--cells N] [--profile NAME]
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,6 +17,7 @@ import {
   Passport,
   waveSteps,
 } from '../src/calibration/index.js';
+import { W_SDC_PRIOR } from '../src/calibration/prior.js';
 import { connectBoard, inProcessTransport } from '../src/driver/index.js';
 import { Random } from '../src/model/random.js';
 import { createVirtualBoard } from '../src/virtual-board/board.js';
@@ -24,6 +26,7 @@ import { loadProfile } from '../src/virtual-board/profile.js';
 const { values: args } = parseArgs({
   options: {
     chips: { type: 'string', default: '3' },
+    first: { type: 'string', default: '1' },
     cells: { type: 'string', default: '8' },
     profile: { type: 'string', default: 'w-sdc-8x8x4' },
   },
@@ -34,7 +37,13 @@ const score = (way: string, name: string, miss: number) => {
   for (const key of [`${way} ${name}`, `${way} all`]) scores.set(key, [...(scores.get(key) ?? []), miss]);
 };
 
-for (let seed = 1; seed <= Number(args.chips); seed++) {
+const weak = { von: { cells: 0, found: 0, falseAlarms: 0 }, voff: { cells: 0, found: 0, falseAlarms: 0 } };
+const { parameters: mean, vonSigma, voffSigma } = W_SDC_PRIOR;
+const below = { von: mean.von - vonSigma, voff: mean.voff - voffSigma };
+let measured = 0;
+
+const first = Number(args.first);
+for (let seed = first; seed < first + Number(args.chips); seed++) {
   const home = mkdtempSync(join(tmpdir(), 'memloop-bench-'));
   const virtual = createVirtualBoard({ profile: structuredClone(loadProfile(args.profile)), seed });
   const board = await connectBoard(inProcessTransport('virtual:bench', virtual));
@@ -82,6 +91,13 @@ for (let seed = 1; seed <= Number(args.chips); seed++) {
     const truth = crossbar.parameters(Math.floor(cell / columns), cell % columns);
     score('calibrate', 'von', (t.von[cell]! - truth.von) / t.vonSigma[cell]!);
     score('calibrate', 'voff', (t.voff[cell]! - truth.voff) / t.voffSigma[cell]!);
+    measured++;
+    for (const name of ['von', 'voff'] as const) {
+      const [is, seems] = [truth[name] < below[name], t[name][cell]! < below[name]];
+      if (is) weak[name].cells++;
+      if (is && seems) weak[name].found++;
+      if (!is && seems) weak[name].falseAlarms++;
+    }
     score('calibrate', 'tau', Math.log(t.tau[cell]! / truth.tau) / t.tauSigma[cell]!);
   });
   await board.close();
@@ -99,3 +115,8 @@ for (const [key, misses] of scores) {
     `${key.padEnd(24)} ${String(misses.length).padStart(6)}  ${share(1)}  ${share(2)}  ${middle.toFixed(2).padStart(10)} σ`,
   );
 }
+
+for (const [name, { cells, found, falseAlarms }] of Object.entries(weak))
+  console.log(
+    `weak, ${name} below ${(1e3 * below[name as 'von' | 'voff']).toFixed(0)} mV: ${found} of ${cells} found, ${falseAlarms} of ${measured - cells} others taken for weak`,
+  );

@@ -214,8 +214,10 @@ export function learn(
   const change = (after - before) * sign;
   const sensed = Math.max(noise * Math.SQRT2, 1e-4);
   const moved = change > 2 * sensed;
-  const end = Math.min(1 - EDGE, Math.max(EDGE, before + sign * Math.max(change, 2 * sensed)));
-  if (end === before) return moved;
+  const edge = Math.max(EDGE, 2 * sensed);
+  const end = Math.min(1 - edge, Math.max(edge, before + sign * Math.max(change, 2 * sensed)));
+  const atEnd = moved && (up ? after >= 1 - edge : after <= edge);
+  if ((end - before) * sign <= 0) return moved;
   const voltages = pathVoltages(p, before, end, pulse.voltage, resistance);
   const sigma = up ? belief.vonSigma : belief.voffSigma;
   const mean = up ? belief.von : belief.voff;
@@ -230,10 +232,10 @@ export function learn(
         : { ...p, voff: threshold, tau: Math.exp(logTau) };
       const miss = Math.log(pathTime(hypothesis, before, end, voltages) / pulse.width) / spread;
       if (Number.isNaN(miss)) continue;
-      // A cell that has not moved says only that it would have needed longer.
-      const logLikelihood = moved
-        ? -0.5 * Math.min(miss * miss, 1e3)
-        : Math.log(Math.max(normalCdf(miss), 1e-12));
+      // A cell that has not moved says only that it would have needed longer, one at its end that less was enough.
+      const oneSided = atEnd ? -miss : miss;
+      const logLikelihood =
+        moved && !atEnd ? -0.5 * Math.min(miss * miss, 1e3) : Math.log(Math.max(normalCdf(oneSided), 1e-12));
       grid.push({ threshold, logTau, evidence: logLikelihood - 0.5 * (z * z + zTau * zTau) });
     }
   }

@@ -30,11 +30,15 @@ const COVERED = 0.98;
  * thresholds have a heavy tail. What it does to neighbours is no harm: they are driven the same way.
  */
 const STRONG = { write: 3, erase: 6 };
+/** And of one that moves weak cells only, standard deviations below it. */
+const GENTLE = { write: 2, erase: 2 };
+
+type Strength = 'gentle' | 'half' | 'strong';
 
 /**
- * Erases all cells, writes them half way, writes them fully, erases them half way, and reads after each: four pulses
- * a cell, which give its range, both thresholds and whether it moves. Destroys what the array held. The passport is
- * saved; its window and the cells' health are set anew.
+ * Erases all cells, then writes them gently, half way and fully, then erases them gently and half way, and reads after
+ * each: six pulses a cell, which give its range, both thresholds, whether it is weak and whether it moves. Destroys what
+ * the array held. The passport is saved; its window and the cells' health are set anew.
  */
 export async function calibrateDevices(
   board: CalibratedBoard,
@@ -52,12 +56,12 @@ export async function calibrateDevices(
     ...(emit && { emit }),
     ...(signal && { signal }),
   });
-  const progress = progressOf(emit, 'calibrate devices', 'rounds', 4);
+  const progress = progressOf(emit, 'calibrate devices', 'rounds', 6);
   const breather = new Breather();
   const read = () => board.conductances(array, { voltage: readVoltage, samples: SAMPLES });
 
-  /** One pulse on every cell: to the end of its range, or half way with what is believed of it. */
-  const pulseAll = async (up: boolean, fully: boolean, from: Float64Array) => {
+  /** One pulse on every cell: of the same strength for all, or half way to the end with what is believed of it. */
+  const pulseAll = async (up: boolean, strength: Strength, from: Float64Array) => {
     const doses = new LineDoses(rows, columns, halfSelect, vt);
     const pulses = [];
     for (const [cell, belief] of beliefs.entries()) {
@@ -66,16 +70,22 @@ export async function calibrateDevices(
       const p = parametersOf(prior, belief, readVoltage);
       const state = stateOf(p, from[cell]!, readVoltage);
       let wanted: { voltage: number; width: number };
-      if (fully) {
+      if (strength === 'half') {
+        wanted = aimPulse(prior, belief, p, state, up ? (1 + state) / 2 : state / 2, 0.05, pulseLimits);
+      } else {
         const { von, voff } = prior.parameters;
-        const threshold = up ? von + STRONG.write * prior.vonSigma : -voff - STRONG.erase * prior.voffSigma;
+        const { write, erase } =
+          strength === 'strong' ? STRONG : { write: -GENTLE.write, erase: -GENTLE.erase };
+        const device = up ? von + write * prior.vonSigma : -voff - erase * prior.voffSigma;
+        // The divider: a strong pulse must be strong to the end, a gentle one is so from the start.
+        const against = strength === 'strong' ? 1 : state;
         const voltage = Math.max(
           limits.minVoltage,
-          Math.min(limits.maxVoltage, threshold + seriesResistance * memristorCurrent(p, 1, threshold)),
+          Math.min(limits.maxVoltage, device + seriesResistance * memristorCurrent(p, against, device)),
         );
         const longest = (limits.maxEnergy * 4 * seriesResistance) / voltage ** 2;
         wanted = { voltage, width: Math.min(limits.maxWidth, longest, 8 * p.tau) };
-      } else wanted = aimPulse(prior, belief, p, state, 0.5, 0.05, pulseLimits);
+      }
       const nominal = Math.round(board.nominalVoltage(row, wanted.voltage) / rowVoltageStep) * rowVoltageStep;
       const width = Math.max(limits.minWidth, Math.floor(wanted.width * 1e7) / 1e7);
       const voltage = board.trueVoltage(row, nominal);
@@ -116,20 +126,26 @@ export async function calibrateDevices(
   };
 
   try {
-    await pulseAll(false, true, await read());
+    await pulseAll(false, 'strong', await read());
     const low = await read();
     beliefs.forEach((belief, i) => {
       if (low[i]! < 0.5 * belief.high) belief.low = Math.max(low[i]!, 1e-8);
     });
-    const written = await pulseAll(true, false, low);
+    const touched = await pulseAll(true, 'gentle', low);
+    const above = await read();
+    await learnFrom(touched, above);
+    const written = await pulseAll(true, 'half', above);
     const half = await read();
     await learnFrom(written, half);
-    await pulseAll(true, true, half);
+    await pulseAll(true, 'strong', half);
     const high = await read();
     beliefs.forEach((belief, i) => {
       if (high[i]! > 2 * belief.low) belief.high = high[i]!;
     });
-    const erased = await pulseAll(false, false, high);
+    const nudged = await pulseAll(false, 'gentle', high);
+    const below = await read();
+    await learnFrom(nudged, below);
+    const erased = await pulseAll(false, 'half', below);
     const last = await read();
     await learnFrom(erased, last);
 
@@ -162,7 +178,7 @@ export async function calibrateDevices(
     const at = (values: number[]) => values[Math.min(values.length - 1, Math.floor(COVERED * values.length))];
     const window = { low: at(lows) ?? 0, high: at(highs) ?? 0 };
     if (window.high > 2 * window.low) passport.window = window;
-    return { array, cells, pulses: 4 * cells, window, stuckLow, stuckHigh };
+    return { array, cells, pulses: 6 * cells, window, stuckLow, stuckHigh };
   } finally {
     sender.save();
   }

@@ -315,7 +315,7 @@ describe('on other chips', () => {
 });
 
 describe('calibrating devices', () => {
-  test('finds the stuck cells and the ranges of the others, in four pulses a cell', async () => {
+  test('finds the stuck cells and the ranges of the others, in six pulses a cell', async () => {
     const { calibrated, passport, crossbars, trace } = await calibratedBoard({
       seed: 4,
       change: (profile) => {
@@ -325,7 +325,7 @@ describe('calibrating devices', () => {
     });
     const crossbar = crossbars[0]!;
     const fit = await calibrateDevices(calibrated, passport.array(0), 0);
-    expect(trace).toHaveLength(4 * 64);
+    expect(trace).toHaveLength(6 * 64);
     const chip = Passport.open(calibrated.description, passport.folder.replace(/\/passports.*/, '')).array(0);
     crossbar.stuck.forEach((stuck, cell) => {
       const expected = stuck === 0 ? undefined : stuck < 0 ? 'stuck low' : 'stuck high';
@@ -337,5 +337,26 @@ describe('calibrating devices', () => {
     expect(fit.window.high).toBeGreaterThan(4e-5);
     expect(fit.window.low).toBeLessThan(6e-6);
     expect(chip.window?.high).toBeCloseTo(fit.window.high, 9);
+  });
+
+  test('tells weak cells from the others without being told', async () => {
+    const { calibrated, passport, crossbars } = await calibratedBoard({ profile: 'w-sdc-32x32x5', seed: 21 });
+    const chip = passport.array(0);
+    await calibrateDevices(calibrated, chip, 0);
+    for (const [name, weakBelow] of [
+      ['von', 0.182],
+      ['voff', 0.065],
+    ] as const) {
+      const counts = { weak: 0, found: 0, others: 0, falseAlarms: 0 };
+      chip.tables[name].forEach((seems, cell) => {
+        if (chip.unhealthy.has(cell)) return;
+        const weak = crossbars[0]!.parameters(Math.floor(cell / 32), cell % 32)[name] < weakBelow;
+        counts[weak ? 'weak' : 'others']++;
+        if (seems < weakBelow) counts[weak ? 'found' : 'falseAlarms']++;
+      });
+      expect(counts.weak).toBeGreaterThan(50);
+      expect(counts.found / counts.weak).toBeGreaterThan(0.85);
+      expect(counts.falseAlarms / counts.others).toBeLessThan(0.2);
+    }
   });
 });
