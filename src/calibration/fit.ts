@@ -108,6 +108,8 @@ const COORDINATES: Record<Searched, Coordinate> = {
 };
 /** Weight of the beliefs: one width off counts as one sample off by this share of the range. */
 const BELIEF = 0.001;
+/** In loops of pulses, which have none of an oscilloscope's errors. */
+const BELIEF_PULSED = 1e-4;
 /** Thresholds differ from loop to loop by this deviation (V), as measured on W+SDC devices (`W_SDC_PRIOR`). */
 const SHIFT = 0.035;
 const SHIFT_BELIEF = 0.02;
@@ -214,9 +216,10 @@ function simulate(
     result.set(part, at);
     at += part.length;
   }
+  const belief = loops.some(({ pulsed }) => pulsed) ? BELIEF_PULSED : BELIEF;
   SEARCHED.forEach((name, i) => {
     const { centre, width } = COORDINATES[name];
-    result[at + i] = (BELIEF * (theta[i]! - centre)) / width;
+    result[at + i] = (belief * (theta[i]! - centre)) / width;
   });
   for (let i = SEARCHED.length; i < theta.length; i++) result[at + i] = (SHIFT_BELIEF * theta[i]!) / SHIFT;
   return result;

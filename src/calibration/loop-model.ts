@@ -2,7 +2,12 @@
  * What a memristor answers to a periodic voltage through a series resistor: the forward model of `fit`, and the
  * prediction of `sweep`. The mean MSS equations come from `model`.
  */
-import { type MemristorParameters, memristorCurrent, stateAfter } from '../model/memristor.js';
+import {
+  dividedVoltage,
+  type MemristorParameters,
+  memristorCurrent,
+  stateAfter,
+} from '../model/memristor.js';
 
 export interface LoopDrive {
   /** Source voltage over one period, evenly spaced in time, V. */
@@ -27,7 +32,8 @@ export interface LoopResponse {
 /**
  * Device voltage at the end of a step: the root of v + R·I(x(v), v) = applied between 0 and `applied`, where x(v)
  * is the state after the step at v. Implicit in v, so that a stiff SET (which the divider stops) is stable at
- * any step. A RESET may have several roots; the bracket is followed from the previous voltage.
+ * any step. A RESET may have several roots; the bracket is followed from the previous voltage. Where the voltage at the
+ * step's start is given, the state moves under the mean of both: second order, for a source that does not move meanwhile.
  */
 function stepVoltage(
   p: MemristorParameters,
@@ -35,10 +41,12 @@ function stepVoltage(
   applied: number,
   resistance: number,
   time: number,
+  start?: number,
 ): number {
   let low = Math.min(0, applied);
   let high = Math.max(0, applied);
-  const miss = (v: number) => v + resistance * memristorCurrent(p, stateAfter(p, x, v, time), v) - applied;
+  const miss = (v: number) =>
+    v + resistance * memristorCurrent(p, stateAfter(p, x, during(start, v), time), v) - applied;
   let fLow = miss(low);
   let fHigh = miss(high);
   let v = high;
@@ -63,6 +71,10 @@ function stepVoltage(
   return v;
 }
 
+/** The voltage that moves the state through a step. */
+const during = (start: number | undefined, end: number): number =>
+  start === undefined ? end : (start + end) / 2;
+
 /**
  * Steady cycle under a periodic drive: periods are repeated until the state closes within 1e-4, at most
  * `periods` of them.
@@ -83,11 +95,12 @@ export function steadyLoop(
     for (let i = 0; i < n; i++) {
       const from = drive.applied[i === 0 ? n - 1 : i - 1]!;
       const to = drive.applied[i]!;
-      let v = 0;
+      let v = drive.held ? dividedVoltage(p, x, to, drive.resistance) : 0;
       for (let s = 1; s <= substeps; s++) {
         const applied = drive.held ? to : from + ((to - from) * s) / substeps;
-        v = stepVoltage(p, x, applied, drive.resistance, time);
-        x = stateAfter(p, x, v, time);
+        const start = drive.held ? v : undefined;
+        v = stepVoltage(p, x, applied, drive.resistance, time, start);
+        x = stateAfter(p, x, during(start, v), time);
       }
       voltage[i] = v;
       state[i] = x;
