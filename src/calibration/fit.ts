@@ -118,8 +118,8 @@ const PHI = W_SDC.phi;
 const SAMPLES_MIN = 50;
 /** Thresholds are told no better than this share of the voltage step between two samples. */
 const RESOLUTION = 0.08;
-/** A train of pulses tells tau by the few in which it switches, each of which differs from the mean. */
-const SWITCHING_PULSES = 6;
+/** In units of vt: the voltages over which a cell switches. */
+const SWITCHING = 3;
 /** Samples on either side that tell the size of residuals around one. */
 const AROUND = 4;
 const CANDIDATES = 240;
@@ -454,12 +454,18 @@ function report(
     number
   >;
 
-  const resolution = RESOLUTION * Math.min(...loops.map(stepOf));
+  const step = Math.min(...loops.map(stepOf));
+  const resolution = RESOLUTION * step;
   uncertainty.von = Math.hypot(uncertainty.von, resolution);
   uncertainty.voff = Math.hypot(uncertainty.voff, resolution);
   if (loops.some(({ pulsed }) => pulsed)) {
-    const share = W_SDC_PRIOR.pulseSigma / Math.sqrt(SWITCHING_PULSES * loops.length);
+    // Each pulse differs from the mean, and it is a few in which the cell switches: an error of the rate, of the voltage
+    // by as much of vt, and of the width of the switching.
+    const pulses = Math.max(1, (SWITCHING * parameters.vt) / step) * loops.length;
+    const share = W_SDC_PRIOR.pulseSigma / Math.sqrt(pulses);
     uncertainty.tau = Math.hypot(uncertainty.tau, share * parameters.tau);
+    for (const name of ['von', 'voff', 'vt'] as const)
+      uncertainty[name] = Math.hypot(uncertainty[name], share * parameters.vt);
   }
 
   const offsets = { voltage: theta[OFFSETS[0]]!, current: theta[OFFSETS[1]]! };
