@@ -73,6 +73,24 @@ describe('neuron calibration', () => {
     expect(neurons[0]!.parameters.capacitance / 1.3e-9).toBeCloseTo(1, 2);
   });
 
+  // Far from nominal, where a fit that trusts the first samples too early ends in a wrong valley.
+  test.each([7, 8, 14])('finds neurons that differ by a fifth, chip %i', async (seed) => {
+    const { board, virtual } = await virtualBoard({
+      profile: 'w-sdc-32x32x5',
+      seed,
+      change: ({ effects }) => {
+        effects.neuronMismatch.relative = 0.2;
+      },
+    });
+    const { neurons } = await calibrateNeurons(board);
+    neurons.forEach(({ parameters, sigma, residual }, n) => {
+      expect(residual).toBeLessThan(0.5e-3);
+      const truth = virtual.frontEnd.effectiveNeuron(n);
+      for (const name of ['capacitance', 'e2', 'k', 'von', 'tau'] as const)
+        expect(Math.abs(parameters[name] - truth[name]) / sigma[name]).toBeLessThan(5);
+    });
+  });
+
   test('predicts stimuli that it has not seen, with errors in every converter', async () => {
     const { board } = await virtualBoard({
       change: (profile) => {
