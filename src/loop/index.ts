@@ -14,6 +14,7 @@ export {
 } from './finetune.js';
 export { type BatchGradient, gradientAtMeasured } from './gradient.js';
 export { correctOnBoard, keepLedger, type Ledger, type LedgerEntry } from './ledger.js';
+export { readLedger } from './ledger-file.js';
 export { ledgerPlot, ledgerText } from './ledger-view.js';
 export {
   maintain,

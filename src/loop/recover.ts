@@ -6,6 +6,7 @@ import { writeAtomically } from '../files.js';
 import { type Dataset, evaluate } from '../model/index.js';
 import type { Deployment } from './deployment.js';
 import type { FinetuneOptions, FinetuneResult } from './finetune.js';
+import type { Ledger } from './ledger.js';
 import { finetunePage } from './page.js';
 import type { ProgrammingSummary } from './report.js';
 
@@ -104,6 +105,7 @@ export function recoveryPage(
   { context, hardware, chip }: Deployment,
   { software, samples, before, tuning, after }: Recovery,
   settings: Readonly<Record<string, string | number>>,
+  ledger?: Ledger,
 ): string {
   const { rows, columns } = hardware.map;
   const { boardSerial, arraySerials } = context.board.description;
@@ -128,6 +130,7 @@ export function recoveryPage(
     energy: { programmed: before.programming.energy, finetuned: tuning.energy },
     cells: before.programming.cells,
     settings,
+    ledger,
   });
 }
 

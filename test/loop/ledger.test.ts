@@ -1,8 +1,12 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { correctOnBoard, keepLedger } from '../../src/loop/ledger.js';
+import { readLedger } from '../../src/loop/ledger-file.js';
 import type { Interval } from '../../src/loop/statistics.js';
 import { Random } from '../../src/model/random.js';
 import { type EffectName, withEffects } from '../../src/virtual-board/index.js';
+import { scratch } from '../integration/shell.js';
 import { patterns, smallChip, smallNetwork, smallProfile } from './small.js';
 
 it('of chips made so that stuck cells cost more than mismatch and that more than noise says so, and covers what is measured on more chips and images', async () => {
@@ -68,3 +72,17 @@ it('of chips made so that stuck cells cost more than mismatch and that more than
   expect(covered / intervals).toBeGreaterThan(0.9);
   expect(ordered / repeats).toBeGreaterThan(0.9);
 }, 240_000);
+
+it('what was printed as JSON is read back; what is no ledger is refused', async () => {
+  const ledger = await keepLedger(['readNoise', 'stuckCells'], async (enabled) => [1, enabled.size ? 0 : 1], {
+    measured: [1, 0],
+  });
+  const file = join(scratch(), 'ledger.json');
+  writeFileSync(file, `{"type":"progress"}\n${JSON.stringify({ type: 'result', ...ledger })}\n`);
+  expect(readLedger(file)).toEqual(ledger);
+  for (const text of ['', 'no JSON', '{"chips":1}']) {
+    writeFileSync(file, text);
+    expect(() => readLedger(file)).toThrow(/is no ledger: make one with `memloop ledger/);
+  }
+  expect(() => readLedger(`${file}.missing`)).toThrow(/is no ledger/);
+});

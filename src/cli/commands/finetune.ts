@@ -19,6 +19,7 @@ interface Options extends DatasetOptions {
   decimation?: number;
   samples?: number;
   seed?: number;
+  ledger?: string;
   out?: string;
 }
 
@@ -57,6 +58,7 @@ export function register(program: Command): void {
     .option('--decimation <n>', 'board steps between two membrane samples', wholeNumber(1, 1000))
     .option('--samples <n>', 'only the first n test images', wholeNumber(1, 1e6))
     .option('--seed <n>', 'order of the images (default: that of training)', wholeNumber(0, 2 ** 31))
+    .option('--ledger <file>', 'what `memloop ledger --json` printed: the report shows it')
     .option(
       '--out <file>',
       'where the fine-tuned network goes (default: in the run folder); the same command goes on where it was cut off',
@@ -66,6 +68,7 @@ export function register(program: Command): void {
         async (session, options: Options) => {
           const loop = await import('../../loop/index.js');
           const { subset } = await import('../../model/index.js');
+          const ledger = options.ledger === undefined ? undefined : loop.readLedger(options.ledger);
           const loaded = await loadForBoard(options.model, options);
           const count = Math.min(options.samples ?? loaded.test.count, loaded.test.count);
           const test = subset(
@@ -98,16 +101,21 @@ export function register(program: Command): void {
           const { model, method, epochs, batch, deadband } = options;
           writeAtomically(
             report,
-            loop.recoveryPage(deployment, recovery, {
-              model,
-              method,
-              epochs,
-              batch,
-              deadband,
-              seed,
-              ...(adapt !== undefined && { adapt }),
-              ...(rate !== undefined && { rate }),
-            }),
+            loop.recoveryPage(
+              deployment,
+              recovery,
+              {
+                model,
+                method,
+                epochs,
+                batch,
+                deadband,
+                seed,
+                ...(adapt !== undefined && { adapt }),
+                ...(rate !== undefined && { rate }),
+              },
+              ledger,
+            ),
           );
           return {
             result: {
