@@ -314,10 +314,10 @@ interface Machine {
   close(): Promise<void>;
 }
 
-/** Ends QEMU when this process is gone, however it went: standard input is closed then. */
+/** Ends QEMU when this process is gone, however it went: standard input is closed then. It has nothing to save, and may be stuck. */
 const GUARD = `exec 3<&0
 "$@" < /dev/null & qemu=$!
-{ cat <&3 > /dev/null; kill $qemu; } 2> /dev/null & guard=$!
+{ cat <&3 > /dev/null; kill -KILL $qemu; } 2> /dev/null & guard=$!
 wait $qemu; code=$?
 kill $guard 2> /dev/null
 exit $code`;
