@@ -15,9 +15,9 @@ import {
   driveCell,
   fitLoops,
   Passport,
+  W_SDC_PRIOR,
   waveSteps,
 } from '../src/calibration/index.js';
-import { W_SDC_PRIOR } from '../src/calibration/prior.js';
 import { connectBoard, inProcessTransport } from '../src/driver/index.js';
 import { Random } from '../src/model/random.js';
 import { createVirtualBoard } from '../src/virtual-board/board.js';

@@ -16,8 +16,10 @@ const RESISTORS_MIN = 4;
 const RESIDUAL_MAX = 0.1;
 
 /** Ω; infinite where nothing flows. */
-export const resistanceAt = ({ scale, exponent, offset }: ReadCurve, reading: number): number =>
-  reading > 0 ? scale * reading ** -exponent + offset : Infinity;
+export const resistanceAt = (
+  { scale, exponent, offset }: Omit<ReadCurve, 'residual'>,
+  reading: number,
+): number => (reading > 0 ? scale * reading ** -exponent + offset : Infinity);
 
 /** Fits R(v) to known resistors, in relative error as the vendor does. */
 export function fitReadCurve(readings: readonly number[], resistances: readonly number[]): ReadCurve {
@@ -29,7 +31,7 @@ export function fitReadCurve(readings: readonly number[], resistances: readonly 
     offset: offset! * typical,
   });
   const relative = (of: Omit<ReadCurve, 'residual'>, i: number) =>
-    resistanceAt({ ...of, residual: 0 }, readings[i]!) / resistances[i]!;
+    resistanceAt(of, readings[i]!) / resistances[i]!;
   const { parameterValues } = levenbergMarquardt(
     { x: readings.map((_, i) => i), y: readings.map(() => 1) },
     (q) => (i) => relative(curve(q), i),

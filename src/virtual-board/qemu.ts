@@ -314,7 +314,10 @@ interface Machine {
   close(): Promise<void>;
 }
 
-/** Ends QEMU when this process is gone, however it went: standard input is closed then. It has nothing to save, and may be stuck. */
+/**
+ * Ends QEMU when this process is gone, however it went: standard input is closed then. It has nothing to save and may be
+ * stuck, hence not by asking.
+ */
 const GUARD = `exec 3<&0
 "$@" < /dev/null & qemu=$!
 { cat <&3 > /dev/null; kill -KILL $qemu; } 2> /dev/null & guard=$!

@@ -73,7 +73,6 @@ describe('neuron calibration', () => {
     expect(neurons[0]!.parameters.capacitance / 1.3e-9).toBeCloseTo(1, 2);
   });
 
-  // Far from nominal, where a fit that trusts the first samples too early ends in a wrong valley.
   test.each([7, 8, 14])('finds neurons that differ by a fifth, chip %i', async (seed) => {
     const { board, virtual } = await virtualBoard({
       profile: 'w-sdc-32x32x5',
