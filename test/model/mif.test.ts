@@ -116,12 +116,13 @@ describe('gradients against central differences, float64', () => {
       x1: fc.double({ min: 0.001, max: 0.9, noNaN: true }),
       x2: fc.double({ min: 0.001, max: 0.9, noNaN: true }),
     });
+    // Away from zero: of denormal numbers no share of 1e-6 is left.
     const bar = fc.record({
-      a: around(1e3, 1),
-      i: around(1e3, 1),
-      v: around(1, 1),
-      x1: around(0.1, 1),
-      x2: around(0.1, 1),
+      a: around(1e3, 0.99),
+      i: around(1e3, 0.99),
+      v: around(1, 0.99),
+      x1: around(0.1, 0.99),
+      x2: around(0.1, 0.99),
     });
     fc.assert(
       fc.property(parameters, integrator, state, bar, (p, name, s, weights) => {
