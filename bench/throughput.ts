@@ -1,7 +1,7 @@
 /**
  * Images a second on the virtual board, and what the time goes into.
  *
- *     npm run bench:throughput -- [--images 359] [--updates 12]
+ *     npm run bench:throughput -- [--images 1437] [--updates 12]
  *
  * The digits' 64-32-10 on `w-sdc-32x32x5`, evaluated and fine-tuned twice: with the board in this thread, where a
  * profile of the processor tells how much of the time is whose, and behind a pseudo-terminal with the board on a thread
@@ -20,7 +20,7 @@ import { type Dataset, loadDataset, networkSpec, recipeOf, subset, train } from 
 import { createVirtualBoard, loadProfile } from '../src/virtual-board/index.js';
 
 const { values } = parseArgs({
-  options: { images: { type: 'string', default: '359' }, updates: { type: 'string', default: '12' } },
+  options: { images: { type: 'string', default: '1437' }, updates: { type: 'string', default: '40' } },
 });
 const PROFILE = 'w-sdc-32x32x5';
 const data = await loadDataset('digits', { seed: 1 });
@@ -31,7 +31,7 @@ const spec = networkSpec([data.train.features, ...recipe.hidden, data.train.clas
 });
 const { network } = await train({ ...recipe.settings, epochs: 10, spec, dataset: data.train, seed: 1 });
 const scales = layerScales(network, data.train);
-const images = first(data.test, Number(values.images));
+const images = first(data.train, Number(values.images));
 
 function first(dataset: Dataset, count: number): Dataset {
   return subset(

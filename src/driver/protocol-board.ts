@@ -1,4 +1,5 @@
 /** A board that speaks the firmware protocol, behind the face that every board has. */
+import pLimit from 'p-limit';
 import { type Observable, Subject } from 'rxjs';
 import type {
   CellOp,
@@ -165,6 +166,8 @@ export class ProtocolBoard implements Board {
   readonly #repeatRuns: number;
   /** Pulses that each cell has had, or may have had, since the board was connected. */
   readonly #pulses: Uint32Array;
+  /** Whatever requests serve, they go out in the order of the calls, however fast the board answers. */
+  readonly #ahead = pLimit(AHEAD);
   #run = 0;
   #stops = 0;
 
@@ -220,13 +223,14 @@ export class ProtocolBoard implements Board {
     // Pulses planned after one whose fate is unknown must wait until its cell was read again.
     let broken: string | undefined;
     const unsent: number[] = [];
-    await pipeline(batches.length, async (b) => {
+    await this.#inOrder(batches.length, async (b, stops) => {
       const indices = batches[b];
       const effect = indices.some((i) => operations[i].kind === 'pulse');
       try {
         if (broken !== undefined && effect)
           throw new LinkError('board-lost', `not sent: ${broken}`, 'not-sent');
-        const { results } = await this.#link.request(
+        const { results } = await this.#request(
+          stops,
           { name: 'Cells', ops: indices.map((i) => this.#cellOp(operations[i])) },
           { effect, boardTime: indices.reduce((sum, i) => sum + this.#cost(operations[i]), 0) },
         );
@@ -275,10 +279,11 @@ export class ProtocolBoard implements Board {
       Math.min(Math.floor(BOUNDS.ReadRowsReply.counts / columns), Math.floor(MAX_BOARD_TIME / rowTime)),
     );
     const currents = new Float32Array(rowCount * columns);
-    await pipeline(Math.ceil(rowCount / atOnce), async (i) => {
+    await this.#inOrder(Math.ceil(rowCount / atOnce), async (i, stops) => {
       const first = i * atOnce;
       const count = Math.min(atOnce, rowCount - first);
       const { counts } = await this.#measure(
+        stops,
         { name: 'ReadRows', array, firstRow: firstRow + first, rowCount: count, code, samples },
         { boardTime: count * rowTime },
       );
@@ -316,10 +321,11 @@ export class ProtocolBoard implements Board {
       ),
     );
     const currents = new Float32Array(vectors * columns);
-    await pipeline(Math.ceil(vectors / atOnce), async (i) => {
+    await this.#inOrder(Math.ceil(vectors / atOnce), async (i, stops) => {
       const first = i * atOnce;
       const count = Math.min(atOnce, vectors - first);
       const { counts } = await this.#measure(
+        stops,
         {
           name: 'Multiply',
           array,
@@ -355,10 +361,11 @@ export class ProtocolBoard implements Board {
     const time = samples * readTime;
     const atOnce = Math.max(1, Math.min(BOUNDS.Reference.codes, Math.floor(MAX_BOARD_TIME / time)));
     const currents = new Float32Array(voltages.length);
-    await pipeline(Math.ceil(voltages.length / atOnce), async (i) => {
+    await this.#inOrder(Math.ceil(voltages.length / atOnce), async (i, stops) => {
       const first = i * atOnce;
       const part = codes.subarray(first, first + atOnce);
       const { counts } = await this.#measure(
+        stops,
         { name: 'Reference', row, column, reference: reference ?? 255, range, samples, codes: part },
         { boardTime: part.length * time },
       );
@@ -369,9 +376,9 @@ export class ProtocolBoard implements Board {
 
   async run(stimuli: readonly Stimulus[]): Promise<NeuronRun[]> {
     for (const [i, stimulus] of stimuli.entries()) checkStimulus(this.description, stimulus, i);
-    return pipeline(stimuli.length, async (i) => {
+    return this.#inOrder(stimuli.length, async (i, stops) => {
       for (let repeats = this.#repeatRuns; ; repeats--) {
-        const run = await this.#runOnce(stimuli[i]);
+        const run = await this.#runOnce(stimuli[i], stops);
         if (run.lost === 0 || repeats <= 0) return run;
       }
     });
@@ -397,19 +404,30 @@ export class ProtocolBoard implements Board {
     this.#frames.complete();
   }
 
+  /** Refused when the board was stopped after the call that it serves, of which `stops` is the number of stops. */
+  async #request<R extends Request>(
+    stops: number,
+    request: R,
+    options: RequestOptions,
+    onSamples?: (samples: MessageOf<'Samples'>) => void,
+  ): Promise<ReplyOf<R['name']>> {
+    if (stops !== this.#stops) throw new RefusedError(request.name, 'STOPPED');
+    return this.#link.request(request, options, onSamples);
+  }
+
   /**
    * A request that changes nothing. Cut short by the dead-man, because this process was busy, it is made again;
    * cut short by `stop`, it fails.
    */
   async #measure<R extends Request>(
+    stops: number,
     request: R,
     options: RequestOptions,
     onSamples?: (samples: MessageOf<'Samples'>) => void,
   ): Promise<ReplyOf<R['name']>> {
-    const stops = this.#stops;
     for (let repeats = DEAD_MAN_REPEATS; ; repeats--) {
       try {
-        const reply = await this.#link.request(request, options, onSamples);
+        const reply = await this.#request(stops, request, options, onSamples);
         const run: Message = reply;
         if (run.name === 'RunReply' && run.status !== 'OK') throw new RefusedError('Run', run.status);
         return reply;
@@ -420,13 +438,14 @@ export class ProtocolBoard implements Board {
     }
   }
 
-  async #runOnce({ steps, decimation, pulseSteps, drives }: Stimulus): Promise<NeuronRun> {
+  async #runOnce({ steps, decimation, pulseSteps, drives }: Stimulus, stops: number): Promise<NeuronRun> {
     const { driveStep, membraneStep, neurons, stepTime } = this.description;
     this.#run = (this.#run + 1) & 0xffff;
     const run = this.#run;
     const assembly = new RunAssembly(run, Math.floor(steps / decimation), decimation, neurons, membraneStep);
     const codes = Int16Array.from(drives, (drive) => Math.round(drive / driveStep));
     await this.#measure(
+      stops,
       { name: 'Run', run, steps, decimation, pulseSteps: Uint16Array.from(pulseSteps), drives: codes },
       { boardTime: steps * stepTime },
       (samples) => {
@@ -437,6 +456,25 @@ export class ProtocolBoard implements Board {
     const result = assembly.finish();
     this.#link.lostSamples += result.lost;
     return result;
+  }
+
+  /**
+   * work(0), work(1) … begun in order behind all that was asked for before; results in order. After a failure none is
+   * begun. Each is given the number of stops so far.
+   */
+  #inOrder<T>(count: number, work: (index: number, stops: number) => Promise<T>): Promise<T[]> {
+    const stops = this.#stops;
+    let failure: { error: unknown } | undefined;
+    const one = async (index: number): Promise<T> => {
+      if (failure) throw failure.error;
+      try {
+        return await work(index, stops);
+      } catch (error) {
+        failure = { error };
+        throw error;
+      }
+    };
+    return Promise.all(Array.from({ length: count }, (_, index) => this.#ahead(one, index)));
   }
 
   #cell({ array, row, column }: CellAddress): number {
@@ -502,23 +540,4 @@ function copyScaled(counts: Int16Array, expected: number, step: number, out: Flo
     );
   }
   for (let i = 0; i < expected; i++) out[at + i] = counts[i] * step;
-}
-
-/** work(0), work(1) … begun in order, AHEAD of them under way; results in order. After a failure none is begun. */
-async function pipeline<T>(count: number, work: (index: number) => Promise<T>): Promise<T[]> {
-  const results: T[] = new Array(count);
-  let next = 0;
-  const worker = async () => {
-    while (next < count) {
-      const index = next++;
-      try {
-        results[index] = await work(index);
-      } catch (error) {
-        next = count;
-        throw error;
-      }
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(AHEAD, count) }, worker));
-  return results;
 }

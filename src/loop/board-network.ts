@@ -5,6 +5,8 @@
  */
 import type { BoardDescription, NeuronRun, Stimulus } from '../driver/board.js';
 import {
+  batches,
+  type Dataset,
   decide,
   type MifParameters,
   type Network,
@@ -12,6 +14,7 @@ import {
   restState,
   WAVEFORM_UNIT,
 } from '../model/index.js';
+import { answered, inTurns, type Steps } from './in-turns.js';
 import { type LayerMap, type NetworkMap, weightScale } from './mapping.js';
 
 /** The products of an array, corrected for what is known of the converters: A, vectors × columns. */
@@ -35,6 +38,12 @@ export interface LayerForward {
   sums: Float32Array;
   /** Membrane voltages of each image where the layer drives neurons, V, samples × outputs, NaN where lost. */
   voltages?: Float32Array[];
+}
+
+/** Share of the ReLU outputs that are not driven, and what draws them. */
+export interface Dropout {
+  share: number;
+  random: Random;
 }
 
 /** What a batch of images did on the board. */
@@ -118,15 +127,24 @@ export class BoardNetwork {
   }
 
   /**
-   * @param inputs count × features, 0…1
-   * @param dropout share of ReLU outputs that are not driven, drawn anew for each image; the others are driven
-   * harder by as much
+   * A dataset in batches, in order. Two are under way: while the host works at one, the board has the other.
+   *
+   * @param dropout drawn anew for each image; what is driven is driven harder by as much.
    */
-  async forward(
-    inputs: Float32Array,
-    count: number,
-    dropout?: { share: number; random: Random },
-  ): Promise<BoardForward> {
+  async *forward(
+    dataset: Dataset,
+    batch: number,
+    dropout?: Dropout,
+  ): AsyncGenerator<{ images: Dataset; forward: BoardForward }> {
+    yield* inTurns(batches(dataset, batch).map((images) => this.batchSteps(images, dropout)));
+  }
+
+  /** The forward pass of a batch, with a step each time the board is asked. */
+  private *batchSteps(
+    images: Dataset,
+    dropout: Dropout | undefined,
+  ): Steps<{ images: Dataset; forward: BoardForward }> {
+    const { inputs, count } = images;
     const { spec, biases } = this.network;
     const layers: LayerForward[] = [];
     let values = inputs;
@@ -137,7 +155,7 @@ export class BoardNetwork {
           dropout.random.uniform() < dropout.share ? 0 : value / (1 - dropout.share),
         );
       const clipped = values.map((value) => Math.min(layer.inputMax, Math.max(layer.inputMin, value)));
-      const sums = await this.layerSums(layer, clipped);
+      const sums = yield* answered(this.layerSums(layer, clipped));
       for (let i = 0; i < sums.length; i++) sums[i] += biases[l][i % layer.outputs];
       const forward: LayerForward = {
         vectors: clipped.length / (count * layer.inputs),
@@ -146,14 +164,14 @@ export class BoardNetwork {
       };
       layers.push(forward);
       if (this.drivesNeurons(l)) {
-        const driven = await this.runNeurons(l, sums, count);
+        const driven = yield* answered(this.runNeurons(l, sums, count));
         forward.voltages = driven.voltages;
         lost += driven.lost;
         if (l + 1 < this.map.layers.length) values = this.waveforms(l, driven.voltages);
       } else values = spec.layers[l].activation === 'relu' ? sums.map((value) => Math.max(0, value)) : sums;
     }
     const voltages = layers.at(-1)!.voltages!;
-    return {
+    const forward: BoardForward = {
       count,
       layers,
       voltages,
@@ -161,6 +179,7 @@ export class BoardNetwork {
       dropout: dropout?.share ?? 0,
       decisions: Uint8Array.from(voltages, (v) => decide(v, this.outputs)),
     };
+    return { images, forward };
   }
 
   private async layerSums(layer: LayerMap, inputs: Float32Array): Promise<Float32Array> {

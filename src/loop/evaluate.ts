@@ -1,7 +1,10 @@
 import { MemloopError } from '../errors.js';
 import type { Emit } from '../events.js';
-import { type Dataset, peakLoss, subset } from '../model/index.js';
+import { type Dataset, peakLoss } from '../model/index.js';
 import type { BoardNetwork } from './board-network.js';
+
+/** Images on the board at once. */
+export const BATCH = 50;
 
 export interface BoardEvaluation {
   accuracy: number;
@@ -20,40 +23,37 @@ export async function evaluateOnBoard(
   dataset: Dataset,
   options: { emit?: Emit | undefined; signal?: AbortSignal | undefined; stage?: string } = {},
 ): Promise<BoardEvaluation> {
-  const batch = 100;
   let correct = 0;
   let lost = 0;
   let loss = 0;
   const confusion = Array.from({ length: dataset.classes }, () => Array<number>(hardware.outputs).fill(0));
   const start = performance.now();
-  for (let from = 0; from < dataset.count; from += batch) {
+  let done = 0;
+  for await (const { images, forward } of hardware.forward(dataset, BATCH)) {
     if (options.signal?.aborted)
       throw new MemloopError('interrupted', 'stopped while evaluating; the board is at 0 V');
-    const indices = Uint32Array.from({ length: Math.min(batch, dataset.count - from) }, (_, i) => from + i);
-    const images = subset(dataset, indices);
-    const forward = await hardware.forward(images.inputs, images.count);
     forward.decisions.forEach((decision, n) => {
       if (decision === images.labels[n]) correct++;
       confusion[images.labels[n]][decision]++;
       loss += peakLoss(forward.voltages[n], hardware.outputs, images.labels[n]).loss / dataset.count;
     });
     lost += forward.lost;
-    const done = from + images.count;
-    const rate = done / ((performance.now() - start) / 1000);
+    const evaluated = done + images.count;
+    const rate = evaluated / ((performance.now() - start) / 1000);
     options.emit?.({
       type: 'progress',
       stage: options.stage ?? 'evaluate',
-      done,
+      done: evaluated,
       total: dataset.count,
       units: 'images',
       rate,
-      timeLeft: (dataset.count - done) / rate,
+      timeLeft: (dataset.count - evaluated) / rate,
     });
     const { outputs } = hardware;
     const [voltages] = forward.voltages;
     options.emit?.({
       type: 'membrane',
-      run: from,
+      run: done,
       samplePeriod: hardware.samplePeriod,
       voltages: Array.from({ length: outputs }, (_, j) =>
         Array.from({ length: voltages.length / outputs }, (_, s) => {
@@ -64,6 +64,7 @@ export async function evaluateOnBoard(
       label: images.labels[0],
       decision: forward.decisions[0],
     });
+    done += images.count;
   }
   return { accuracy: correct / dataset.count, samples: dataset.count, loss, lost, confusion };
 }

@@ -6,7 +6,7 @@ import type { ProgramOptions } from '../calibration/index.js';
 import { MemloopError } from '../errors.js';
 import type { Emit } from '../events.js';
 import { Adam, type Dataset, Random, split, subset, train as trainOffline } from '../model/index.js';
-import type { BoardNetwork } from './board-network.js';
+import type { BoardNetwork, Dropout } from './board-network.js';
 import type { Chip } from './chip.js';
 import { evaluateOnBoard } from './evaluate.js';
 import { type BatchGradient, gradientAtMeasured } from './gradient.js';
@@ -370,33 +370,19 @@ async function batchGradient(
   chip: Chip,
   batch: Dataset,
   trajectory: Method['trajectory'],
-  dropout: { share: number; random: Random },
+  dropout: Dropout,
 ): Promise<BatchGradient> {
   const weights = weightsOf(hardware.map, chip.measured);
-  const chunks: Dataset[] = [];
-  for (let from = 0; from < batch.count; from += CHUNK) {
-    const count = Math.min(CHUNK, batch.count - from);
-    chunks.push(
-      subset(
-        batch,
-        Uint32Array.from({ length: count }, (_, i) => from + i),
-      ),
-    );
-  }
-  const forward = (images: Dataset) => hardware.forward(images.inputs, images.count, dropout);
   const sum: BatchGradient = {
     loss: 0,
     correct: 0,
     weights: weights.map((w) => new Float64Array(w.length)),
     biases: hardware.network.biases.map((b) => new Float64Array(b.length)),
   };
-  let running = forward(chunks[0]);
-  for (const [k, images] of chunks.entries()) {
-    const measured = await running;
-    if (k + 1 < chunks.length) running = forward(chunks[k + 1]);
+  for await (const { images, forward } of hardware.forward(batch, CHUNK, dropout)) {
     // Lets the request go out before the thread is busy.
     await new Promise((resolve) => setImmediate(resolve));
-    const part = gradientAtMeasured(hardware, measured, images.labels, weights, trajectory);
+    const part = gradientAtMeasured(hardware, forward, images.labels, weights, trajectory);
     const share = images.count / batch.count;
     sum.loss += part.loss * share;
     sum.correct += part.correct;

@@ -1,8 +1,8 @@
 /** Which imperfection costs how much accuracy: each alone, all but each, and their sum beside all together. */
 import type { Emit } from '../events.js';
 import type { Dataset } from '../model/index.js';
-import { subset } from '../model/index.js';
 import type { BoardNetwork } from './board-network.js';
+import { BATCH } from './evaluate.js';
 import { accuracyInterval, type Crossed, differenceInterval, type Interval } from './statistics.js';
 
 export interface LedgerEntry {
@@ -126,16 +126,10 @@ const combine = (parts: readonly Crossed[], factors: readonly number[]): Float64
 
 /** Which images the network on a board gets right: 1 or 0 each. */
 export async function correctOnBoard(hardware: BoardNetwork, dataset: Dataset): Promise<Uint8Array> {
-  const batch = 100;
-  const correct = new Uint8Array(dataset.count);
-  for (let from = 0; from < dataset.count; from += batch) {
-    const count = Math.min(batch, dataset.count - from);
-    const images = subset(
-      dataset,
-      Uint32Array.from({ length: count }, (_, i) => from + i),
-    );
-    const { decisions } = await hardware.forward(images.inputs, count);
-    for (let n = 0; n < count; n++) correct[from + n] = Number(decisions[n] === images.labels[n]);
-  }
-  return correct;
+  const correct: number[] = [];
+  for await (const { images, forward } of hardware.forward(dataset, BATCH))
+    forward.decisions.forEach((decision, n) => {
+      correct.push(Number(decision === images.labels[n]));
+    });
+  return Uint8Array.from(correct);
 }

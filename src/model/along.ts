@@ -62,9 +62,11 @@ export function adjointAlong(
     const rest = restState(p);
     const v = interpolate(voltages, n, neurons, samples, every, rest.v);
 
-    const states: MifState[] = [{ ...rest, v: v[0] }];
-    for (let t = 0; t < steps; t++)
-      states.push({ ...stepper.step({ ...states[t], v: v[t] }, 0), v: v[t + 1] });
+    const states = [rest];
+    for (let t = 0; t < steps; t++) {
+      const { x1, x2 } = stepper.relax(states[t]);
+      states.push({ a: 0, i: 0, v: v[t + 1], x1, x2 });
+    }
 
     let bar: MifState = { a: 0, i: 0, v: 0, x1: 0, x2: 0 };
     for (let t = steps - 1; t >= 0; t--) {
@@ -72,7 +74,7 @@ export function adjointAlong(
         const at = ((t + 1) / every - 1) * neurons + n;
         if (counts(gradient, voltages, at)) bar.v += gradient[at];
       }
-      const { drive, state } = stepper.adjointAlong(states[t], states[t + 1].v, bar);
+      const { drive, state } = stepper.adjointAlong(states[t], states[t + 1], bar);
       const pulse = pulseAt.get(t);
       if (pulse !== undefined) result[pulse * neurons + n] = drive;
       bar = state;

@@ -47,6 +47,17 @@ export function subset(dataset: Dataset, indices: ArrayLike<number>, name = data
   return { ...dataset, name, inputs, labels, count: indices.length };
 }
 
+/** The samples in order, `size` at a time: views, not copies. */
+export function batches(dataset: Dataset, size: number): Dataset[] {
+  const { features } = dataset;
+  return Array.from({ length: Math.ceil(dataset.count / size) }, (_, b) => {
+    const from = b * size;
+    const labels = dataset.labels.subarray(from, from + size);
+    const inputs = dataset.inputs.subarray(from * features, (from + size) * features);
+    return { ...dataset, inputs, labels, count: labels.length };
+  });
+}
+
 /**
  * Disjoint random parts, each holding its share of the samples; the last share takes what rounding left
  * if the shares add up to 1.

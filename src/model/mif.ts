@@ -121,12 +121,12 @@ export function restState(p: MifParameters): MifState {
     mifConductance(p, steady(v, p.e1)) * (v - p.e1) + mifConductance(p, steady(v, p.e2)) * (v - p.e2);
   let low = Math.min(p.e1, p.e2);
   let high = Math.max(p.e1, p.e2);
-  for (let i = 0; i < 100; i++) {
-    const middle = (low + high) / 2;
-    if (outflow(middle) > 0) high = middle;
-    else low = middle;
+  let v = (low + high) / 2;
+  while (v > low && v < high) {
+    if (outflow(v) > 0) high = v;
+    else low = v;
+    v = (low + high) / 2;
   }
-  const v = (low + high) / 2;
   return { a: 0, i: 0, v, x1: steady(v, p.e1), x2: steady(v, p.e2) };
 }
 
@@ -169,11 +169,13 @@ export interface MifStepper {
   step(state: MifState, drive: number): MifState;
   /** Exact adjoint of `step`: from dL/d(state after) to dL/d(state before) and dL/d(drive). */
   adjoint(before: MifState, drive: number, after: MifState): MifAdjoint;
+  /** The memristors' states a step later: of the state's v and x alone. */
+  relax(state: MifState): Pick<MifState, 'x1' | 'x2'>;
   /**
-   * The same, of a step known to have gone from `before` to voltage `next` (V), whatever the current was:
-   * measured neurons tell v, not a and i.
+   * The same as `adjoint`, of a step known to have gone from `before` to `next`, whatever the current was: measured
+   * neurons tell v, not a and i. `bar`: dL/d(state after).
    */
-  adjointAlong(before: MifState, next: number, after: MifState): MifAdjoint;
+  adjointAlong(before: MifState, next: Pick<MifState, 'v' | 'x1' | 'x2'>, bar: MifState): MifAdjoint;
   readonly alpha: AlphaStep;
 }
 
@@ -204,11 +206,11 @@ export function mifStepper(p: MifParameters, integrator: IntegratorName, dt: num
 
   return {
     alpha,
+    relax: (s) => ({ x1: relaxX(s.x1, s.v, p.e1), x2: relaxX(s.x2, s.v, p.e2) }),
     step(s, drive) {
       const b = alpha.before * s.a + drive;
       const current = alpha.meanKeep * s.i + alpha.meanGain * b;
-      const x1 = relaxX(s.x1, s.v, p.e1);
-      const x2 = relaxX(s.x2, s.v, p.e2);
+      const { x1, x2 } = this.relax(s);
       const g1 = mifConductance(p, staggered ? x1 : s.x1);
       const g2 = mifConductance(p, staggered ? x2 : s.x2);
       const rate = (g1 + g2) / p.capacitance;
@@ -222,15 +224,15 @@ export function mifStepper(p: MifParameters, integrator: IntegratorName, dt: num
       };
     },
     adjoint(s, drive, bar) {
-      return this.adjointAlong(s, this.step(s, drive).v, bar);
+      return this.adjointAlong(s, this.step(s, drive), bar);
     },
     adjointAlong(s, next, bar) {
-      const g1 = mifConductance(p, staggered ? relaxX(s.x1, s.v, p.e1) : s.x1);
-      const g2 = mifConductance(p, staggered ? relaxX(s.x2, s.v, p.e2) : s.x2);
+      const g1 = mifConductance(p, staggered ? next.x1 : s.x1);
+      const g2 = mifConductance(p, staggered ? next.x2 : s.x2);
       const rate = (g1 + g2) / p.capacitance;
       const g = gain(rate, dt);
       // How hard v was pulled follows from how far it went: the current need not be known.
-      const pull = (next - s.v) / g;
+      const pull = (next.v - s.v) / g;
       const rateBar = bar.v * (gainSlope(rate, dt) * pull - g * s.v);
       const sourceBar = bar.v * g;
       const g1Bar = (rateBar + sourceBar * p.e1) / p.capacitance;

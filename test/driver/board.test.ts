@@ -302,6 +302,29 @@ function mangled(transport: Transport, fate: (frame: Frame, toBoard: boolean) =>
   };
 }
 
+test('requests go out in the order of the calls that they serve, one call’s behind another’s', async () => {
+  const { transport } = await bench();
+  const asked: string[] = [];
+  const board = await connectBoard(
+    mangled(transport, ({ message }, toBoard) => {
+      if (toBoard && ['Multiply', 'Run', 'ReadRows'].includes(message.name)) asked.push(message.name);
+      return 1;
+    }),
+  );
+  endings.push(() => board.close());
+  const vectors = new Float32Array(700 * 32);
+  const stimulus = { steps: 10, decimation: 1, pulseSteps: [0], drives: new Float32Array(10) };
+  await Promise.all([
+    board.multiply(0, vectors),
+    board.run(Array.from({ length: 20 }, () => stimulus)),
+    board.multiply(1, vectors),
+    board.readRows(0, 0, 1, 0.1, 1),
+  ]);
+  const calls = asked.filter((name, i) => name !== asked[i - 1]);
+  expect(calls).toEqual(['Multiply', 'Run', 'Multiply', 'ReadRows']);
+  expect(asked.length).toBeGreaterThan(40);
+});
+
 describe('on a bad line', () => {
   test('pulses applied = pulses acknowledged, and a reboot leaves the rest unknown or not sent', async () => {
     const { transport, virtual, trace } = await bench();
@@ -452,4 +475,17 @@ test('stop ends the runs that are under way or waiting', async () => {
   const failed = expect(runs).rejects.toThrow(/Stop/);
   await board.stop();
   await failed;
+});
+
+test('stop refuses the pulses that were not sent yet; those asked for later are applied', async () => {
+  const { board, trace } = await connected();
+  const operations = Array.from({ length: 3000 }, (_, n) => pulse(n));
+  const under = board.cells(operations);
+  await board.stop();
+  const outcomes = await under;
+  const applied = outcomes.filter(({ status }) => status === 'applied');
+  expect(applied).toHaveLength(trace.length);
+  expect(applied.length).toBeLessThan(3000);
+  expect(outcomes.at(-1)).toMatchObject({ status: 'refused', reason: expect.stringContaining('Stop') });
+  expect(await board.cells([pulse(1)])).toEqual([{ status: 'applied' }]);
 });
