@@ -1,7 +1,7 @@
 /**
  * Images a second on the virtual board, and what the time goes into.
  *
- *     npm run bench:throughput -- [--images 1437] [--updates 12]
+ *     npm run bench:throughput -- [--images 1437] [--updates 40]
  *
  * The digits' 64-32-10 on `w-sdc-32x32x5`, evaluated and fine-tuned twice: with the board in this thread, where a
  * profile of the processor tells how much of the time is whose, and behind a pseudo-terminal with the board on a thread
