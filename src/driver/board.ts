@@ -142,7 +142,7 @@ export interface Board {
     options?: { range?: number; samples?: number },
   ): Promise<Float32Array>;
   health(): Promise<BoardHealth>;
-  /** All lines to 0 V; ends a streaming run. */
+  /** All lines to 0 V; ends a streaming run, and refuses what was asked for before it and not sent yet. */
   stop(): Promise<void>;
   /** Stops the board, then closes the port. */
   close(): Promise<void>;
