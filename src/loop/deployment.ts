@@ -131,6 +131,14 @@ export class Deployment {
     const shapes = network.spec.layers.map(({ inputs, outputs }, l) => ({ inputs, outputs, ...scales[l] }));
     const whole = mapLayers(shapes, description, { min: 0, max: 1 }, READ_VOLTAGE);
     const map: NetworkMap = { ...whole, window: commonWindow(passport, whole) };
+    const arrays = whole.layers.flatMap((layer) => layer.tiles.map(({ array }) => array));
+    if (arrays.some((array) => !passport.array(array).window))
+      context.emit({
+        type: 'log',
+        level: 'info',
+        message:
+          'the devices were never calibrated: the conductance window of W+SDC devices is assumed; `memloop calibrate` measures it',
+      });
     const calibrated = await calibratedBoard(board, passport, context);
     const chip = new Chip(calibrated, passport, map);
     const { neurons } = await freshNeurons(board, passport, context);

@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { calibrateDevices, Passport } from '../../src/calibration/index.js';
 import { connectBoard, inProcessTransport } from '../../src/driver/index.js';
+import type { EventBody } from '../../src/events.js';
 import { Deployment, type FinetuneOptions, layerScales, methodNames, recover } from '../../src/loop/index.js';
 import { Network, networkSpec, predict, train } from '../../src/model/index.js';
 import { createVirtualBoard, type Profile } from '../../src/virtual-board/index.js';
@@ -213,6 +215,20 @@ describe('fine-tuning on a chip', () => {
     expect(reached[1]).toBeGreaterThan(reached[0] - 0.03);
     expect(reached[2]).toBeGreaterThan(reached[0] - 0.03);
   });
+});
+
+it('a chip whose devices were never calibrated is said to be taken for a usual one', async () => {
+  const { board, home, own, deployment } = await onChip(small);
+  const said = async () => {
+    const events: EventBody[] = [];
+    const { signal } = new AbortController();
+    await Deployment.open({ board, emit: (event) => events.push(event), signal, home }, own, small.scales);
+    return events.flatMap((event) => (event.type === 'log' ? [event.message] : []));
+  };
+  expect(await said()).toContainEqual(expect.stringContaining('memloop calibrate'));
+  await calibrateDevices(deployment.chip.board, Passport.open(board.description, home).array(0), 0);
+  expect(await said()).not.toContainEqual(expect.stringContaining('memloop calibrate'));
+  await board.close();
 });
 
 describe('hidden layers', () => {
