@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { connectBoard, inProcessTransport } from '../src/driver/index.js';
 import { Deployment, layerScales, maintain, type Normal } from '../src/loop/index.js';
-import { loadDataset, Network, networkSpec, recipeOf, subset, train } from '../src/model/index.js';
+import { loadDataset, Network, networkSpec, recipeOf, slice, train } from '../src/model/index.js';
 import { createVirtualBoard, loadProfile } from '../src/virtual-board/index.js';
 
 const { values } = parseArgs({
@@ -51,10 +51,7 @@ const spec = networkSpec([images.features, ...recipe.hidden, images.classes], {
 });
 const { network } = await train({ spec, dataset: images, ...recipe.settings, validation: 0 });
 const scales = layerScales(network, images);
-const shown = subset(
-  test,
-  Uint32Array.from({ length: Math.min(Number(values.samples), test.count) }, (_, i) => i),
-);
+const shown = slice(test, 0, Number(values.samples));
 
 const schedules: Record<string, Schedule> = {
   nothing: async () => 0,

@@ -16,7 +16,7 @@ import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { type Board, connectBoard, inProcessTransport, openTransport } from '../src/driver/index.js';
 import { Deployment, FINETUNE_DEFAULTS, layerScales } from '../src/loop/index.js';
-import { type Dataset, loadDataset, networkSpec, recipeOf, subset, train } from '../src/model/index.js';
+import { loadDataset, networkSpec, recipeOf, slice, train } from '../src/model/index.js';
 import { createVirtualBoard, loadProfile } from '../src/virtual-board/index.js';
 
 const { values } = parseArgs({
@@ -31,14 +31,7 @@ const spec = networkSpec([data.train.features, ...recipe.hidden, data.train.clas
 });
 const { network } = await train({ ...recipe.settings, epochs: 10, spec, dataset: data.train, seed: 1 });
 const scales = layerScales(network, data.train);
-const images = first(data.train, Number(values.images));
-
-function first(dataset: Dataset, count: number): Dataset {
-  return subset(
-    dataset,
-    Uint32Array.from({ length: Math.min(count, dataset.count) }, (_, i) => i),
-  );
-}
+const images = slice(data.train, 0, Number(values.images));
 
 interface Measured {
   /** Images a second. */
@@ -127,7 +120,7 @@ async function measure(name: string, board: Board, worker?: Worker): Promise<voi
   });
   const count = Number(values.updates) * FINETUNE_DEFAULTS.batch;
   // A single look at one held-back image at either end: what is measured are the updates.
-  const few = first(data.train, count + 1);
+  const few = slice(data.train, 0, count + 1);
   const tuning = await measured(count, worker, async () => {
     await deployment.finetune(few, { epochs: 1, adapt: 0, validation: 1 / few.count });
   });

@@ -131,8 +131,7 @@ export class Deployment {
     const shapes = network.spec.layers.map(({ inputs, outputs }, l) => ({ inputs, outputs, ...scales[l] }));
     const whole = mapLayers(shapes, description, { min: 0, max: 1 }, READ_VOLTAGE);
     const map: NetworkMap = { ...whole, window: commonWindow(passport, whole) };
-    const arrays = whole.layers.flatMap((layer) => layer.tiles.map(({ array }) => array));
-    if (arrays.some((array) => !passport.array(array).window))
+    if (whole.layers.some(({ tiles }) => tiles.some(({ array }) => !passport.array(array).window)))
       context.emit({
         type: 'log',
         level: 'info',

@@ -38,22 +38,23 @@ export async function evaluateOnBoard(
       loss += peakLoss(forward.voltages[n], hardware.outputs, images.labels[n]).loss / dataset.count;
     });
     lost += forward.lost;
-    const evaluated = done + images.count;
-    const rate = evaluated / ((performance.now() - start) / 1000);
+    const first = done;
+    done += images.count;
+    const rate = done / ((performance.now() - start) / 1000);
     options.emit?.({
       type: 'progress',
       stage: options.stage ?? 'evaluate',
-      done: evaluated,
+      done,
       total: dataset.count,
       units: 'images',
       rate,
-      timeLeft: (dataset.count - evaluated) / rate,
+      timeLeft: (dataset.count - done) / rate,
     });
     const { outputs } = hardware;
     const [voltages] = forward.voltages;
     options.emit?.({
       type: 'membrane',
-      run: done,
+      run: first,
       samplePeriod: hardware.samplePeriod,
       voltages: Array.from({ length: outputs }, (_, j) =>
         Array.from({ length: voltages.length / outputs }, (_, s) => {
@@ -64,7 +65,6 @@ export async function evaluateOnBoard(
       label: images.labels[0],
       decision: forward.decisions[0],
     });
-    done += images.count;
   }
   return { accuracy: correct / dataset.count, samples: dataset.count, loss, lost, confusion };
 }

@@ -4,7 +4,7 @@
 export type Steps<T> = Generator<Promise<unknown>, T, void>;
 
 /** A step that ends here; the next begins with the answer. */
-export function* answered<T>(asked: Promise<T>): Generator<Promise<unknown>, T, void> {
+export function* answered<T>(asked: Promise<T>): Steps<T> {
   let answer: { value: T } | undefined;
   yield asked.then((value) => {
     answer = { value };

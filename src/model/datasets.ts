@@ -47,16 +47,17 @@ export function subset(dataset: Dataset, indices: ArrayLike<number>, name = data
   return { ...dataset, name, inputs, labels, count: indices.length };
 }
 
-/** The samples in order, `size` at a time: views, not copies. */
-export function batches(dataset: Dataset, size: number): Dataset[] {
+/** Samples `from` up to `to`, as far as there are any: a view, not a copy. */
+export function slice(dataset: Dataset, from: number, to: number): Dataset {
   const { features } = dataset;
-  return Array.from({ length: Math.ceil(dataset.count / size) }, (_, b) => {
-    const from = b * size;
-    const labels = dataset.labels.subarray(from, from + size);
-    const inputs = dataset.inputs.subarray(from * features, (from + size) * features);
-    return { ...dataset, inputs, labels, count: labels.length };
-  });
+  const labels = dataset.labels.subarray(from, to);
+  const inputs = dataset.inputs.subarray(from * features, to * features);
+  return { ...dataset, inputs, labels, count: labels.length };
 }
+
+/** The samples in order, `size` at a time: views. */
+export const batches = (dataset: Dataset, size: number): Dataset[] =>
+  Array.from({ length: Math.ceil(dataset.count / size) }, (_, b) => slice(dataset, b * size, (b + 1) * size));
 
 /**
  * Disjoint random parts, each holding its share of the samples; the last share takes what rounding left

@@ -19,13 +19,10 @@ export function register(program: Command): void {
     .action(
       action(
         async (session, options: Options) => {
-          const { evaluate, subset } = await import('../../model/index.js');
+          const { evaluate, slice } = await import('../../model/index.js');
           const loaded = await loadForBoard(options.model, options);
           const count = Math.min(options.samples ?? loaded.test.count, loaded.test.count);
-          const test = subset(
-            loaded.test,
-            Uint32Array.from({ length: count }, (_, i) => i),
-          );
+          const test = slice(loaded.test, 0, count);
           if (!session.onBoard) {
             const accuracy = evaluate(loaded.network, test);
             session.emit({ type: 'accuracy', stage: 'software', accuracy, samples: count });

@@ -67,14 +67,11 @@ export function register(program: Command): void {
       action(
         async (session, options: Options) => {
           const loop = await import('../../loop/index.js');
-          const { subset } = await import('../../model/index.js');
+          const { slice } = await import('../../model/index.js');
           const ledger = options.ledger === undefined ? undefined : loop.readLedger(options.ledger);
           const loaded = await loadForBoard(options.model, options);
           const count = Math.min(options.samples ?? loaded.test.count, loaded.test.count);
-          const test = subset(
-            loaded.test,
-            Uint32Array.from({ length: count }, (_, i) => i),
-          );
+          const test = slice(loaded.test, 0, count);
           const { decimation, maxPulses, maxEnergy, rate, adapt } = options;
           const seed = options.seed ?? Number(loaded.metadata['memloop.seed'] ?? 1);
           const deployment = await deploy(session, loaded, decimation === undefined ? {} : { decimation });

@@ -40,17 +40,14 @@ export function register(program: Command): void {
       action(
         async (session, options: Options) => {
           const loop = await import('../../loop/index.js');
-          const { subset } = await import('../../model/index.js');
+          const { slice } = await import('../../model/index.js');
           const { connectBoard, inProcessTransport } = await import('../../driver/index.js');
           const { Passport, twinProfile } = await import('../../calibration/index.js');
           const virtual = await import('../../virtual-board/index.js');
 
           const loaded = await loadForBoard(options.model, options);
           const count = Math.min(options.samples, loaded.test.count);
-          const images = subset(
-            loaded.test,
-            Uint32Array.from({ length: count }, (_, i) => i),
-          );
+          const images = slice(loaded.test, 0, count);
           const { chips, seed } = options;
           const base = virtual.loadProfile(options.profile);
           // The chip as it stands: no pulse.
