@@ -5,7 +5,7 @@
 import { parentPort } from 'node:worker_threads';
 import { createVirtualBoard } from '../src/virtual-board/board.js';
 import { loadProfile } from '../src/virtual-board/profile.js';
-import { openPty } from '../src/virtual-board/pty.js';
+import { openPty } from '../src/virtual-board/serving/pty.js';
 
 export type Mode = 'raw' | 'echo' | 'board' | 'silent' | 'close';
 export type Report = { path: string } | { mode: Mode };

@@ -22,7 +22,6 @@ import {
   methodNames,
   recover,
 } from '../src/loop/index.js';
-import { student } from '../src/loop/statistics.js';
 import {
   loadDataset,
   loadNetwork,
@@ -32,6 +31,7 @@ import {
   recipeOf,
   train,
 } from '../src/model/index.js';
+import { student } from '../src/shared/statistics.js';
 import { createVirtualBoard, loadProfile } from '../src/virtual-board/index.js';
 
 const { values } = parseArgs({

@@ -19,7 +19,7 @@ import {
   runMif,
   train,
 } from '../src/model/index.js';
-import { pulsedDrives } from '../src/model/reference.js';
+import { pulsedDrives } from '../src/model/network/reference.js';
 import { createVirtualBoard, loadProfile } from '../src/virtual-board/index.js';
 
 const { values } = parseArgs({

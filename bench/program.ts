@@ -7,7 +7,6 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { ALTERNATIVES, programBy } from '../src/calibration/alternatives.js';
 import {
   arrayWindow,
   CalibratedBoard,
@@ -20,6 +19,7 @@ import { connectBoard, inProcessTransport } from '../src/driver/index.js';
 import { Random } from '../src/model/random.js';
 import { createVirtualBoard } from '../src/virtual-board/board.js';
 import { loadProfile } from '../src/virtual-board/profile.js';
+import { ALTERNATIVES, programBy } from './alternatives.js';
 
 const { values: args } = parseArgs({
   options: {

@@ -6,8 +6,8 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { FITTED } from '../src/calibration/fit.js';
 import { fitLoops, parseLoopName, readLoop } from '../src/calibration/index.js';
+import { FITTED } from '../src/calibration/loops/fit.js';
 import { Random } from '../src/model/random.js';
 
 const { values, positionals } = parseArgs({

@@ -143,7 +143,7 @@ await measure(
     inProcessTransport('virtual:', createVirtualBoard({ profile: loadProfile(PROFILE), seed: 1 })),
   ),
 );
-const worker = new Worker(new URL('../src/virtual-board/worker.js', import.meta.url), {
+const worker = new Worker(new URL('../src/virtual-board/serving/worker.js', import.meta.url), {
   workerData: { profile: PROFILE, seed: 1 },
   trackUnmanagedFds: false,
 });

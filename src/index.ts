@@ -9,10 +9,10 @@
  */
 export * from './calibration/index.js';
 export * from './driver/index.js';
-export { type ErrorReason, MemloopError } from './errors.js';
-export { type Emit, type EventBody, type EventOf, eventSchema, type MemloopEvent } from './events.js';
 export * from './loop/index.js';
 export * from './model/index.js';
 export { type OpenOptions, openBoard } from './open-board.js';
+export { type ErrorReason, MemloopError } from './shared/errors.js';
+export { type Emit, type EventBody, type EventOf, eventSchema, type MemloopEvent } from './shared/events.js';
 export { openRun, type RunFolder, readJournal } from './telemetry/index.js';
 export * from './virtual-board/index.js';

@@ -1,8 +1,8 @@
 /** Opens a board by URL: the one place where the driver and the virtual board meet. */
-import type { Board } from './driver/board.js';
+import type { Board } from './driver/board/board.js';
 import { connectBoard, inProcessTransport, openTransport, type Transport } from './driver/index.js';
-import { MemloopError } from './errors.js';
-import type { Emit } from './events.js';
+import { MemloopError } from './shared/errors.js';
+import type { Emit } from './shared/events.js';
 
 export interface OpenOptions {
   emit?: Emit;

@@ -1,35 +1,22 @@
+export { fitPlot, loopPlot, loopText, type ProgrammedCell, programPlot } from '../plots/calibration.js';
 export {
   CALIBRATION_LIFETIME,
   CalibratedBoard,
   DEFAULT_READ_VOLTAGE,
   measureConductance,
   nominalCalibration,
-} from './calibrated-board.js';
-export { type CalibrateOptions, calibrateConverters } from './converters.js';
-export type { Belief, Prior } from './device-estimate.js';
-export { calibrateDevices, type DeviceCalibration } from './devices.js';
-export { type Fit, type FittedName, fitLoops, fitTable, type MeasuredLoop, predictionError } from './fit.js';
-export { formatLoop, parseLoopName, readLoop } from './loop-file.js';
-export { type LoopDrive, type LoopResponse, steadyLoop } from './loop-model.js';
+} from './converters/calibrated-board.js';
+export { type CalibrateOptions, calibrateConverters } from './converters/converters.js';
 export {
-  calibrateNeurons,
-  checkNeurons,
-  correctedStimuli,
-  freshNeurons,
-  type NeuronCalibration,
-  type NeuronFit,
-} from './neurons.js';
-export { ArrayPassport, type CellHealth, type ChipDescription, dataFolder, Passport } from './passport.js';
-export {
-  type ArraySummary,
-  heatmap,
-  type PassportSummary,
-  passportSummary,
-  passportText,
-} from './passport-view.js';
-export { fitPlot, loopPlot, loopText, type ProgrammedCell, programPlot } from './plots.js';
-export { W_SDC_PRIOR } from './prior.js';
-export { arrayWindow, programArray } from './program.js';
+  type Fit,
+  type FittedName,
+  fitLoops,
+  fitTable,
+  type MeasuredLoop,
+  predictionError,
+} from './loops/fit.js';
+export { formatLoop, parseLoopName, readLoop } from './loops/loop-file.js';
+export { type LoopDrive, type LoopResponse, steadyLoop } from './loops/loop-model.js';
 export {
   type CellSample,
   checkBudget,
@@ -41,7 +28,33 @@ export {
   measureRetention,
   type Step,
   waveSteps,
-} from './sweep.js';
+} from './loops/sweep.js';
+export {
+  calibrateNeurons,
+  checkNeurons,
+  correctedStimuli,
+  freshNeurons,
+  type NeuronCalibration,
+  type NeuronFit,
+} from './neurons/neurons.js';
+export {
+  ArrayPassport,
+  type CellHealth,
+  type ChipDescription,
+  dataFolder,
+  Passport,
+} from './passport/passport.js';
+export {
+  type ArraySummary,
+  heatmap,
+  type PassportSummary,
+  passportSummary,
+  passportText,
+} from './passport/passport-view.js';
+export type { Belief, Prior } from './programming/device-estimate.js';
+export { calibrateDevices, type DeviceCalibration } from './programming/devices.js';
+export { W_SDC_PRIOR } from './programming/prior.js';
+export { arrayWindow, programArray } from './programming/program.js';
 export { twinCells, twinProfile } from './twin.js';
 export type {
   ConverterCalibration,

@@ -1,10 +1,10 @@
 /** The digital twin: a virtual board drawn from what a passport knows of a chip. */
-import type { BoardDescription } from '../driver/board.js';
-import { MemloopError } from '../errors.js';
-import { memristorCurrent, W_SDC } from '../model/memristor.js';
-import type { MifParameters } from '../model/mif.js';
-import { DEFAULT_READ_VOLTAGE } from './calibrated-board.js';
-import type { Passport } from './passport.js';
+import type { BoardDescription } from '../driver/board/board.js';
+import { memristorCurrent, W_SDC } from '../model/devices/memristor.js';
+import type { MifParameters } from '../model/devices/mif.js';
+import { MemloopError } from '../shared/errors.js';
+import { DEFAULT_READ_VOLTAGE } from './converters/calibrated-board.js';
+import type { Passport } from './passport/passport.js';
 
 /** The fields of a virtual board's profile that a passport or a board's description can tell. */
 export interface TwinFields {

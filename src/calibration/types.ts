@@ -1,6 +1,6 @@
 /** What the calibration room hands over: shapes of its measurements and reports. SI units, arrays row by row. */
-import type { Emit } from '../events.js';
-import type { Prior } from './device-estimate.js';
+import type { Emit } from '../shared/events.js';
+import type { Prior } from './programming/device-estimate.js';
 
 /** A straight line with its uncertainty (one standard deviation) and the RMS of its residuals. */
 export interface ConverterLine {

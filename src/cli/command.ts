@@ -4,10 +4,10 @@
  */
 import type { Command } from 'commander';
 import { type Observable, Subject } from 'rxjs';
-import type { Board } from '../driver/board.js';
-import { MemloopError } from '../errors.js';
-import type { Emit, EventBody, MemloopEvent } from '../events.js';
+import type { Board } from '../driver/board/board.js';
 import type { OpenOptions } from '../open-board.js';
+import { MemloopError } from '../shared/errors.js';
+import type { Emit, EventBody, MemloopEvent } from '../shared/events.js';
 import type { RunFolder } from '../telemetry/index.js';
 
 export interface GlobalOptions {

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
-import { MemloopError } from '../errors.js';
+import { MemloopError } from '../shared/errors.js';
 import { type GlobalOptions, reportFailure } from './command.js';
 import { seconds } from './numbers.js';
 

@@ -1,7 +1,8 @@
 /** What the commands that run a network on a board or in software share. */
-import { MemloopError } from '../errors.js';
+
 import type { LayerScales } from '../loop/index.js';
 import type { Dataset, Network } from '../model/index.js';
+import { MemloopError } from '../shared/errors.js';
 import type { Session } from './command.js';
 
 export interface DatasetOptions {

@@ -1,6 +1,6 @@
 /** The neuron's parameters as options, the paper's unless given. */
 import type { Command } from 'commander';
-import { checkMifParameters, MIF, type MifParameters } from '../model/mif.js';
+import { checkMifParameters, MIF, type MifParameters } from '../model/devices/mif.js';
 import { decimal } from './numbers.js';
 
 const DESCRIPTIONS: Record<keyof MifParameters, string> = {

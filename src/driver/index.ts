@@ -1,13 +1,13 @@
 /** Talk to a board: transport (bytes) → link (exactly-once requests, streams) → board (typed operations). */
-export type * from './board.js';
-export { describeFrame } from './flight.js';
-export { type ByteDevice, inProcessTransport } from './in-process.js';
-export { checkCellOperation } from './limits.js';
-export type { LinkCounters } from './link.js';
-export { type Fate, LINK_OPTIONS, LinkError, type LinkOptions } from './link-machine.js';
-export { type ConnectOptions, connectBoard, ProtocolBoard } from './protocol-board.js';
-export type { ReconnectOptions } from './reconnect.js';
-export { Recorder, type Recording, readRecording } from './recording.js';
-export { type Exchange, exchangesOf } from './replay.js';
-export { listPorts, type PortInfo } from './serial.js';
-export { openTransport, type Transport } from './transport.js';
+export type * from './board/board.js';
+export { checkCellOperation } from './board/limits.js';
+export { type ConnectOptions, connectBoard, ProtocolBoard } from './board/protocol-board.js';
+export { describeFrame } from './link/flight.js';
+export type { LinkCounters } from './link/link.js';
+export { type Fate, LINK_OPTIONS, LinkError, type LinkOptions } from './link/link-machine.js';
+export type { ReconnectOptions } from './link/reconnect.js';
+export { type ByteDevice, inProcessTransport } from './transport/in-process.js';
+export { Recorder, type Recording, readRecording } from './transport/recording.js';
+export { type Exchange, exchangesOf } from './transport/replay.js';
+export { listPorts, type PortInfo } from './transport/serial.js';
+export { openTransport, type Transport } from './transport/transport.js';

@@ -1,9 +1,24 @@
 /** Put a network on a board: map it onto tiles, program, evaluate and fine-tune it there. */
-export { type BoardForward, BoardNetwork } from './board-network.js';
-export { networkScales, saveOnChip } from './checkpoint.js';
-export { Chip, calibratedBoard } from './chip.js';
-export { Deployment, type LayerScales, type LoopContext, layerScales } from './deployment.js';
-export { type BoardEvaluation, evaluateOnBoard } from './evaluate.js';
+
+export { accuracyInterval, type Interval, wilson } from '../shared/statistics.js';
+export { type BoardForward, BoardNetwork } from './chip/board-network.js';
+export { networkScales, saveOnChip } from './chip/checkpoint.js';
+export { Chip, calibratedBoard } from './chip/chip.js';
+export { Deployment, type LayerScales, type LoopContext, layerScales } from './chip/deployment.js';
+export { type BoardEvaluation, evaluateOnBoard } from './chip/evaluate.js';
+export {
+  type ConductanceWindow,
+  mapLayers,
+  type NetworkMap,
+  targetConductances,
+  weightsOf,
+} from './chip/mapping.js';
+export { matrixJob } from './chip/matrix.js';
+export { correctOnBoard, keepLedger, type Ledger, type LedgerEntry } from './ledger/ledger.js';
+export { readLedger } from './ledger/ledger-file.js';
+export { ledgerPlot, ledgerText } from './ledger/ledger-view.js';
+export { type FinetunePageData, finetunePage } from './report/page.js';
+export { type ProgrammingSummary, summarise, summaryText } from './report/summary.js';
 export {
   FINETUNE_DEFAULTS,
   type FinetuneOptions,
@@ -11,11 +26,11 @@ export {
   finetune,
   type MethodName,
   methodNames,
-} from './finetune.js';
-export { type BatchGradient, gradientAtMeasured } from './gradient.js';
-export { correctOnBoard, keepLedger, type Ledger, type LedgerEntry } from './ledger.js';
-export { readLedger } from './ledger-file.js';
-export { ledgerPlot, ledgerText } from './ledger-view.js';
+} from './tuning/finetune.js';
+export { type BatchGradient, gradientAtMeasured } from './tuning/gradient.js';
+export { type ArrayMap, type Recovery, recover, recoveryPage } from './tuning/recover.js';
+export type { TuningCheck } from './tuning/tuning-state.js';
+export { type TwinTraining, twinTraining } from './tuning/twin.js';
 export {
   maintain,
   type Normal,
@@ -24,18 +39,4 @@ export {
   type Upkeep,
   type UpkeepOptions,
   type UpkeepStep,
-} from './maintain.js';
-export {
-  type ConductanceWindow,
-  mapLayers,
-  type NetworkMap,
-  targetConductances,
-  weightsOf,
-} from './mapping.js';
-export { matrixJob } from './matrix.js';
-export { type FinetunePageData, finetunePage } from './page.js';
-export { type ArrayMap, type Recovery, recover, recoveryPage } from './recover.js';
-export { type ProgrammingSummary, summarise, summaryText } from './report.js';
-export { accuracyInterval, type Interval, wilson } from './statistics.js';
-export type { TuningCheck } from './tuning-state.js';
-export { type TwinTraining, twinTraining } from './twin.js';
+} from './upkeep/maintain.js';

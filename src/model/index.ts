@@ -1,26 +1,27 @@
 /** The differentiable network: device equations, MIF neuron, layers, training, datasets. */
-export { Adam } from './adam.js';
-export { type AlongOptions, adjointAlong } from './along.js';
-export { type Augmentation, augmentations } from './augment.js';
-export { type BackendName, loadBackend } from './backend.js';
-export * from './catalogue.js';
-export * from './datasets.js';
-export { evaluate, predict } from './evaluate.js';
-export { loadIdx } from './idx.js';
-export { backendName, kernelThreads, setKernelThreads } from './kernel.js';
-export * from './memristor.js';
-export * from './mif.js';
-export * from './network.js';
-export { tracePlot, trainingPlot } from './plots.js';
+
+export { type BackendName, loadBackend } from '../interop/backend.js';
+export { networkNetlist, neuronNetlist, readSpiceOutput, type SpiceOptions } from '../interop/spice.js';
+export { type MifLayerSpec, mifLayer } from '../interop/tfjs.js';
+export { tracePlot, trainingPlot } from '../plots/model.js';
+export { type Line, linePlot, type Panel, textPlot } from '../plots/svg.js';
+export * from './data/catalogue.js';
+export * from './data/datasets.js';
+export { loadIdx } from './data/idx.js';
+export { type AlongOptions, adjointAlong } from './devices/along.js';
+export * from './devices/memristor.js';
+export * from './devices/mif.js';
+export * from './devices/simulate.js';
+export { backendName, kernelThreads, setKernelThreads } from './kernel/kernel.js';
+export * from './network/network.js';
+export { loadNetwork, loadTensors, saveNetwork, saveTensors, type Tensor } from './network/network-file.js';
+export { outputVoltages } from './network/reference.js';
+export { fewestEulerSteps, largestEulerDrive } from './network/stability.js';
 export { Random } from './random.js';
-export { type Recipe, recipeOf } from './recipes.js';
-export { outputVoltages } from './reference.js';
-export { loadNetwork, loadTensors, saveNetwork, saveTensors, type Tensor } from './safetensors.js';
-export * from './simulate.js';
-export { networkNetlist, neuronNetlist, readSpiceOutput, type SpiceOptions } from './spice.js';
-export { fewestEulerSteps, largestEulerDrive } from './stability.js';
-export { type Line, linePlot, type Panel, textPlot } from './svg.js';
-export { type MifLayerSpec, mifLayer } from './tfjs.js';
+export { Adam } from './training/adam.js';
+export { type Augmentation, augmentations } from './training/augment.js';
+export { evaluate, predict } from './training/evaluate.js';
+export { type Recipe, recipeOf } from './training/recipes.js';
 export {
   type EpochRecord,
   TRAIN_DEFAULTS,
@@ -28,5 +29,5 @@ export {
   type TrainResult,
   type TrainSettings,
   train,
-} from './train.js';
-export type { ChipTwin, VariationSettings } from './variation.js';
+} from './training/train.js';
+export type { ChipTwin, VariationSettings } from './training/variation.js';

@@ -6,8 +6,8 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Observable } from 'rxjs';
-import { MemloopError } from '../errors.js';
-import { eventSchema, type MemloopEvent } from '../events.js';
+import { MemloopError } from '../shared/errors.js';
+import { eventSchema, type MemloopEvent } from '../shared/events.js';
 import { isRunning, JOURNAL, readRun } from './run-folder.js';
 
 const CHUNK = 1 << 16;

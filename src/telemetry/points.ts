@@ -1,5 +1,5 @@
 /** Which event becomes which InfluxDB points; docs/telemetry.md has the table. */
-import type { MemloopEvent } from '../events.js';
+import type { MemloopEvent } from '../shared/events.js';
 
 export interface Point {
   measurement: string;

@@ -11,9 +11,9 @@ import { access, constants, readdir, readFile, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
-import { MemloopError } from '../errors.js';
-import { eventSchema, type MemloopEvent } from '../events.js';
-import { writeAll, writeAtomically } from '../files.js';
+import { MemloopError } from '../shared/errors.js';
+import { eventSchema, type MemloopEvent } from '../shared/events.js';
+import { writeAll, writeAtomically } from '../shared/files.js';
 import { Thinner } from './thin.js';
 
 export const JOURNAL = 'events.ndjson';

@@ -17,7 +17,7 @@ import {
   rmSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { writeAll } from '../files.js';
+import { writeAll } from '../shared/files.js';
 import { isAlive } from './run-folder.js';
 
 const CHUNK = 1 << 20;

@@ -6,7 +6,7 @@
  * 10 µV and at most 200 samples a neuron (every n-th, `samplePeriod` grows with it). No other event is
  * touched.
  */
-import type { EventOf, MemloopEvent } from '../events.js';
+import type { EventOf, MemloopEvent } from '../shared/events.js';
 
 type Bulky = EventOf<'link'> | EventOf<'membrane'> | EventOf<'conductance'>;
 

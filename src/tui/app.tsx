@@ -1,8 +1,8 @@
 /** The dashboard as a picture of state, view and size; it holds no state of its own. */
 import { Box, Text } from 'ink';
+import { createPaint, type Depth } from './drawing/paint.js';
 import { clamped, type View } from './keys.js';
 import { layoutOf, type PanelBox, type Size, SMALLEST } from './layout.js';
-import { createPaint, type Depth } from './paint.js';
 import { PaintContext } from './panel.js';
 import { Conductance } from './panels/conductance.js';
 import { Curves } from './panels/curves.js';

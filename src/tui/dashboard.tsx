@@ -1,13 +1,13 @@
 import { render, useInput, useStdin } from 'ink';
 import { useSyncExternalStore } from 'react';
 import { audit, fromEvent, merge, type Observable, Subject, timer } from 'rxjs';
-import type { MemloopEvent } from '../events.js';
+import type { MemloopEvent } from '../shared/events.js';
 import { App } from './app.js';
+import type { Depth } from './drawing/paint.js';
+import { PicturesContext } from './drawing/picture.js';
 import { initialView, keyNames, press, type View } from './keys.js';
 import type { Size } from './layout.js';
 import { summary } from './lines.js';
-import type { Depth } from './paint.js';
-import { PicturesContext } from './picture.js';
 import { Screen } from './screen.js';
 import { type DashboardState, initialState, reduce } from './state.js';
 

@@ -1,8 +1,8 @@
 /** Events as lines, where there is no terminal to draw on. No escape codes. */
 import type { Observable, Subscription } from 'rxjs';
-import type { MemloopEvent } from '../events.js';
+import type { MemloopEvent } from '../shared/events.js';
+import { amount, duration, percent } from '../shared/text.js';
 import { type DashboardState, initialState, type LinkState, reduce, STAGE_NAMES } from './state.js';
-import { amount, duration, percent } from './text.js';
 
 /** s between two lines of progress */
 const PROGRESS_PERIOD = 5;

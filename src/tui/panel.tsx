@@ -1,8 +1,8 @@
 /** The frame around each panel, and the pieces that all panels are made of. */
 import { Box, Text } from 'ink';
 import { createContext, type ReactNode, useContext } from 'react';
-import { createPaint, type Paint, type Role } from './paint.js';
-import { Picture } from './picture.js';
+import { createPaint, type Paint, type Role } from './drawing/paint.js';
+import { Picture } from './drawing/picture.js';
 
 export const PaintContext = createContext<Paint>(createPaint(1));
 export const usePaint = (): Paint => useContext(PaintContext);

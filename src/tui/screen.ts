@@ -4,8 +4,8 @@
  */
 import { EventEmitter } from 'node:events';
 import { format } from 'node:util';
+import { Pictures } from './drawing/picture.js';
 import { type Size, sizeOf } from './layout.js';
-import { Pictures } from './picture.js';
 
 const HIDE_CURSOR = '\u001b[?25l';
 const SHOW_CURSOR = '\u001b[?25h';

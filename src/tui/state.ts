@@ -1,6 +1,6 @@
 /** What the dashboard shows, made of events alone. */
-import type { EventOf, MemloopEvent } from '../events.js';
-import { amount, clean, percent } from './text.js';
+import type { EventOf, MemloopEvent } from '../shared/events.js';
+import { amount, clean, percent } from '../shared/text.js';
 
 export type CellStatus = EventOf<'cell'>['status'];
 

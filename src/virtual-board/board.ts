@@ -1,10 +1,10 @@
 /** A board in this process: the firmware over simulated physics, as bytes in and bytes out. */
 import { closeSync, openSync, writeSync } from 'node:fs';
-import { MemloopError } from '../errors.js';
+import { MemloopError } from '../shared/errors.js';
 import { type Faults, loadFaults, parseFaults } from './faults.js';
 import { type FaultCounts, faultyBoard } from './faulty-board.js';
 import { Firmware } from './firmware.js';
-import { SimulatedFrontEnd, type TracedPulse } from './front-end.js';
+import { SimulatedFrontEnd, type TracedPulse } from './physics/front-end.js';
 import { loadProfile, type Profile } from './profile.js';
 
 /** Longest stretch of work before others get their turn, ms. */

@@ -5,7 +5,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { MemloopError } from '../errors.js';
+import { MemloopError } from '../shared/errors.js';
 
 const ordered = (number: z.ZodType<number>, what: string) =>
   z

@@ -2,7 +2,7 @@
 export { createVirtualBoard, type VirtualBoard, type VirtualBoardOptions } from './board.js';
 export { type Fault, type FaultKind, type Faults, faultsSchema, loadFaults, parseFaults } from './faults.js';
 export { type FaultCounts, faultyBoard } from './faulty-board.js';
-export type { TracedPulse } from './front-end.js';
+export type { TracedPulse } from './physics/front-end.js';
 export {
   builtInProfiles,
   type EffectName,
@@ -11,7 +11,7 @@ export {
   parseProfile,
   withEffects,
 } from './profile.js';
-export { openPty, type Pty } from './pty.js';
 export { type FrontEndCall, type QemuBoardOptions, startQemuBoard } from './qemu.js';
-export { type Served, servePty, serveTcp } from './serve.js';
-export { type SpawnedBoard, type SpawnOptions, spawnBoard } from './spawn.js';
+export { openPty, type Pty } from './serving/pty.js';
+export { type Served, servePty, serveTcp } from './serving/serve.js';
+export { type SpawnedBoard, type SpawnOptions, spawnBoard } from './serving/spawn.js';

@@ -6,8 +6,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { MemloopError } from '../errors.js';
-import { mifSchema } from '../model/mif.js';
+import { mifSchema } from '../model/devices/mif.js';
+import { MemloopError } from '../shared/errors.js';
 
 const count = (max: number) => z.int().min(1).max(max);
 const positive = z.number().positive();

@@ -22,12 +22,12 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { encodeRawFrame, type Frame, FrameDecoder } from '../../firmware-protocol/frame.js';
 import { encodePayload, MAX_PAYLOAD } from '../../firmware-protocol/generated/protocol.js';
-import { MemloopError } from '../errors.js';
+import { MemloopError } from '../shared/errors.js';
 import { TraceFile, type VirtualBoard, type VirtualBoardOptions } from './board.js';
 import { loadFaults, parseFaults } from './faults.js';
 import { faultyBoard } from './faulty-board.js';
 import type { AnalogFrontEnd } from './firmware.js';
-import { SimulatedFrontEnd } from './front-end.js';
+import { SimulatedFrontEnd } from './physics/front-end.js';
 import { loadProfile, type Profile } from './profile.js';
 
 /** Cells whose pulses the firmware counts (ML_CELLS in build.sh). */

@@ -6,7 +6,7 @@ import { onTestFinished } from 'vitest';
 import { CalibratedBoard, calibrateConverters, Passport } from '../../src/calibration/index.js';
 import { connectBoard, inProcessTransport } from '../../src/driver/index.js';
 import { createVirtualBoard } from '../../src/virtual-board/board.js';
-import type { TracedPulse } from '../../src/virtual-board/front-end.js';
+import type { TracedPulse } from '../../src/virtual-board/physics/front-end.js';
 import { type EffectName, loadProfile, type Profile, withEffects } from '../../src/virtual-board/profile.js';
 
 export const temporaryHome = (): string => mkdtempSync(join(tmpdir(), 'memloop-'));

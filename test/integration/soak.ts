@@ -4,8 +4,8 @@
  * whether a pulse was applied can find out by reading the cell.
  */
 import { connectBoard, openTransport, type ProtocolBoard } from '../../src/driver/index.js';
-import { MemloopError } from '../../src/errors.js';
 import { Random } from '../../src/model/random.js';
+import { MemloopError } from '../../src/shared/errors.js';
 import type { FaultKind, Faults, TracedPulse } from '../../src/virtual-board/index.js';
 
 export interface Tally {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Subject } from 'rxjs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { EventBody, MemloopEvent } from '../../src/events.js';
+import type { EventBody, MemloopEvent } from '../../src/shared/events.js';
 import { type InfluxSink, startInflux } from '../../src/telemetry/index.js';
 import { hasInfluxd, Influxd } from './influxd.js';
 

@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { lastValueFrom, toArray } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { EventBody, MemloopEvent } from '../../src/events.js';
+import type { EventBody, MemloopEvent } from '../../src/shared/events.js';
 import {
   followRun,
   isRunning,

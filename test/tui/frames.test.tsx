@@ -1,10 +1,10 @@
 import { render } from 'ink-testing-library';
 import { afterEach, describe, expect, test } from 'vitest';
 import { App } from '../../src/tui/app.js';
+import type { Depth } from '../../src/tui/drawing/paint.js';
+import { Pictures, PicturesContext, visibleLength } from '../../src/tui/drawing/picture.js';
 import { initialView, KEYS, type View } from '../../src/tui/keys.js';
 import { PANELS, type Size } from '../../src/tui/layout.js';
-import type { Depth } from '../../src/tui/paint.js';
-import { Pictures, PicturesContext, visibleLength } from '../../src/tui/picture.js';
 import { type DashboardState, initialState, reduce } from '../../src/tui/state.js';
 import { syntheticRun } from './synthetic.js';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { MemloopEvent } from '../../src/events.js';
+import type { MemloopEvent } from '../../src/shared/events.js';
 import { initialView, KEYS, keyNames, press, type View } from '../../src/tui/keys.js';
 import { type DashboardState, initialState, reduce } from '../../src/tui/state.js';
 

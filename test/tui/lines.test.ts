@@ -1,6 +1,6 @@
 import { Subject } from 'rxjs';
 import { describe, expect, test } from 'vitest';
-import type { EventBody, MemloopEvent } from '../../src/events.js';
+import type { EventBody, MemloopEvent } from '../../src/shared/events.js';
 import { jsonLines, plainLines, summary } from '../../src/tui/lines.js';
 import { initialState, reduce } from '../../src/tui/state.js';
 import { syntheticRun } from './synthetic.js';

@@ -4,7 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Subject } from 'rxjs';
-import type { MemloopEvent } from '../../src/events.js';
+import type { MemloopEvent } from '../../src/shared/events.js';
 import { startDashboard } from '../../src/tui/index.js';
 import { syntheticRun } from './synthetic.js';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { EventBody, MemloopEvent } from '../../src/events.js';
+import type { EventBody, MemloopEvent } from '../../src/shared/events.js';
 import { type DashboardState, initialState, reduce } from '../../src/tui/state.js';
 import { syntheticRun } from './synthetic.js';
 

@@ -1,5 +1,5 @@
 /** A made-up run of the whole loop, for tests of the dashboard and for looking at it (show.ts). */
-import type { EventBody, MemloopEvent } from '../../src/events.js';
+import type { EventBody, MemloopEvent } from '../../src/shared/events.js';
 
 export interface SyntheticOptions {
   arrays?: number;

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { encodeFrame } from '../../firmware-protocol/frame.js';
-import { MIF, runMif } from '../../src/model/mif.js';
+import { MIF, runMif } from '../../src/model/devices/mif.js';
 import {
   createVirtualBoard,
   loadProfile,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { MemloopError } from '../../src/errors.js';
+import { MemloopError } from '../../src/shared/errors.js';
 import {
   builtInProfiles,
   type EffectName,

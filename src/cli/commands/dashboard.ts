@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
-import type { MemloopEvent } from '../../events.js';
+import type { MemloopEvent } from '../../shared/events.js';
 import { action, isTerminal, writeLine } from '../command.js';
 import { decimal } from '../numbers.js';
 
@@ -23,7 +23,7 @@ export function register(program: Command): void {
     .action(
       action(
         async (session, dir: string | undefined, { speed }: Options) => {
-          const { MemloopError } = await import('../../errors.js');
+          const { MemloopError } = await import('../../shared/errors.js');
           const { followRun, isRunning, JOURNAL, latestRun, readJournal, readRun, replayJournal } =
             await import('../../telemetry/index.js');
           const { from, Subject } = await import('rxjs');

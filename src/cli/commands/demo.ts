@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { writeAtomically } from '../../files.js';
+import { writeAtomically } from '../../shared/files.js';
 import { action } from '../command.js';
 import { deploy, percent } from '../network.js';
 import { positive, wholeNumber } from '../numbers.js';

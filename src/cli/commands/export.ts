@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { MemloopError } from '../../errors.js';
 import type { MifParameters, Pulse } from '../../model/index.js';
+import { MemloopError } from '../../shared/errors.js';
 import { action } from '../command.js';
 import { neuronOf, neuronOptions } from '../neuron.js';
 import { decimal, wholeNumber } from '../numbers.js';

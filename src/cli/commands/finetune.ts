@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
-import { writeAtomically } from '../../files.js';
 import type { MethodName } from '../../loop/index.js';
+import { writeAtomically } from '../../shared/files.js';
 import { action } from '../command.js';
 import { type DatasetOptions, deploy, loadForBoard, percent } from '../network.js';
 import { decimal, positive, wholeNumber } from '../numbers.js';

@@ -37,7 +37,7 @@ export function register(program: Command): void {
     .action(
       action(
         async (session, files: string[], options: Options) => {
-          const { MemloopError } = await import('../../errors.js');
+          const { MemloopError } = await import('../../shared/errors.js');
           const { fitLoops, fitPlot, fitTable, readLoop } = await import('../../calibration/index.js');
           for (const [name, value] of [
             ['--series', options.series],

@@ -100,7 +100,7 @@ export function register(program: Command): void {
           );
           const svg = options.svg ?? session.run?.file('ledger.svg');
           if (svg !== undefined)
-            (await import('../../files.js')).writeAtomically(svg, loop.ledgerPlot(ledger));
+            (await import('../../shared/files.js')).writeAtomically(svg, loop.ledgerPlot(ledger));
           const source = description ? `twin of board ${description.boardSerial}` : options.profile;
           return {
             result: { ...ledger, ...(svg !== undefined && { svg }) },

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { MemloopError } from '../../errors.js';
 import type { Normal } from '../../loop/index.js';
 import type { Network } from '../../model/index.js';
+import { MemloopError } from '../../shared/errors.js';
 import { action } from '../command.js';
 import { type DatasetOptions, deploy, loadForBoard, percent } from '../network.js';
 import { decimal, positive, wholeNumber } from '../numbers.js';

@@ -46,7 +46,7 @@ export function register(program: Command): void {
     )
     .action(
       action(async (session, options: Options) => {
-        const { MemloopError } = await import('../../errors.js');
+        const { MemloopError } = await import('../../shared/errors.js');
         if (options.tcp && (options.pty || options.link !== undefined))
           throw new MemloopError('usage', 'give either --tcp or --pty (with --link), not both');
         if (options.qemu && options.realTime)

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { MemloopError } from '../../errors.js';
+import { MemloopError } from '../../shared/errors.js';
 import { action } from '../command.js';
 import { index } from '../numbers.js';
 
@@ -60,7 +60,7 @@ export function register(program: Command): void {
           const { loadProfile } = await import('../../virtual-board/index.js');
           const profile = twinProfile(loadProfile(base), passport, description, arrays);
           profile.effects.deviceSpread.measured = twinCells(passport, arrays);
-          (await import('../../files.js')).writeAtomically(twin, profileText(profile));
+          (await import('../../shared/files.js')).writeAtomically(twin, profileText(profile));
         }
         return {
           result: { passport: passportSummary(passport, arrays), ...(twin !== undefined && { twin }) },

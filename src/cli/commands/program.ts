@@ -34,7 +34,7 @@ export function register(program: Command): void {
     .action(
       action(
         async (session, options: Options) => {
-          const { MemloopError } = await import('../../errors.js');
+          const { MemloopError } = await import('../../shared/errors.js');
           if ((options.model === undefined) === (options.target === undefined))
             throw new MemloopError('usage', 'give either --model FILE or --target FILE');
           const loop = await import('../../loop/index.js');
@@ -74,7 +74,7 @@ export function register(program: Command): void {
               [...cells.values()],
               { ...size, tolerance: summary.tolerance },
             );
-            (await import('../../files.js')).writeAtomically(plot, text);
+            (await import('../../shared/files.js')).writeAtomically(plot, text);
           }
           return {
             result: { ...summary, ...(plot !== undefined && cells.size > 0 && { plot }) },

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import type { CellOperation } from '../../driver/board.js';
-import { MemloopError } from '../../errors.js';
+import type { CellOperation } from '../../driver/board/board.js';
+import { MemloopError } from '../../shared/errors.js';
 import { action } from '../command.js';
 import { decimal, index, quantity, wholeNumber } from '../numbers.js';
 

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { MemloopError } from '../../errors.js';
+import { MemloopError } from '../../shared/errors.js';
 import { action } from '../command.js';
 import { decimal, index, wholeNumber } from '../numbers.js';
 

@@ -53,7 +53,7 @@ export function register(program: Command): void {
       action(
         async (session, o: Options) => {
           const cal = await import('../../calibration/index.js');
-          const { MemloopError } = await import('../../errors.js');
+          const { MemloopError } = await import('../../shared/errors.js');
           const { emit, signal } = session;
           const board = await session.board({ readOnly: o.retention !== undefined });
           const passport = cal.Passport.open(board.description);

@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { MemloopError } from '../../errors.js';
 import type { Augmentation, IntegratorName, TrainSettings } from '../../model/index.js';
+import { MemloopError } from '../../shared/errors.js';
 import { action } from '../command.js';
 import { percent } from '../network.js';
 import { decimal, wholeNumber } from '../numbers.js';

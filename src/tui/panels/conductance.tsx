@@ -1,11 +1,11 @@
 import { Box } from 'ink';
-import { dotsIn, heatmap, scaleBar } from '../heatmap.js';
+import { amount, si } from '../../shared/text.js';
+import { dotsIn, heatmap, scaleBar } from '../drawing/heatmap.js';
+import type { Paint } from '../drawing/paint.js';
+import { Picture } from '../drawing/picture.js';
 import type { View } from '../keys.js';
-import type { Paint } from '../paint.js';
 import { Frame, Lines, Nothing, type PanelProps, usePaint } from '../panel.js';
-import { Picture } from '../picture.js';
 import type { Cell, DashboardState } from '../state.js';
-import { amount, si } from '../text.js';
 
 const TITLE = '1 conductance';
 /** Columns of the record beside the map, and its lines below. */

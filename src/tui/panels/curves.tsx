@@ -1,8 +1,8 @@
 import { Box } from 'ink';
+import { percent } from '../../shared/text.js';
+import { type Curve, plot, within } from '../drawing/plot.js';
 import { Frame, Line, labelWidth, Nothing, type PanelProps, Scaled, usePaint } from '../panel.js';
-import { type Curve, plot, within } from '../plot.js';
 import type { DashboardState, Range, TrainingPoint } from '../state.js';
-import { percent } from '../text.js';
 
 const TITLE = '3 training';
 

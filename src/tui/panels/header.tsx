@@ -1,9 +1,9 @@
 import { Box, Text } from 'ink';
+import { amount, duration, percent } from '../../shared/text.js';
+import type { Paint } from '../drawing/paint.js';
 import type { View } from '../keys.js';
-import type { Paint } from '../paint.js';
 import { Line, usePaint } from '../panel.js';
 import { type DashboardState, STAGE_NAMES } from '../state.js';
-import { amount, duration, percent } from '../text.js';
 
 interface HeaderProps {
   state: DashboardState;

@@ -1,8 +1,8 @@
 import { Box, Text } from 'ink';
+import { amount, si } from '../../shared/text.js';
+import { sparkline } from '../drawing/plot.js';
 import { Frame, Nothing, type PanelProps, usePaint } from '../panel.js';
-import { sparkline } from '../plot.js';
 import type { DashboardState } from '../state.js';
-import { amount, si } from '../text.js';
 
 const TITLE = '4 link';
 

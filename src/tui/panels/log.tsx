@@ -1,6 +1,6 @@
+import { duration } from '../../shared/text.js';
 import { Frame, Line, type PanelProps, usePaint } from '../panel.js';
 import type { DashboardState, LogEntry } from '../state.js';
-import { duration } from '../text.js';
 
 const MARKS = { info: '', warning: '! ', error: '✗ ' } as const;
 const ROLES = { info: undefined, warning: 'warn', error: 'bad' } as const;

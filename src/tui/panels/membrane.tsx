@@ -1,8 +1,8 @@
 import { Box, Text } from 'ink';
+import { si } from '../../shared/text.js';
+import { type Curve, letter, plot, within } from '../drawing/plot.js';
 import { Frame, Lines, labelWidth, Nothing, type PanelProps, Scaled, usePaint } from '../panel.js';
-import { type Curve, letter, plot, within } from '../plot.js';
 import type { DashboardState, Range } from '../state.js';
-import { si } from '../text.js';
 
 const TITLE = '2 membrane';
 const LEGEND = 12;

@@ -1,0 +1,164 @@
+/** A board whose reads, products and voltages are true SI values: the converters' errors are taken out. */
+import type { Board, BoardDescription } from '../../driver/board/board.js';
+import { MemloopError } from '../../shared/errors.js';
+import type { ConverterCalibration, ConverterLine, ReadOptions } from '../types.js';
+import { resistanceAt } from './read-profile.js';
+
+export const DEFAULT_READ_VOLTAGE = 0.05;
+/** A converter calibration older than this is refused, s. */
+export const CALIBRATION_LIFETIME = 30 * 24 * 3600;
+
+/** V, within the board's limit. */
+export const readVoltageOf = (
+  { limits }: Pick<BoardDescription, 'limits'>,
+  wanted: number = DEFAULT_READ_VOLTAGE,
+): number => Math.min(wanted, limits.maxReadVoltage);
+
+const EXACT: ConverterLine = { offset: 0, offsetSigma: 0, gain: 1, gainSigma: 0 };
+
+/** What a board without errors would have: for boards that have no references, and for comparisons. */
+export function nominalCalibration(board: Board): ConverterCalibration {
+  const { boardSerial, rows, columns, currentRanges } = board.description;
+  return {
+    boardSerial,
+    measured: new Date().toISOString(),
+    rows: Array.from({ length: rows }, () => EXACT),
+    columns: currentRanges.map(() => Array.from({ length: columns }, () => EXACT)),
+    residuals: currentRanges.map(() => 0),
+  };
+}
+
+export class CalibratedBoard {
+  /** Requests answered since this object was made: reads, products and batches of operations. */
+  roundTrips = 0;
+
+  /** Throws `calibration` when the calibration is of another board, of another size, or too old. */
+  constructor(
+    readonly board: Board,
+    readonly calibration: ConverterCalibration,
+    now: Date = new Date(),
+  ) {
+    const { boardSerial, rows, columns, currentRanges } = board.description;
+    if (calibration.boardSerial !== boardSerial) {
+      throw new MemloopError(
+        'calibration',
+        `the converter calibration is of board ${calibration.boardSerial}, this is ${boardSerial}: run \`memloop calibrate\``,
+      );
+    }
+    if (
+      calibration.rows.length !== rows ||
+      calibration.columns.length !== currentRanges.length ||
+      calibration.columns.some((range) => range.length !== columns) ||
+      (calibration.reads && calibration.reads.columns.length !== columns)
+    ) {
+      throw new MemloopError(
+        'calibration',
+        `the converter calibration of board ${boardSerial} does not fit its ${rows} rows, ${columns} columns and ${currentRanges.length} ranges: run \`memloop calibrate\``,
+      );
+    }
+    const age = (now.getTime() - Date.parse(calibration.measured)) / 1000;
+    if (!(age < CALIBRATION_LIFETIME)) {
+      throw new MemloopError(
+        'calibration',
+        `the converter calibration of board ${boardSerial} is ${Math.round(age / 86400)} days old: run \`memloop calibrate\``,
+      );
+    }
+  }
+
+  get description() {
+    return this.board.description;
+  }
+
+  /** The nominal voltage with which row `row` puts out `voltage`, V. */
+  nominalVoltage(row: number, voltage: number): number {
+    const line = this.calibration.rows[row]!;
+    return (voltage - line.offset) / line.gain;
+  }
+
+  /** The voltage that row `row` puts out at the DAC code nearest to nominal `voltage`, V. */
+  trueVoltage(row: number, voltage: number): number {
+    const line = this.calibration.rows[row]!;
+    const step = this.description.rowVoltageStep;
+    return line.offset + line.gain * Math.round(voltage / step) * step;
+  }
+
+  /**
+   * Conductances at the read voltage, rows x columns, S; NaN in rows not asked for. Adjacent rows share a
+   * request.
+   */
+  async conductances(array: number, options: ReadOptions = {}): Promise<Float64Array> {
+    const { rows, columns } = this.description;
+    const voltage = readVoltageOf(this.description, options.voltage);
+    const samples = options.samples ?? 8;
+    const wanted = options.rows ? [...new Set(options.rows)].sort((a, b) => a - b) : undefined;
+    const result = new Float64Array(rows * columns).fill(Number.NaN);
+    const stretches: [first: number, count: number][] = [];
+    if (!wanted) stretches.push([0, rows]);
+    else {
+      for (const row of wanted) {
+        const last = stretches.at(-1);
+        if (last && last[0] + last[1] === row) last[1]++;
+        else stretches.push([row, 1]);
+      }
+    }
+    const conductance = this.conductanceAt(voltage);
+    await Promise.all(
+      stretches.map(async ([first, count]) => {
+        const currents = await this.board.readRows(array, first, count, voltage, samples);
+        this.roundTrips += Math.ceil((count * columns) / 1020);
+        for (let r = 0; r < count; r++) {
+          const applied = this.trueVoltage(first + r, voltage);
+          for (let c = 0; c < columns; c++)
+            result[(first + r) * columns + c] = conductance(c, currents[r * columns + c]!, applied);
+        }
+      }),
+    );
+    return result;
+  }
+
+  /** How a column's reading (A, finest range) at a true voltage becomes a conductance, S: R(v) holds at its voltage alone. */
+  private conductanceAt(voltage: number): (column: number, reading: number, applied: number) => number {
+    const { columns, reads } = this.calibration;
+    if (reads && Math.abs(voltage - reads.voltage) < this.description.rowVoltageStep) {
+      const { max } = this.description.currentRanges[0]!;
+      const ofRow0 = this.trueVoltage(0, voltage);
+      return (column, reading, applied) =>
+        1 / resistanceAt(reads.columns[column]!, ((reading / max) * ofRow0) / applied);
+    }
+    return (column, reading, applied) => {
+      const line = columns[0]![column]!;
+      return (reading - line.offset) / line.gain / applied;
+    };
+  }
+
+  /** Column currents, A, vectors x columns, for true row voltages, V, vectors x rows. */
+  async multiply(
+    array: number,
+    voltages: Float32Array,
+    options: { range?: number; samples?: number } = {},
+  ): Promise<Float32Array> {
+    const { rows, columns, currentRanges } = this.description;
+    const range = options.range ?? currentRanges.length - 1;
+    const lines = this.calibration.columns[range];
+    if (!lines) {
+      throw new MemloopError(
+        'bad-input',
+        `there is no current range ${range}: the board has ${currentRanges.length}, counted from 0`,
+      );
+    }
+    const nominal = voltages.map((voltage, i) => this.nominalVoltage(i % rows, voltage));
+    const currents = await this.board.multiply(array, nominal, { ...options, range });
+    this.roundTrips += Math.ceil(Math.max(voltages.length, currents.length) / 1020);
+    return currents.map((current, i) => {
+      const line = lines[i % columns]!;
+      return (current - line.offset) / line.gain;
+    });
+  }
+}
+
+/** Conductances of an array, rows x columns, S. */
+export const measureConductance = (
+  board: CalibratedBoard,
+  array: number,
+  options?: ReadOptions,
+): Promise<Float64Array> => board.conductances(array, options);

@@ -1,0 +1,381 @@
+/**
+ * What is known of one chip, and where it is kept: a folder per board in the platform's data folder
+ * (`MEMLOOP_HOME` overrides) with `board.json` (converters) and `ARRAYSERIAL.json` for each array. Files are
+ * written beside and renamed, so a kill leaves the old or the new one; a journal of pulses about to be sent
+ * (`pulse-log.ts`) carries the totals over a kill in between.
+ */
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import envPaths from 'env-paths';
+import { z } from 'zod';
+import type { BoardDescription } from '../../driver/board/board.js';
+import { mifSchema } from '../../model/devices/mif.js';
+import { MemloopError } from '../../shared/errors.js';
+import { writeAtomically } from '../../shared/files.js';
+import type { NeuronCalibration } from '../neurons/neurons.js';
+import type { ConverterCalibration } from '../types.js';
+
+const line = z.object({
+  offset: z.number(),
+  offsetSigma: z.number().nonnegative(),
+  gain: z.number(),
+  gainSigma: z.number().nonnegative(),
+});
+
+const converterSchema = z.object({
+  boardSerial: z.string(),
+  measured: z.iso.datetime(),
+  rows: z.array(line),
+  columns: z.array(z.array(line)),
+  residuals: z.array(z.number().nonnegative()),
+  reads: z
+    .object({
+      voltage: z.number().positive(),
+      columns: z.array(
+        z.object({
+          scale: z.number().positive(),
+          exponent: z.number().positive(),
+          offset: z.number(),
+          residual: z.number().nonnegative(),
+        }),
+      ),
+    })
+    .optional(),
+});
+
+const neuronSchema = z.object({
+  boardSerial: z.string(),
+  measured: z.iso.datetime(),
+  neurons: z.array(
+    z.object({
+      parameters: mifSchema,
+      driveOffset: z.number(),
+      sigma: mifSchema.extend({ driveOffset: z.number() }),
+      residual: z.number().nonnegative(),
+      noise: z.number().nonnegative(),
+    }),
+  ),
+});
+
+/** What of a board's description its passport can be read without the board with. */
+const chipSchema = z.object({
+  arraySerials: z.array(z.string()),
+  rows: z.number().int().positive(),
+  columns: z.number().int().positive(),
+  neurons: z.number().int().positive(),
+});
+
+const boardSchema = z.object({
+  memloopPassport: z.literal(1),
+  kind: z.literal('board'),
+  boardSerial: z.string(),
+  /** Absent in passports of before neurons were calibrated. */
+  chip: chipSchema.optional(),
+  converters: converterSchema.nullable(),
+  neurons: neuronSchema.nullable().default(null),
+});
+
+/** What a passport must know of its board. */
+export type ChipDescription = Pick<BoardDescription, 'boardSerial' | keyof z.infer<typeof chipSchema>>;
+
+/** Rows of numbers; null is "not known". */
+const table = z.array(z.array(z.number().nullable()));
+
+const cellTables = [
+  'pulses',
+  'energy',
+  'conductance',
+  'windowLow',
+  'windowHigh',
+  'von',
+  'vonSigma',
+  'voff',
+  'voffSigma',
+  'tau',
+  'tauSigma',
+] as const;
+export type CellTable = (typeof cellTables)[number];
+
+const health = z.enum(['stuck low', 'stuck high', 'write fails', 'erase fails', 'quarantined']);
+export type CellHealth = z.infer<typeof health>;
+
+const arraySchema = z.object({
+  memloopPassport: z.literal(1),
+  kind: z.literal('array'),
+  boardSerial: z.string(),
+  arraySerial: z.string(),
+  rows: z.number().int().positive(),
+  columns: z.number().int().positive(),
+  updated: z.iso.datetime(),
+  /** Sequence number of the last pulse-log entry that the totals contain. */
+  pulseLog: z.number().int().nonnegative(),
+  /** Conductance range of a healthy cell of this array, S. */
+  window: z.object({ low: z.number(), high: z.number() }).nullable(),
+  unhealthy: z.array(
+    z.object({
+      row: z.number().int().nonnegative(),
+      column: z.number().int().nonnegative(),
+      health,
+      since: z.iso.datetime(),
+    }),
+  ),
+  cells: z.object(
+    Object.fromEntries(cellTables.map((name) => [name, table])) as Record<CellTable, typeof table>,
+  ),
+});
+
+/** `MEMLOOP_HOME`, or the platform's folder for application data. */
+export const dataFolder = (): string => process.env.MEMLOOP_HOME ?? envPaths('memloop', { suffix: '' }).data;
+
+const fileName = (serial: string): string => serial.replaceAll(/[^\w.-]/g, '_') || '_';
+
+function readJson<T>(path: string, schema: z.ZodType<T>): T | undefined {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw new MemloopError('disk', `cannot read the passport ${path}: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new MemloopError(
+      'bad-file',
+      `the passport ${path} is not JSON (${(error as Error).message}); mend it or move it away`,
+    );
+  }
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0]!;
+  throw new MemloopError(
+    'bad-file',
+    `the passport ${path} is damaged at ${issue.path.join('.') || 'its top'}: ${issue.message}; mend it or move it away`,
+  );
+}
+
+/** JSON with one line a table row: short, and readable beside the chip. */
+function formatPassport(value: unknown): string {
+  const lines = JSON.stringify(value, null, 1);
+  return `${lines.replaceAll(/\[\s+((?:[-\d.e+]+|null)(?:,\s+(?:[-\d.e+]+|null))*)\s+\]/g, (_, row: string) => `[${row.replaceAll(/\s+/g, ' ')}]`)}\n`;
+}
+
+/** What is known of one array. Tables are row by row, NaN where nothing is known. */
+export class ArrayPassport {
+  readonly tables: Record<CellTable, Float64Array>;
+  /** By cell index row x columns + column. */
+  readonly unhealthy = new Map<number, { health: CellHealth; since: string }>();
+  window: { low: number; high: number } | undefined;
+  pulseLog = 0;
+
+  constructor(
+    readonly path: string,
+    readonly boardSerial: string,
+    readonly arraySerial: string,
+    readonly rows: number,
+    readonly columns: number,
+  ) {
+    const cells = rows * columns;
+    this.tables = Object.fromEntries(
+      cellTables.map((name) => [
+        name,
+        new Float64Array(cells).fill(name === 'pulses' || name === 'energy' ? 0 : Number.NaN),
+      ]),
+    ) as Record<CellTable, Float64Array>;
+  }
+
+  static load(
+    path: string,
+    boardSerial: string,
+    arraySerial: string,
+    rows: number,
+    columns: number,
+  ): ArrayPassport {
+    const passport = new ArrayPassport(path, boardSerial, arraySerial, rows, columns);
+    const file = readJson(path, arraySchema);
+    if (!file) return passport;
+    if (file.boardSerial !== boardSerial || file.arraySerial !== arraySerial) {
+      throw new MemloopError(
+        'bad-file',
+        `the passport ${path} is of array ${file.arraySerial} on board ${file.boardSerial}, not of ${arraySerial} on ${boardSerial}; move it away`,
+      );
+    }
+    if (file.rows !== rows || file.columns !== columns) {
+      throw new MemloopError(
+        'bad-file',
+        `the passport ${path} is of a ${file.rows}x${file.columns} array, this one has ${rows}x${columns}; move it away`,
+      );
+    }
+    for (const name of cellTables) {
+      const rowsOfTable = file.cells[name];
+      if (rowsOfTable.length !== rows || rowsOfTable.some((row) => row.length !== columns)) {
+        throw new MemloopError(
+          'bad-file',
+          `the passport ${path} is damaged: table ${name} is not ${rows}x${columns}; mend it or move it away`,
+        );
+      }
+      rowsOfTable.forEach((row, r) => {
+        row.forEach((value, c) => {
+          passport.tables[name][r * columns + c] = value ?? Number.NaN;
+        });
+      });
+    }
+    for (const { row, column, health, since } of file.unhealthy) {
+      passport.unhealthy.set(row * columns + column, { health, since });
+    }
+    passport.window = file.window ?? undefined;
+    passport.pulseLog = file.pulseLog;
+    return passport;
+  }
+
+  /** A sick cell is skipped by programming; `undefined` gives it another chance. */
+  setHealth(cell: number, state: CellHealth | undefined): void {
+    if (state === undefined) this.unhealthy.delete(cell);
+    else if (this.unhealthy.get(cell)?.health !== state) {
+      this.unhealthy.set(cell, { health: state, since: new Date().toISOString() });
+    }
+  }
+
+  toJSON(): z.infer<typeof arraySchema> {
+    const rounded = (value: number) => (Number.isFinite(value) ? Number(value.toPrecision(6)) : null);
+    return {
+      memloopPassport: 1,
+      kind: 'array',
+      boardSerial: this.boardSerial,
+      arraySerial: this.arraySerial,
+      rows: this.rows,
+      columns: this.columns,
+      updated: new Date().toISOString(),
+      pulseLog: this.pulseLog,
+      window: this.window ?? null,
+      unhealthy: [...this.unhealthy]
+        .sort(([a], [b]) => a - b)
+        .map(([cell, { health, since }]) => ({
+          row: Math.floor(cell / this.columns),
+          column: cell % this.columns,
+          health,
+          since,
+        })),
+      cells: Object.fromEntries(
+        cellTables.map((name) => [
+          name,
+          Array.from({ length: this.rows }, (_, r) =>
+            Array.from(this.tables[name].subarray(r * this.columns, (r + 1) * this.columns), rounded),
+          ),
+        ]),
+      ) as Record<CellTable, (number | null)[][]>,
+    };
+  }
+
+  save(): void {
+    writeAtomically(this.path, formatPassport(this.toJSON()));
+  }
+}
+
+/** What is known of a board and its arrays. */
+export class Passport {
+  converters: ConverterCalibration | undefined;
+  neurons: NeuronCalibration | undefined;
+  private readonly loaded = new Map<number, ArrayPassport>();
+
+  private constructor(
+    readonly folder: string,
+    readonly description: ChipDescription,
+  ) {}
+
+  /** Opens (or begins) the passport of the board described. Throws `bad-file` if one is damaged or of another chip. */
+  static open(description: ChipDescription, home: string = dataFolder()): Passport {
+    const folder = join(home, 'passports', fileName(description.boardSerial));
+    try {
+      mkdirSync(folder, { recursive: true });
+    } catch (error) {
+      throw new MemloopError(
+        'disk',
+        `cannot make the passport folder ${folder}: ${(error as Error).message}; set MEMLOOP_HOME`,
+      );
+    }
+    return new Passport(folder, description).load(readJson(join(folder, 'board.json'), boardSchema));
+  }
+
+  /**
+   * The passport of a board that is not there, by its serial number or its folder. Throws `bad-input` if there is none.
+   */
+  static stored(serialOrFolder: string, home: string = dataFolder()): Passport {
+    const named = join(home, 'passports', fileName(serialOrFolder));
+    const folder = existsSync(join(serialOrFolder, 'board.json')) ? serialOrFolder : named;
+    const path = join(folder, 'board.json');
+    const file = readJson(path, boardSchema);
+    if (!file?.chip)
+      throw new MemloopError(
+        'bad-input',
+        `${file ? `the passport ${path} does not say how large the chip is` : `there is no passport ${path}`}: run \`memloop calibrate\` on the board`,
+      );
+    return new Passport(folder, { boardSerial: file.boardSerial, ...file.chip }).load(file);
+  }
+
+  private load(file: z.infer<typeof boardSchema> | undefined): this {
+    if (!file) return this;
+    if (file.boardSerial !== this.boardSerial) {
+      throw new MemloopError(
+        'bad-file',
+        `the passport ${join(this.folder, 'board.json')} is of board ${file.boardSerial}, not of ${this.boardSerial}; move it away`,
+      );
+    }
+    this.converters = file.converters ?? undefined;
+    this.neurons = file.neurons ?? undefined;
+    return this;
+  }
+
+  get boardSerial(): string {
+    return this.description.boardSerial;
+  }
+
+  array(index: number): ArrayPassport {
+    const { arraySerials, rows, columns, boardSerial } = this.description;
+    const serial = arraySerials[index];
+    if (serial === undefined) {
+      throw new MemloopError(
+        'bad-input',
+        `there is no array ${index}: the board has ${arraySerials.length}, counted from 0`,
+      );
+    }
+    let found = this.loaded.get(index);
+    if (!found) {
+      found = ArrayPassport.load(
+        join(this.folder, `array-${fileName(serial)}.json`),
+        boardSerial,
+        serial,
+        rows,
+        columns,
+      );
+      this.loaded.set(index, found);
+    }
+    return found;
+  }
+
+  saveConverters(converters: ConverterCalibration): void {
+    this.converters = converters;
+    this.saveBoard();
+  }
+
+  saveNeurons(neurons: NeuronCalibration): void {
+    this.neurons = neurons;
+    this.saveBoard();
+  }
+
+  private saveBoard(): void {
+    const { boardSerial, arraySerials, rows, columns, neurons } = this.description;
+    const file: z.infer<typeof boardSchema> = {
+      memloopPassport: 1,
+      kind: 'board',
+      boardSerial,
+      chip: { arraySerials, rows, columns, neurons },
+      converters: this.converters ?? null,
+      neurons: this.neurons ?? null,
+    };
+    writeAtomically(join(this.folder, 'board.json'), formatPassport(file));
+  }
+}

@@ -1,0 +1,271 @@
+/**
+ * A mapped network run on the board: dense layers by the arrays, their sums and biases by the host, MIF layers
+ * by the board's neurons, in turn where a layer has more of them than the board. What comes back are
+ * measurements, layer by layer.
+ */
+import type { BoardDescription, NeuronRun, Stimulus } from '../../driver/board/board.js';
+import {
+  batches,
+  type Dataset,
+  decide,
+  type MifParameters,
+  type Network,
+  type Random,
+  restState,
+  WAVEFORM_UNIT,
+} from '../../model/index.js';
+import { answered, inTurns, type Steps } from './in-turns.js';
+import { type LayerMap, type NetworkMap, weightScale } from './mapping.js';
+
+/** The products of an array, corrected for what is known of the converters: A, vectors × columns. */
+export type Multiply = (array: number, voltages: Float32Array) => Promise<Float32Array>;
+
+/** The neurons of a board: what they are, as far as it is known, and how they are run. */
+export interface NeuronBank {
+  description: Pick<BoardDescription, 'neurons' | 'stepTime' | 'maxSteps' | 'driveMax'>;
+  /** One entry a neuron of the board. */
+  parameters: readonly MifParameters[];
+  run(stimuli: readonly Stimulus[]): Promise<NeuronRun[]>;
+}
+
+/** What a batch of images did in one layer. */
+export interface LayerForward {
+  /** Vectors an image: 1, or behind a MIF layer one a membrane sample. */
+  vectors: number;
+  /** Inputs as they were driven, i.e. after clipping: count × vectors × inputs. */
+  inputs: Float32Array;
+  /** Measured sums, bias included, before the activation: count × vectors × outputs. */
+  sums: Float32Array;
+  /** Membrane voltages of each image where the layer drives neurons, V, samples × outputs, NaN where lost. */
+  voltages?: Float32Array[];
+}
+
+/** Share of the ReLU outputs that are not driven, and what draws them. */
+export interface Dropout {
+  share: number;
+  random: Random;
+}
+
+/** What a batch of images did on the board. */
+export interface BoardForward {
+  count: number;
+  layers: LayerForward[];
+  /** Share of the ReLU outputs that were not driven. */
+  dropout: number;
+  /** Membrane samples that the link lost, over all images. */
+  lost: number;
+  /** Membrane voltages of the output neurons of each image, V, samples × outputs, NaN where lost. */
+  voltages: Float32Array[];
+  /** Neuron with the highest voltage over time. */
+  decisions: Uint8Array;
+}
+
+/** Reads of the constant that a signed input is shifted by, in every batch: their mean is taken off again. */
+const BASELINE_VECTORS = 8;
+
+export class BoardNetwork {
+  readonly stepTime: number;
+  /** s between two membrane samples. */
+  readonly samplePeriod: number;
+  private readonly steps: number;
+  /** Board steps at which the input arrives. */
+  private readonly inputSteps: number[];
+
+  /** @param decimation board steps between two membrane samples. */
+  constructor(
+    private readonly bank: NeuronBank,
+    private readonly multiply: Multiply,
+    readonly network: Network,
+    readonly map: NetworkMap,
+    readonly decimation: number,
+  ) {
+    const { spec } = network;
+    this.stepTime = bank.description.stepTime;
+    this.samplePeriod = decimation * this.stepTime;
+    const perStep = spec.duration / spec.steps / this.stepTime;
+    this.steps = Math.min(Math.round(spec.steps * perStep), bank.description.maxSteps);
+    this.inputSteps = spec.pulseSteps.map((step) => Math.round(step * perStep));
+  }
+
+  get outputs(): number {
+    return this.map.layers.at(-1)!.outputs;
+  }
+
+  /** Whether layer l's sums drive neurons. */
+  drivesNeurons(l: number): boolean {
+    const { layers } = this.network.spec;
+    return l === layers.length - 1 || layers[l].activation === 'mif';
+  }
+
+  /** Whether layer l's inputs are membrane waveforms. */
+  takesWaveforms(l: number): boolean {
+    return this.network.spec.layers[l - 1]?.activation === 'mif';
+  }
+
+  /** Parameters of the neurons that a layer of this width drives. */
+  neurons(width: number): MifParameters[] {
+    const { parameters } = this.bank;
+    return Array.from({ length: width }, (_, j) => parameters[j % parameters.length]);
+  }
+
+  /** Board steps at which layer l drives its neurons: at the input pulses, or at every sample that drives it. */
+  pulseSteps(l: number): number[] {
+    if (!this.takesWaveforms(l)) return this.inputSteps;
+    const samples = Math.floor(this.steps / this.decimation);
+    return Array.from({ length: samples - 1 }, (_, t) => (t + 1) * this.decimation);
+  }
+
+  /** A by which a neuron's alpha state jumps at each pulse, per unit of layer l's sums. */
+  driveScale(l: number): number {
+    const { driveScale } = this.network.spec;
+    const { tauAlpha } = this.network.spec.neuron;
+    return this.takesWaveforms(l) ? (driveScale * this.samplePeriod) / tauAlpha : driveScale;
+  }
+
+  get driveMax(): number {
+    return Math.min(this.bank.description.driveMax, this.network.spec.driveMax);
+  }
+
+  /**
+   * A dataset in batches, in order. Two are under way: while the host works at one, the board has the other.
+   *
+   * @param dropout drawn anew for each image; what is driven is driven harder by as much.
+   */
+  async *forward(
+    dataset: Dataset,
+    batch: number,
+    dropout?: Dropout,
+  ): AsyncGenerator<{ images: Dataset; forward: BoardForward }> {
+    yield* inTurns(batches(dataset, batch).map((images) => this.batchSteps(images, dropout)));
+  }
+
+  /** The forward pass of a batch, with a step each time the board is asked. */
+  private *batchSteps(
+    images: Dataset,
+    dropout: Dropout | undefined,
+  ): Steps<{ images: Dataset; forward: BoardForward }> {
+    const { inputs, count } = images;
+    const { spec, biases } = this.network;
+    const layers: LayerForward[] = [];
+    let values = inputs;
+    let lost = 0;
+    for (const [l, layer] of this.map.layers.entries()) {
+      if (spec.layers[l - 1]?.activation === 'relu' && dropout)
+        values = values.map((value) =>
+          dropout.random.uniform() < dropout.share ? 0 : value / (1 - dropout.share),
+        );
+      const clipped = values.map((value) => Math.min(layer.inputMax, Math.max(layer.inputMin, value)));
+      const sums = yield* answered(this.layerSums(layer, clipped));
+      for (let i = 0; i < sums.length; i++) sums[i] += biases[l][i % layer.outputs];
+      const forward: LayerForward = {
+        vectors: clipped.length / (count * layer.inputs),
+        inputs: clipped,
+        sums,
+      };
+      layers.push(forward);
+      if (this.drivesNeurons(l)) {
+        const driven = yield* answered(this.runNeurons(l, sums, count));
+        forward.voltages = driven.voltages;
+        lost += driven.lost;
+        if (l + 1 < this.map.layers.length) values = this.waveforms(l, driven.voltages);
+      } else values = spec.layers[l].activation === 'relu' ? sums.map((value) => Math.max(0, value)) : sums;
+    }
+    const voltages = layers.at(-1)!.voltages!;
+    const forward: BoardForward = {
+      count,
+      layers,
+      voltages,
+      lost,
+      dropout: dropout?.share ?? 0,
+      decisions: Uint8Array.from(voltages, (v) => decide(v, this.outputs)),
+    };
+    return { images, forward };
+  }
+
+  private async layerSums(layer: LayerMap, inputs: Float32Array): Promise<Float32Array> {
+    const { map } = this;
+    const count = inputs.length / layer.inputs;
+    const sums = new Float32Array(count * layer.outputs);
+    const voltsPerUnit = map.readVoltage / (layer.inputMax - layer.inputMin);
+    const unitsPerAmpere = 1 / (voltsPerUnit * weightScale(map, layer));
+    // Reads are never negative, so an input with a sign is shifted; what the shift adds is measured with it.
+    const baselines = layer.inputMin < 0 ? BASELINE_VECTORS : 0;
+    await Promise.all(
+      layer.tiles.map(async (tile) => {
+        const voltages = new Float32Array((count + baselines) * map.rows);
+        for (let n = 0; n < count; n++)
+          for (let i = 0; i < tile.inputCount; i++)
+            voltages[n * map.rows + i] =
+              (inputs[n * layer.inputs + tile.inputStart + i] - layer.inputMin) * voltsPerUnit;
+        for (let n = count; n < count + baselines; n++)
+          voltages.fill(-layer.inputMin * voltsPerUnit, n * map.rows, n * map.rows + tile.inputCount);
+        const currents = await this.multiply(tile.array, voltages);
+        const difference = (n: number, j: number) =>
+          currents[n * map.columns + 2 * j] - currents[n * map.columns + 2 * j + 1];
+        for (let j = 0; j < tile.outputCount; j++) {
+          let baseline = 0;
+          for (let n = count; n < count + baselines; n++) baseline += difference(n, j) / baselines;
+          for (let n = 0; n < count; n++)
+            sums[n * layer.outputs + tile.outputStart + j] += (difference(n, j) - baseline) * unitsPerAmpere;
+        }
+      }),
+    );
+    return sums;
+  }
+
+  /** Runs the neurons that layer l drives, as many at once as the board has. */
+  private async runNeurons(
+    l: number,
+    sums: Float32Array,
+    count: number,
+  ): Promise<{ voltages: Float32Array[]; lost: number }> {
+    const { neurons } = this.bank.description;
+    const width = this.map.layers[l].outputs;
+    const pulseSteps = this.pulseSteps(l);
+    const vectors = sums.length / (count * width);
+    const scale = this.driveScale(l);
+    const most = this.driveMax;
+    const groups = Math.ceil(width / neurons);
+    const stimuli: Stimulus[] = [];
+    for (let n = 0; n < count; n++)
+      for (let first = 0; first < width; first += neurons) {
+        const drives = new Float32Array(pulseSteps.length * neurons);
+        for (let p = 0; p < pulseSteps.length; p++)
+          for (let j = 0; j < neurons && first + j < width; j++) {
+            const sum = sums[(n * vectors + (vectors === 1 ? 0 : p)) * width + first + j];
+            drives[p * neurons + j] = Math.max(-most, Math.min(most, sum * scale));
+          }
+        stimuli.push({ steps: this.steps, decimation: this.decimation, pulseSteps, drives });
+      }
+    const runs = await this.bank.run(stimuli);
+    const voltages = Array.from({ length: count }, (_, n) => {
+      const joined = new Float32Array(runs[n * groups].samples * width);
+      for (let j = 0; j < width; j++) {
+        const run = runs[n * groups + Math.floor(j / neurons)];
+        for (let t = 0; t < run.samples; t++)
+          joined[t * width + j] = run.voltages[t * neurons + (j % neurons)];
+      }
+      return joined;
+    });
+    return { voltages, lost: runs.reduce((lost, run) => lost + run.lost, 0) };
+  }
+
+  /** Inputs of the layer behind MIF layer l: (v − rest)/unit at each sample that can still drive; a lost sample is the one before it. */
+  private waveforms(l: number, voltages: readonly Float32Array[]): Float32Array {
+    const width = this.map.layers[l].outputs;
+    const rest = restState(this.network.spec.neuron).v;
+    const vectors = this.pulseSteps(l + 1).length;
+    const waves = new Float32Array(voltages.length * vectors * width);
+    voltages.forEach((v, n) => {
+      for (let j = 0; j < width; j++) {
+        let last = 0;
+        for (let t = 0; t < vectors; t++) {
+          const value = v[t * width + j];
+          if (!Number.isNaN(value)) last = (value - rest) / WAVEFORM_UNIT;
+          waves[(n * vectors + t) * width + j] = last;
+        }
+      }
+    });
+    return waves;
+  }
+}

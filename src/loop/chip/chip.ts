@@ -1,0 +1,222 @@
+/** The arrays of a board that carry a network: what was asked of their cells and what was measured. */
+import {
+  CALIBRATION_LIFETIME,
+  CalibratedBoard,
+  calibrateConverters,
+  nominalCalibration,
+  outOfUse,
+  type Passport,
+  type ProgrammingReport,
+  type ProgramOptions,
+  programArray,
+} from '../../calibration/index.js';
+import type { Board } from '../../driver/board/board.js';
+import { type ArrayConductances, emptyConductances, type NetworkMap, targetConductances } from './mapping.js';
+
+/** ADC samples averaged in each product. */
+const MULTIPLY_SAMPLES = 4;
+/** Share of a current range that products are expected to use at most. */
+const MARGIN = 0.8;
+
+/** Parts that a vector is multiplied in at most, rather than in a higher range. */
+const MOST_PARTS = 4;
+
+/** Rows `first` to `end` of a vector, to be multiplied at once. */
+interface Part {
+  vector: number;
+  first: number;
+  end: number;
+}
+
+export class Chip {
+  /** What the cells were last asked for, S. */
+  targets: ArrayConductances;
+  /** What they were last measured at, S. */
+  readonly measured: ArrayConductances;
+  /** Cells that no longer move or are at the end of their range, at their measured conductance; NaN for healthy ones, S. */
+  readonly frozen: ArrayConductances;
+
+  constructor(
+    readonly board: CalibratedBoard,
+    private readonly passport: Passport,
+    private readonly map: NetworkMap,
+  ) {
+    this.targets = emptyConductances(map);
+    this.measured = emptyConductances(map);
+    this.frozen = emptyConductances(map);
+  }
+
+  /** Serial numbers of the board and of the arrays that carry the network. */
+  get serials(): string[] {
+    const { boardSerial, arraySerials } = this.board.description;
+    return [boardSerial, ...[...this.measured.keys()].map((array) => arraySerials[array])];
+  }
+
+  /**
+   * Products, A, vectors × columns, for row voltages, V, vectors × rows. The noise of a current range grows with it, so
+   * each vector is multiplied in the lowest range that it fits into by the measured conductances, in a few parts if need
+   * be, which are added.
+   */
+  readonly multiply = async (array: number, voltages: Float32Array): Promise<Float32Array> => {
+    if (this.measured.get(array)!.every(Number.isNaN))
+      this.measured.set(array, await this.board.conductances(array));
+    const { rows, columns } = this.map;
+    const vectors = voltages.length / rows;
+    const byRange = this.board.description.currentRanges.map(() => [] as Part[]);
+    for (let vector = 0; vector < vectors; vector++) {
+      const { range, parts } = this.partsOf(array, voltages.subarray(vector * rows, (vector + 1) * rows));
+      for (const [first, end] of parts) byRange[range].push({ vector, first, end });
+    }
+    const sums = new Float32Array(vectors * columns);
+    await Promise.all(
+      byRange.map(async (parts, range) => {
+        if (parts.length === 0) return;
+        const driven = new Float32Array(parts.length * rows);
+        parts.forEach(({ vector, first, end }, p) => {
+          driven.set(voltages.subarray(vector * rows + first, vector * rows + end), p * rows + first);
+        });
+        const currents = await this.board.multiply(array, driven, { samples: MULTIPLY_SAMPLES, range });
+        parts.forEach(({ vector }, p) => {
+          for (let c = 0; c < columns; c++) sums[vector * columns + c] += currents[p * columns + c];
+        });
+      }),
+    );
+    return sums;
+  };
+
+  /** The lowest range that a vector can be multiplied in, and the stretches of rows [first, end) that this takes. */
+  private partsOf(array: number, voltages: Float32Array): { range: number; parts: [number, number][] } {
+    const { rows, columns } = this.map;
+    const { currentRanges } = this.board.description;
+    const conductance = this.measured.get(array)!;
+    for (let range = 0; range < currentRanges.length - 1; range++) {
+      const most = MARGIN * currentRanges[range].max;
+      const parts: [number, number][] = [];
+      const currents = new Float64Array(columns);
+      let first = 0;
+      for (let row = 0; row < rows && parts.length < MOST_PARTS; row++) {
+        if (!(voltages[row] > 0)) continue;
+        let largest = 0;
+        for (let c = 0; c < columns; c++) {
+          // Columns of cells that were not measured carry no weights.
+          const current = currents[c] + (voltages[row] * conductance[row * columns + c] || 0);
+          currents[c] = current;
+          if (current > largest) largest = current;
+        }
+        if (largest <= most || row === first) continue;
+        parts.push([first, row]);
+        first = row;
+        for (let c = 0; c < columns; c++) currents[c] = voltages[row] * conductance[row * columns + c] || 0;
+      }
+      if (parts.length < MOST_PARTS) return { range, parts: [...parts, [first, rows]] };
+    }
+    return { range: currentRanges.length - 1, parts: [[0, rows]] };
+  }
+
+  /**
+   * Programs the weights (one list a layer, outputs × inputs): a first pass over all cells, then a second in
+   * which the partners of cells that failed take over what they can. Cells within tolerance get no pulse, so
+   * calling it again finishes an interrupted job.
+   */
+  async programWeights(
+    weights: readonly Float32Array[],
+    options: ProgramOptions,
+  ): Promise<ProgrammingReport[]> {
+    const first = await this.program(targetConductances(this.map, weights), options);
+    if (first.every((report) => report.failed.length === 0)) return first;
+    const second = await this.program(targetConductances(this.map, weights, this.frozen), options);
+    return first.map((report, i) => merged(report, second[i], this.map.columns));
+  }
+
+  /** Programs every array with a target; NaN leaves a cell alone. */
+  async program(targets: ArrayConductances, options: ProgramOptions): Promise<ProgrammingReport[]> {
+    const reports: ProgrammingReport[] = [];
+    for (const [array, wanted] of targets) {
+      const report = await programArray(this.board, this.passport, array, wanted, options);
+      this.note(report);
+      reports.push(report);
+    }
+    return reports;
+  }
+
+  /**
+   * Reads all mapped arrays, and takes cells that are off by more than this (S) for what they have become, so that they
+   * are programmed again: small jobs leave cells on their way, and do not look at those that their pulses disturb.
+   */
+  async findMoved(off: number): Promise<void> {
+    await this.measure();
+    for (const [array, targets] of this.targets) {
+      const measured = this.measured.get(array)!;
+      for (let i = 0; i < targets.length; i++)
+        if (Math.abs(measured[i] - targets[i]) > off) targets[i] = measured[i];
+    }
+  }
+
+  /** Reads all mapped arrays again. */
+  async measure(): Promise<void> {
+    for (const array of this.measured.keys()) this.measured.set(array, await this.board.conductances(array));
+  }
+
+  private note({ array, conductance, targets, failed }: ProgrammingReport): void {
+    const measured = this.measured.get(array)!;
+    const wanted = this.targets.get(array)!;
+    for (let i = 0; i < measured.length; i++) {
+      if (!Number.isNaN(conductance[i])) measured[i] = conductance[i];
+      if (!Number.isNaN(targets[i])) wanted[i] = targets[i];
+    }
+    const frozen = this.frozen.get(array)!;
+    for (const { row, column, reason, conductance } of failed) {
+      const cell = row * this.map.columns + column;
+      // One that is out of reach is the partner of a stuck cell, and is left where that takes the least from the weight.
+      if (outOfUse(reason) || reason === 'out of reach') frozen[cell] = conductance;
+    }
+  }
+}
+
+/** Both passes of a job as one: the second had fewer cells (the failed ones were left alone). */
+function merged(first: ProgrammingReport, second: ProgrammingReport, columns: number): ProgrammingReport {
+  const pulses = first.pulses + second.pulses;
+  const inTolerance = (second.inTolerance * second.cells) / first.cells;
+  return {
+    ...second,
+    cells: first.cells,
+    inTolerance,
+    pulses,
+    pulsesPerCell: pulses / first.cells,
+    // What the second pass took up again is told by the second pass alone.
+    failed: [
+      ...first.failed.filter(({ row, column }) => Number.isNaN(second.targets[row * columns + column])),
+      ...second.failed,
+    ],
+    roundTrips: first.roundTrips + second.roundTrips,
+    energy: first.energy + second.energy,
+  };
+}
+
+/**
+ * The board with its converters' calibration: the passport's while it is fresh, or a new one that the passport
+ * then keeps. A board without reference resistors is taken at its word.
+ */
+export async function calibratedBoard(
+  board: Board,
+  passport: Passport,
+  options: Pick<ProgramOptions, 'emit' | 'signal'>,
+): Promise<CalibratedBoard> {
+  if (board.description.references.length === 0) {
+    options.emit?.({
+      type: 'log',
+      level: 'warning',
+      message: `the board ${board.description.boardSerial} has no reference resistors: its converters are taken as exact`,
+    });
+    return new CalibratedBoard(board, nominalCalibration(board));
+  }
+  const age = passport.converters ? (Date.now() - Date.parse(passport.converters.measured)) / 1000 : Infinity;
+  if (age >= CALIBRATION_LIFETIME)
+    passport.saveConverters(
+      await calibrateConverters(board, {
+        ...options,
+        readProfile: passport.converters?.reads ? 'vendor' : 'line',
+      }),
+    );
+  return new CalibratedBoard(board, passport.converters!);
+}

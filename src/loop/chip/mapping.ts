@@ -1,0 +1,180 @@
+/**
+ * A dense layer on crossbar arrays: weight w(j, i) becomes the difference of two conductances in row i,
+ * columns 2k (plus) and 2k + 1 (minus) of a tile, and a layer larger than an array is cut into tiles whose
+ * partial sums the host adds. Biases stay in the host: they are added after the converters.
+ */
+import { arrayWindow, type Passport } from '../../calibration/index.js';
+import type { BoardDescription } from '../../driver/board/board.js';
+import { MemloopError } from '../../shared/errors.js';
+
+/** V at a full-scale input: small and never negative, so that a thousand reads do not program the weakest cells. */
+export const READ_VOLTAGE = 0.05;
+
+/** Conductances that cells are programmed to, S. */
+export interface ConductanceWindow {
+  min: number;
+  max: number;
+  /** What most cells can be brought to, beyond the window: for the partners of stuck cells. The window's end unless given. */
+  reach?: number;
+}
+
+/** Part of a layer on one array: rows 0 … inputCount − 1, columns 0 … 2·outputCount − 1. */
+export interface Tile {
+  array: number;
+  inputStart: number;
+  inputCount: number;
+  outputStart: number;
+  outputCount: number;
+}
+
+export interface LayerMap {
+  inputs: number;
+  outputs: number;
+  /** |weight| that takes the whole window; larger weights are clipped. */
+  weightMax: number;
+  /** Inputs between which the read voltage goes from 0 to full; those beyond are clipped. */
+  inputMin: number;
+  inputMax: number;
+  tiles: Tile[];
+}
+
+export interface NetworkMap {
+  rows: number;
+  columns: number;
+  window: ConductanceWindow;
+  /** V, at input value inputMax. */
+  readVoltage: number;
+  layers: LayerMap[];
+}
+
+export interface LayerShape {
+  inputs: number;
+  outputs: number;
+  weightMax: number;
+  /** 0 unless given: only membrane waveforms have a sign. */
+  inputMin?: number | undefined;
+  inputMax: number;
+}
+
+/** Places layers one after the other, one tile an array. Throws `bad-input` if the board has too few arrays. */
+export function mapLayers(
+  layers: readonly LayerShape[],
+  board: Pick<BoardDescription, 'arrays' | 'rows' | 'columns'>,
+  window: ConductanceWindow,
+  readVoltage: number,
+): NetworkMap {
+  const pairs = Math.floor(board.columns / 2);
+  let array = 0;
+  const maps = layers.map((shape): LayerMap => {
+    const tiles: Tile[] = [];
+    for (const [inputStart, inputCount] of cut(shape.inputs, board.rows))
+      for (const [outputStart, outputCount] of cut(shape.outputs, pairs))
+        tiles.push({ array: array++, inputStart, inputCount, outputStart, outputCount });
+    return { ...shape, inputMin: shape.inputMin ?? 0, tiles };
+  });
+  if (array > board.arrays) {
+    const shapes = layers.map((l) => `${l.inputs}×${l.outputs}`).join(', ');
+    throw new MemloopError(
+      'bad-input',
+      `the network (${shapes}) needs ${array} arrays of ${board.rows}×${board.columns}, the board has ${board.arrays}; use a smaller network or a larger board`,
+    );
+  }
+  return { rows: board.rows, columns: board.columns, window, readVoltage, layers: maps };
+}
+
+/** The range that all arrays of the network share, S. */
+export function commonWindow(passport: Passport, map: NetworkMap): NetworkMap['window'] {
+  const windows = map.layers.flatMap((layer) =>
+    layer.tiles.map((tile) => arrayWindow(passport.array(tile.array))),
+  );
+  return {
+    min: Math.max(...windows.map((w) => w.low)),
+    max: Math.min(...windows.map((w) => w.high)),
+    reach: Math.min(...windows.map((w) => w.reach)),
+  };
+}
+
+/** Evenly sized pieces no longer than `most`: [start, count]. */
+function cut(length: number, most: number): [number, number][] {
+  const pieces = Math.ceil(length / most);
+  return Array.from({ length: pieces }, (_, i) => {
+    const start = Math.floor((i * length) / pieces);
+    return [start, Math.floor(((i + 1) * length) / pieces) - start];
+  });
+}
+
+/** S per unit of weight. */
+export const weightScale = (map: NetworkMap, layer: LayerMap): number =>
+  (map.window.max - map.window.min) / layer.weightMax;
+
+/** Calls back with every weight's index and the indices of its two cells in the array of its tile. */
+export function forEachPair(
+  map: NetworkMap,
+  layer: LayerMap,
+  visit: (weight: number, array: number, plus: number, minus: number) => void,
+): void {
+  for (const tile of layer.tiles)
+    for (let i = 0; i < tile.inputCount; i++)
+      for (let j = 0; j < tile.outputCount; j++) {
+        const weight = (tile.outputStart + j) * layer.inputs + tile.inputStart + i;
+        const plus = i * map.columns + 2 * j;
+        visit(weight, tile.array, plus, plus + 1);
+      }
+}
+
+/** Conductances by array index, S, rows × columns; NaN where nothing is mapped or known. */
+export type ArrayConductances = Map<number, Float64Array>;
+
+export const emptyConductances = (map: NetworkMap): ArrayConductances =>
+  new Map(
+    map.layers.flatMap((layer) =>
+      layer.tiles.map((tile) => [tile.array, new Float64Array(map.rows * map.columns).fill(Number.NaN)]),
+    ),
+  );
+
+/**
+ * Target conductances of all weights (one list a layer, outputs × inputs). `frozen` says which cells no longer
+ * move, and where they stand (S, NaN for healthy cells): their partner takes over what it can.
+ */
+export function targetConductances(
+  map: NetworkMap,
+  weights: readonly Float32Array[],
+  frozen?: ArrayConductances,
+): ArrayConductances {
+  const targets = emptyConductances(map);
+  const { min, max, reach = max } = map.window;
+  map.layers.forEach((layer, l) => {
+    const scale = weightScale(map, layer);
+    forEachPair(map, layer, (weight, array, plus, minus) => {
+      const g = targets.get(array)!;
+      const stuck = frozen?.get(array);
+      const difference = clamp(weights[l][weight] * scale, min - max, max - min);
+      const stuckPlus = stuck?.[plus] ?? Number.NaN;
+      const stuckMinus = stuck?.[minus] ?? Number.NaN;
+      if (!Number.isNaN(stuckPlus) && !Number.isNaN(stuckMinus)) return;
+      if (!Number.isNaN(stuckPlus)) g[minus] = clamp(stuckPlus - difference, min, reach);
+      else if (!Number.isNaN(stuckMinus)) g[plus] = clamp(stuckMinus + difference, min, reach);
+      else {
+        g[plus] = min + Math.max(difference, 0);
+        g[minus] = min + Math.max(-difference, 0);
+      }
+    });
+  });
+  return targets;
+}
+
+/** The weights that the measured conductances stand for (layers of outputs × inputs). */
+export function weightsOf(map: NetworkMap, measured: ArrayConductances): Float32Array[] {
+  return map.layers.map((layer) => {
+    const weights = new Float32Array(layer.inputs * layer.outputs);
+    const scale = weightScale(map, layer);
+    forEachPair(map, layer, (weight, array, plus, minus) => {
+      const g = measured.get(array)!;
+      weights[weight] = (g[plus] - g[minus]) / scale;
+    });
+    return weights;
+  });
+}
+
+export const clamp = (value: number, low: number, high: number): number =>
+  Math.min(high, Math.max(low, value));

@@ -1,0 +1,34 @@
+/** A ledger as `memloop ledger --json` has printed it. */
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { MemloopError } from '../../shared/errors.js';
+import type { Ledger } from './ledger.js';
+
+const interval = z.object({ value: z.number(), low: z.number(), high: z.number() });
+const ledgerSchema = z.object({
+  chips: z.number().int().positive(),
+  images: z.number().int().positive(),
+  none: interval,
+  all: interval,
+  cost: interval,
+  sum: interval,
+  interaction: interval,
+  effects: z.array(
+    z.object({ effect: z.string(), alone: interval, without: interval, cost: interval, gain: interval }),
+  ),
+  measured: z.object({ accuracy: interval, cost: interval }).exactOptional(),
+});
+
+/** Throws `bad-file` for a file that is missing or something else. */
+export function readLedger(path: string): Ledger {
+  try {
+    const [result] = readFileSync(path, 'utf8').trim().split('\n').slice(-1);
+    return ledgerSchema.parse(JSON.parse(result));
+  } catch (error) {
+    throw new MemloopError(
+      'bad-file',
+      `${path} is no ledger: make one with \`memloop ledger --model FILE --json > ${path}\``,
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,218 @@
+/** A network on the kernel: holds one batch and runs it forward, backward and through Adam. */
+import { MemloopError } from '../../shared/errors.js';
+import type { MifParameters } from '../devices/mif.js';
+import type { Network, NetworkSpec } from '../network/network.js';
+import { KernelMemory } from './kernel.js';
+import { type LayerPlace, Plan, type PlanOptions } from './plan.js';
+
+export interface AdamSettings {
+  rate: number;
+  beta1: number;
+  beta2: number;
+  epsilon: number;
+  /** Decoupled weight decay: weights shrink by rate × decay a step. */
+  decay: number;
+  /** Share of the new weights in the running average. */
+  averaging: number;
+}
+
+export class Engine {
+  /** rows × inputStride; the caller writes a batch here. */
+  readonly inputs: Float32Array;
+  readonly inputStride: number;
+  /** One label a row, −1 for rows that do not count. */
+  readonly labels: Int32Array;
+  /** rows × stride, of each masked layer; the caller writes what the layer's outputs are multiplied with. */
+  readonly masks: { values: Float32Array; stride: number; outputs: number }[] = [];
+  /** Padded parameter lists: weights, Adam's moments, the running average. */
+  readonly parameters: Float32Array;
+  readonly firstMoment: Float32Array;
+  readonly secondMoment: Float32Array;
+  readonly average: Float32Array;
+  private readonly plan: Plan;
+  private readonly memory: KernelMemory;
+  private readonly losses: Float32Array;
+  private readonly peaks: Float32Array;
+  private readonly settings: Float32Array;
+  private readonly gradientLists: Float32Array[];
+  private readonly runForward: () => void;
+  private readonly runGradient: (() => void) | undefined;
+  private readonly runAdam: (() => void) | undefined;
+
+  constructor(
+    readonly spec: NetworkSpec,
+    rows: number,
+    options: PlanOptions = {},
+  ) {
+    const plan = new Plan(spec, rows, options);
+    const memory = new KernelMemory(plan.bytes);
+    this.plan = plan;
+    this.memory = memory;
+    plan.fill(memory);
+    const list = (address: number) => memory.floats(address, address ? plan.size : 0);
+    this.parameters = list(plan.weights);
+    this.firstMoment = list(plan.firstMoment);
+    this.secondMoment = list(plan.secondMoment);
+    this.average = list(plan.average);
+    this.gradientLists = plan.gradients.map(list);
+    this.inputStride = plan.places[0].inputs;
+    this.inputs = memory.floats(plan.activations[0], plan.rows * this.inputStride);
+    this.labels = memory.ints(plan.labels, plan.rows).fill(-1);
+    this.losses = memory.floats(plan.losses, plan.rows);
+    this.peaks = memory.floats(plan.peaks, plan.rows * spec.layers.at(-1)!.outputs);
+    this.settings = memory.floats(plan.settings, 8);
+    plan.masks.forEach((mask, l) => {
+      const stride = plan.places[l].outputs;
+      if (mask)
+        this.masks.push({
+          values: memory.floats(mask, plan.rows * stride),
+          stride,
+          outputs: spec.layers[l].outputs,
+        });
+    });
+    this.runForward = memory.program(plan.forward());
+    if (options.training) {
+      this.runGradient = memory.program(plan.gradient());
+      this.runAdam = memory.program(plan.adam());
+    }
+  }
+
+  /** Samples a batch can hold. */
+  get rows(): number {
+    return this.plan.rows;
+  }
+
+  /** Where each layer is in a parameter list. */
+  get places(): readonly LayerPlace[] {
+    return this.plan.places;
+  }
+
+  /** Other parameters for the output neurons, one each; the engine's spec must have one each too. */
+  setOutputNeurons(parameters: readonly MifParameters[]): void {
+    this.plan.setOutputNeurons(this.memory, parameters);
+  }
+
+  /** Largest input of a layer in the batch last run; 1 for the first, and for those after hidden MIF neurons. */
+  largestInput(l: number): number {
+    const list = this.plan.activations[l];
+    if (l === 0 || list === undefined) return 1;
+    return this.memory
+      .floats(list, this.plan.rows * this.plan.places[l].inputs)
+      .reduce((most, value) => Math.max(most, value), 0);
+  }
+
+  /** Bytes of the kernel's memory. */
+  get bytes(): number {
+    return this.memory.bytes;
+  }
+
+  setWeights(network: Network): void {
+    this.spec.layers.forEach(({ inputs, outputs }, l) => {
+      const place = this.plan.places[l];
+      for (let o = 0; o < outputs; o++)
+        this.parameters.set(
+          network.weights[l].subarray(o * inputs, (o + 1) * inputs),
+          place.weights + o * place.inputs,
+        );
+      this.parameters.set(network.biases[l], place.biases);
+    });
+  }
+
+  /** Copies a padded list (the weights unless another is given) into a network of the same shape. */
+  getWeights(network: Network, list: Float32Array = this.parameters): Network {
+    this.spec.layers.forEach(({ inputs, outputs }, l) => {
+      const place = this.plan.places[l];
+      for (let o = 0; o < outputs; o++) {
+        const at = place.weights + o * place.inputs;
+        network.weights[l].set(list.subarray(at, at + inputs), o * inputs);
+      }
+      network.biases[l].set(list.subarray(place.biases, place.biases + outputs));
+    });
+    return network;
+  }
+
+  /** Puts samples into the batch; rows beyond them do not count. */
+  load(inputs: Float32Array, indices: ArrayLike<number>, labels?: ArrayLike<number>): void {
+    const { inputs: features } = this.spec.layers[0];
+    for (let r = 0; r < this.rows; r++) {
+      const at = r * this.inputStride;
+      if (r < indices.length) {
+        const from = indices[r] * features;
+        this.inputs.set(inputs.subarray(from, from + features), at);
+        this.labels[r] = labels ? labels[indices[r]] : -1;
+      } else {
+        this.inputs.fill(0, at, at + this.inputStride);
+        this.labels[r] = -1;
+      }
+    }
+  }
+
+  /** Forward only; then `decisions`. */
+  forward(): void {
+    this.runForward();
+  }
+
+  /** Forward and backward: the mean loss of the labelled rows. Gradients of the batch's sum are kept. */
+  gradient(): number {
+    if (!this.runGradient) throw new MemloopError('training', 'this engine was made without training');
+    this.losses.fill(0);
+    this.runGradient();
+    let sum = 0;
+    let count = 0;
+    for (let r = 0; r < this.rows; r++)
+      if (this.labels[r] >= 0) {
+        sum += this.losses[r];
+        count++;
+      }
+    return sum / (count * this.spec.steps);
+  }
+
+  /** The gradient of the mean loss in the shape of a network's weights and biases. */
+  readGradient(network: Network): Network {
+    const count = this.labels.reduce((n, label) => n + (label >= 0 ? 1 : 0), 0);
+    const sum = new Float32Array(this.parameters.length);
+    for (const part of this.gradientLists) for (let i = 0; i < sum.length; i++) sum[i] += part[i];
+    return this.getWeights(
+      network,
+      sum.map((g) => g / count),
+    );
+  }
+
+  /** One step of Adam with the kept gradients; `count` counts steps from 1. */
+  adam(count: number, settings: AdamSettings): void {
+    const { beta1, beta2, rate, epsilon, decay, averaging } = settings;
+    // The kept gradients are sums over the batch: the scale cancels but for epsilon.
+    const samples = this.labels.reduce((n, label) => n + (label >= 0 ? 1 : 0), 0);
+    this.settings.set([
+      beta1,
+      beta2,
+      1 / (1 - beta1 ** count),
+      1 / (1 - beta2 ** count),
+      rate,
+      epsilon * samples,
+      rate * decay,
+      averaging,
+    ]);
+    this.runAdam!();
+  }
+
+  /** Highest v of output neuron n over time for the sample in this row, V. */
+  peak(row: number, n: number): number {
+    const neurons = this.spec.layers.at(-1)!.outputs;
+    return this.peaks[((row >> 2) * neurons + n) * 4 + (row & 3)];
+  }
+
+  /** The neuron with the highest v over time, for each of the first `count` rows. */
+  decisions(count: number): Uint8Array {
+    const neurons = this.spec.layers.at(-1)!.outputs;
+    return Uint8Array.from({ length: count }, (_, row) => {
+      let best = 0;
+      for (let n = 1; n < neurons; n++) if (this.peak(row, n) > this.peak(row, best)) best = n;
+      return best;
+    });
+  }
+
+  dispose(): void {
+    this.memory.dispose();
+  }
+}

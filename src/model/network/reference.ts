@@ -1,0 +1,83 @@
+/** A network in float64 on the readable neuron: the oracle of the kernel, and traces of single inputs. */
+import { type MifParameters, type MifState, restState, runMif } from '../devices/mif.js';
+import { type Network, type NetworkSpec, WAVEFORM_UNIT } from './network.js';
+
+/** Weights may be of any precision here. */
+export interface NetworkLike {
+  spec: NetworkSpec;
+  weights: readonly ArrayLike<number>[];
+  biases: readonly ArrayLike<number>[];
+}
+
+/** Outputs of a layer, before its activation. */
+export function denseLayer(network: NetworkLike, l: number, x: ArrayLike<number>): number[] {
+  const { inputs, outputs } = network.spec.layers[l];
+  return Array.from({ length: outputs }, (_, o) => {
+    let sum = network.biases[l][o];
+    for (let i = 0; i < inputs; i++) sum += network.weights[l][o * inputs + i] * x[i];
+    return sum;
+  });
+}
+
+/** Jump of a (A) at each pulse for every neuron of the first MIF population, and which layer that is. */
+export function pulsedDrives(
+  network: NetworkLike,
+  input: ArrayLike<number>,
+): { layer: number; drives: number[] } {
+  const { layers, driveScale, driveMax } = network.spec;
+  let x: ArrayLike<number> = input;
+  for (let l = 0; ; l++) {
+    const y = denseLayer(network, l, x);
+    if (l === layers.length - 1 || layers[l].activation === 'mif')
+      return {
+        layer: l,
+        drives: y.map((value) => Math.max(-driveMax, Math.min(driveMax, value * driveScale))),
+      };
+    x = layers[l].activation === 'relu' ? y.map((value) => Math.max(0, value)) : y;
+  }
+}
+
+/** Parameters of neuron n of layer l. */
+export const neuronOf = (
+  { layers, outputNeurons, neuron }: NetworkSpec,
+  l: number,
+  n: number,
+): MifParameters => (l === layers.length - 1 ? outputNeurons?.[n] : undefined) ?? neuron;
+
+/** States of the output neurons for one input, each after 0, 1, … steps. */
+export function outputStates(network: NetworkLike, input: ArrayLike<number>): MifState[][] {
+  const { spec } = network;
+  const { steps, integrator, pulseSteps } = spec;
+  const dt = spec.duration / steps;
+  const { layer, drives } = pulsedDrives(network, input);
+  const run = (l: number, n: number, drive: Map<number, number>) =>
+    runMif(neuronOf(spec, l, n), integrator, dt, steps, drive).states;
+  let states = drives.map((drive, n) => run(layer, n, new Map(pulseSteps.map((step) => [step, drive]))));
+  const rest = restState(spec.neuron).v;
+  const scale = (spec.driveScale * dt) / spec.neuron.tauAlpha;
+  for (let l = layer + 1; l < spec.layers.length; l++) {
+    const before = states;
+    const waves = Array.from({ length: steps }, (_, t) =>
+      denseLayer(
+        network,
+        l,
+        before.map((s) => (s[t].v - rest) / WAVEFORM_UNIT),
+      ),
+    );
+    states = Array.from({ length: spec.layers[l].outputs }, (_, n) =>
+      run(l, n, new Map(waves.map((y, t) => [t, y[n] * scale]))),
+    );
+  }
+  return states;
+}
+
+/** Membrane potentials of the output neurons after each step, steps × neurons, V. */
+export function outputVoltages(network: Network | NetworkLike, input: ArrayLike<number>): Float64Array {
+  const states = outputStates(network, input);
+  const neurons = states.length;
+  const voltages = new Float64Array(network.spec.steps * neurons);
+  states.forEach((list, n) => {
+    for (let t = 0; t < network.spec.steps; t++) voltages[t * neurons + n] = list[t + 1].v;
+  });
+  return voltages;
+}

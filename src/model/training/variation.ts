@@ -1,0 +1,146 @@
+/**
+ * What a chip makes of a network, drawn anew for every batch of training: weights as they would be programmed and read,
+ * sums as they would be measured, output neurons within what is known of them. The gradient is taken there and applied
+ * to the clean weights (straight through).
+ */
+import { MemloopError } from '../../shared/errors.js';
+import type { MifParameters } from '../devices/mif.js';
+import type { Engine } from '../kernel/engine.js';
+import type { NetworkSpec } from '../network/network.js';
+import type { Random } from '../random.js';
+
+export interface VariationSettings {
+  /** Standard deviation of each weight, as a share of its layer's largest. */
+  weightNoise: number;
+  /** Standard deviation of each sum, as a share of the layer's largest weight at its largest input. */
+  sumNoise: number;
+  /** Relative standard deviation of every parameter of an output neuron but its reversal potentials. */
+  neuronSpread: number;
+}
+
+/** What is known of the chip that a network is trained for. */
+export interface ChipTwin {
+  /** Tells it from any other: which chip, and when it was measured. */
+  name: string;
+  /** One an output neuron, with standard deviations. */
+  neurons: { parameters: MifParameters; sigma: MifParameters }[];
+  /**
+   * One a layer: the least and the greatest that each weight can be, outputs × inputs, as shares of the layer's largest
+   * or, for a network that is mapped already, of `weightMax`. −1 and 1 but where a cell does not move.
+   */
+  limits: { low: Float32Array; high: Float32Array; weightMax?: number }[];
+}
+
+const SPREAD = ['capacitance', 'k', 'voff', 'von', 'roff', 'ron', 'tau', 'tauAlpha'] as const;
+const POSITIVE = ['capacitance', 'k', 'roff', 'ron', 'tau', 'tauAlpha'] as const;
+
+/** The spec with which an engine can vary its output neurons: one entry each. */
+export const variedSpec = (spec: NetworkSpec): NetworkSpec => ({
+  ...spec,
+  outputNeurons: spec.outputNeurons ?? Array(spec.layers.at(-1)!.outputs).fill(spec.neuron),
+});
+
+/** Throws `bad-input` if the chip is not one for this network. */
+export function checkTwin(twin: ChipTwin, { layers }: NetworkSpec): void {
+  const fits =
+    twin.neurons.length === layers.at(-1)!.outputs &&
+    twin.limits.length === layers.length &&
+    layers.every(
+      ({ inputs, outputs }, l) =>
+        twin.limits[l].low.length === inputs * outputs && twin.limits[l].high.length === inputs * outputs,
+    );
+  if (!fits)
+    throw new MemloopError('bad-input', `what is known of ${twin.name} is not laid out for this network`);
+}
+
+export class Variation {
+  private readonly clean: Float32Array;
+  /** Of each layer, the weights with a limit: index in the padded list, shares. */
+  private readonly limited: { at: number; low: number; high: number }[][];
+
+  /** @param engine of `variedSpec` */
+  constructor(
+    private readonly engine: Engine,
+    private readonly settings: VariationSettings,
+    private readonly twin: ChipTwin | undefined,
+  ) {
+    this.clean = new Float32Array(engine.parameters.length);
+    this.limited = engine.spec.layers.map(({ inputs }, l) => {
+      const place = engine.places[l];
+      const found: { at: number; low: number; high: number }[] = [];
+      twin?.limits[l].low.forEach((low, i) => {
+        const high = twin.limits[l].high[i];
+        if (low > -1 || high < 1 || twin.limits[l].weightMax !== undefined)
+          found.push({
+            at: place.weights + Math.floor(i / inputs) * place.inputs + (i % inputs),
+            low,
+            high,
+          });
+      });
+      return found;
+    });
+  }
+
+  /** Puts what a chip would have in the place of weights, biases and neurons, until `restore`. */
+  apply(random: Random): void {
+    const { engine, settings } = this;
+    const { parameters } = engine;
+    this.clean.set(parameters);
+    engine.spec.layers.forEach(({ inputs, outputs }, l) => {
+      const place = engine.places[l];
+      const largest = this.largest(parameters, l);
+      const deviation = settings.weightNoise * largest;
+      if (deviation > 0)
+        for (let o = 0; o < outputs; o++) {
+          const row = place.weights + o * place.inputs;
+          for (let i = 0; i < inputs; i++) parameters[row + i] += deviation * random.normal();
+        }
+      const noise = settings.sumNoise * largest * engine.largestInput(l);
+      if (noise > 0)
+        for (let o = 0; o < outputs; o++) parameters[place.biases + o] += noise * random.normal();
+    });
+    this.varyNeurons(random);
+  }
+
+  restore(): void {
+    this.engine.parameters.set(this.clean);
+  }
+
+  /** Draws the weights of a padded list in to what their cells can still do. */
+  limit(list: Float32Array): void {
+    this.limited.forEach((weights, l) => {
+      if (weights.length === 0) return;
+      const largest = this.largest(list, l);
+      for (const { at, low, high } of weights)
+        list[at] = Math.min(high * largest, Math.max(low * largest, list[at]));
+    });
+  }
+
+  private varyNeurons(random: Random): void {
+    const { engine, twin, settings } = this;
+    if (settings.neuronSpread === 0 && !twin) return;
+    engine.setOutputNeurons(
+      engine.spec.outputNeurons!.map((mean, n) => {
+        const p = { ...mean };
+        const sigma = twin?.neurons[n].sigma;
+        if (sigma)
+          for (const name of ['e1', 'e2', ...SPREAD] as const) p[name] += sigma[name] * random.normal();
+        if (settings.neuronSpread > 0)
+          for (const name of SPREAD) p[name] *= 1 + settings.neuronSpread * random.normal();
+        // As wide as a draw may be, a neuron stays one.
+        for (const name of POSITIVE) p[name] = Math.max(0.3 * mean[name], p[name]);
+        return p;
+      }),
+    );
+  }
+
+  /** What the shares of layer l are of: the largest |weight| in a padded list unless it is fixed. */
+  private largest(list: Float32Array, l: number): number {
+    const fixed = this.twin?.limits[l].weightMax;
+    if (fixed !== undefined) return fixed;
+    const { weights, biases } = this.engine.places[l];
+    let most = 0;
+    for (let i = weights; i < biases; i++) most = Math.max(most, Math.abs(list[i]));
+    return most;
+  }
+}

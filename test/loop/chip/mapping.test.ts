@@ -1,0 +1,93 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  forEachPair,
+  mapLayers,
+  targetConductances,
+  weightScale,
+  weightsOf,
+} from '../../../src/loop/chip/mapping.js';
+
+const window = { min: 4e-6, max: 50e-6 };
+const shapes = fc
+  .tuple(
+    fc.integer({ min: 1, max: 40 }),
+    fc.integer({ min: 1, max: 40 }),
+    fc.integer({ min: 2, max: 20 }),
+    fc.integer({ min: 2, max: 20 }),
+  )
+  .map(([inputs, outputs, rows, columns]) => ({ inputs, outputs, rows, columns }));
+
+describe('mapping a layer onto tiles', () => {
+  it('gives every weight two cells of its own, inside an array', () => {
+    fc.assert(
+      fc.property(shapes, ({ inputs, outputs, rows, columns }) => {
+        const map = mapLayers(
+          [{ inputs, outputs, weightMax: 1, inputMax: 1 }],
+          { arrays: 1600, rows, columns },
+          window,
+          0.1,
+        );
+        const weights = new Set<number>();
+        const cells = new Set<string>();
+        forEachPair(map, map.layers[0], (weight, array, plus, minus) => {
+          weights.add(weight);
+          for (const cell of [plus, minus]) if (cell < rows * columns) cells.add(`${array}/${cell}`);
+          if (Math.floor(plus / columns) !== Math.floor(minus / columns)) weights.delete(weight);
+        });
+        expect(weights.size).toBe(inputs * outputs);
+        expect(cells.size).toBe(2 * inputs * outputs);
+      }),
+    );
+  });
+
+  it('reads back the weights it has written, clipped at weightMax', () => {
+    fc.assert(
+      fc.property(
+        shapes,
+        fc.infiniteStream(fc.float({ min: -2, max: 2, noNaN: true })),
+        ({ inputs, outputs, rows, columns }, values) => {
+          const map = mapLayers(
+            [{ inputs, outputs, weightMax: 1.5, inputMax: 1 }],
+            { arrays: 1600, rows, columns },
+            window,
+            0.1,
+          );
+          const weights = Float32Array.from({ length: inputs * outputs }, () => values.next().value);
+          const [back] = weightsOf(map, targetConductances(map, [weights]));
+          const error = weights.map((w, i) => Math.abs(back[i] - Math.min(1.5, Math.max(-1.5, w))));
+          expect(Math.max(...error)).toBeLessThan(1e-5);
+        },
+      ),
+    );
+  });
+
+  it('lets the partner of a stuck cell take over what the window allows', () => {
+    const map = mapLayers(
+      [{ inputs: 1, outputs: 1, weightMax: 1, inputMax: 1 }],
+      { arrays: 1, rows: 2, columns: 2 },
+      window,
+      0.1,
+    );
+    const scale = weightScale(map, map.layers[0]);
+    const frozen = new Map([[0, Float64Array.of(20e-6, Number.NaN, Number.NaN, Number.NaN)]]);
+    const g = targetConductances(map, [Float32Array.of(-0.2)], frozen).get(0)!;
+    expect(g[0]).toBeNaN();
+    expect((20e-6 - g[1]) / scale).toBeCloseTo(-0.2, 6);
+    const beyond = targetConductances(map, [Float32Array.of(0.9)], frozen).get(0)!;
+    expect(beyond[1]).toBe(window.min);
+    const high = 1.3 * window.max;
+    frozen.get(0)![0] = high;
+    const within = targetConductances(map, [Float32Array.of(0)], frozen).get(0)!;
+    expect(within[1]).toBe(window.max);
+    const wider = { ...map, window: { ...window, reach: 1.4 * window.max } };
+    expect(targetConductances(wider, [Float32Array.of(0)], frozen).get(0)![1]).toBeCloseTo(high, 12);
+  });
+
+  it('says how many arrays are missing', () => {
+    const shape = { inputs: 64, outputs: 32, weightMax: 1, inputMax: 1 };
+    expect(() => mapLayers([shape], { arrays: 3, rows: 32, columns: 32 }, window, 0.1)).toThrow(
+      /needs 4 arrays of 32×32, the board has 3/,
+    );
+  });
+});

@@ -1,0 +1,53 @@
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { Network, networkSpec } from '../../../src/model/network/network.js';
+import { loadNetwork, saveNetwork } from '../../../src/model/network/network-file.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'memloop-'));
+const path = join(folder, 'model.safetensors');
+const network = Network.initialise(networkSpec([6, 4, 3]), 1);
+
+it('brings back what was saved and leaves no temporary file', () => {
+  saveNetwork(path, network, { dataset: 'digits' });
+  const loaded = loadNetwork(path);
+  expect(loaded.network).toEqual(network);
+  expect(loaded.metadata.dataset).toBe('digits');
+  expect(readdirSync(folder)).toEqual(['model.safetensors']);
+});
+
+it('follows the format: header length, JSON with PyTorch names, float32 data', () => {
+  saveNetwork(path, network);
+  const file = readFileSync(path);
+  const length = Number(file.readBigUInt64LE(0));
+  expect(length % 8).toBe(0);
+  const header = JSON.parse(file.subarray(8, 8 + length).toString());
+  expect(header['layers.0.weight']).toMatchObject({ dtype: 'F32', shape: [4, 6] });
+  expect(header['layers.1.bias']).toMatchObject({ dtype: 'F32', shape: [3] });
+  const [from] = header['layers.0.weight'].data_offsets;
+  expect(file.readFloatLE(8 + length + from)).toBe(network.weights[0][0]);
+});
+
+it('refuses damaged files in one line that names the file', () => {
+  saveNetwork(path, network);
+  const whole = readFileSync(path);
+  const cases: [Buffer, RegExp][] = [
+    [whole.subarray(0, 5), /only 5 bytes/],
+    [whole.subarray(0, 40), /cut off/],
+    [whole.subarray(0, whole.length - 8), /cut off/],
+    [Buffer.concat([whole.subarray(0, 8), Buffer.from('x'), whole.subarray(9)]), /not JSON/],
+  ];
+  for (const [bytes, message] of cases) {
+    writeFileSync(path, bytes);
+    expect(() => loadNetwork(path)).toThrow(message);
+    expect(() => loadNetwork(path)).toThrow(path);
+  }
+  expect(() => loadNetwork(join(folder, 'none'))).toThrow(/cannot read/);
+});
+
+it('says when the disk cannot take the file, and the old one stays', () => {
+  saveNetwork(path, network);
+  expect(() => saveNetwork(join(folder, 'missing', 'model.safetensors'), network)).toThrow(/cannot write/);
+  expect(loadNetwork(path).network).toEqual(network);
+});
