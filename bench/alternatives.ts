@@ -87,15 +87,15 @@ export async function programBy(
   const { log } = await PulseLog.open(board.board, passport);
   const before = board.roundTrips;
   let pulses = 0;
-  const wanted = Array.from(targets.keys()).filter((cell) => !Number.isNaN(targets[cell]!));
+  const wanted = Array.from(targets.keys()).filter((cell) => !Number.isNaN(targets[cell]));
   for (let pass = 0; pass < rule.passes; pass++) {
     for (const cell of wanted) {
       const row = Math.floor(cell / columns);
       const column = cell % columns;
-      const target = targets[cell]!;
+      const target = targets[cell];
       const nominalRead =
         Math.round(board.nominalVoltage(row, readVoltage) / rowVoltageStep) * rowVoltageStep;
-      const adc = board.calibration.columns[0]![column]!;
+      const adc = board.calibration.columns[0][column];
       const step = async (pulse?: { voltage: number; width: number }): Promise<number> => {
         const read: CellOperation = { kind: 'read', array, row, column, voltage: nominalRead, samples };
         const operations: CellOperation[] = [read];
@@ -137,16 +137,16 @@ export async function programBy(
   log.save();
   const conductance = await board.conductances(array, { samples: 4 * samples });
   const failed: FailedCell[] = wanted
-    .filter((cell) => !(Math.abs(conductance[cell]! - targets[cell]!) <= tolerance))
+    .filter((cell) => !(Math.abs(conductance[cell] - targets[cell]) <= tolerance))
     .map((cell) => ({
       array,
       row: Math.floor(cell / columns),
       column: cell % columns,
       reason: 'pulse budget',
-      conductance: conductance[cell]!,
-      target: targets[cell]!,
+      conductance: conductance[cell],
+      target: targets[cell],
     }));
-  const squares = wanted.reduce((sum, cell) => sum + (conductance[cell]! - targets[cell]!) ** 2, 0);
+  const squares = wanted.reduce((sum, cell) => sum + (conductance[cell] - targets[cell]) ** 2, 0);
   return {
     array,
     cells: wanted.length,

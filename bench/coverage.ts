@@ -49,7 +49,7 @@ for (let seed = first; seed < first + Number(args.chips); seed++) {
   const board = await connectBoard(inProcessTransport('virtual:bench', virtual));
   const calibrated = new CalibratedBoard(board, await calibrateConverters(board));
   const chip = Passport.open(board.description, home).array(0);
-  const crossbar = virtual.frontEnd.crossbars[0]!;
+  const crossbar = virtual.frontEnd.crossbars[0];
   const { rows, columns, seriesResistance, limits } = board.description;
   const random = new Random(seed).fork('cells');
 
@@ -89,16 +89,16 @@ for (let seed = first; seed < first + Number(args.chips); seed++) {
   crossbar.stuck.forEach((stuck, cell) => {
     if (stuck !== 0 || chip.unhealthy.has(cell)) return;
     const truth = crossbar.parameters(Math.floor(cell / columns), cell % columns);
-    score('calibrate', 'von', (t.von[cell]! - truth.von) / t.vonSigma[cell]!);
-    score('calibrate', 'voff', (t.voff[cell]! - truth.voff) / t.voffSigma[cell]!);
+    score('calibrate', 'von', (t.von[cell] - truth.von) / t.vonSigma[cell]);
+    score('calibrate', 'voff', (t.voff[cell] - truth.voff) / t.voffSigma[cell]);
     measured++;
     for (const name of ['von', 'voff'] as const) {
-      const [is, seems] = [truth[name] < below[name], t[name][cell]! < below[name]];
+      const [is, seems] = [truth[name] < below[name], t[name][cell] < below[name]];
       if (is) weak[name].cells++;
       if (is && seems) weak[name].found++;
       if (!is && seems) weak[name].falseAlarms++;
     }
-    score('calibrate', 'tau', Math.log(t.tau[cell]! / truth.tau) / t.tauSigma[cell]!);
+    score('calibrate', 'tau', Math.log(t.tau[cell] / truth.tau) / t.tauSigma[cell]);
   });
   await board.close();
   rmSync(home, { recursive: true, force: true });
@@ -110,7 +110,7 @@ for (const [key, misses] of scores) {
     `${((100 * misses.filter((m) => Math.abs(m) <= sigmas).length) / misses.length).toFixed(1)} %`.padStart(
       9,
     );
-  const middle = misses.toSorted((a, b) => a - b)[Math.floor(misses.length / 2)]!;
+  const middle = misses.toSorted((a, b) => a - b)[Math.floor(misses.length / 2)];
   console.log(
     `${key.padEnd(24)} ${String(misses.length).padStart(6)}  ${share(1)}  ${share(2)}  ${middle.toFixed(2).padStart(10)} σ`,
   );

@@ -19,7 +19,7 @@ const loops = files.map((file) => readLoop(file));
 const percent = (value: number) => `${(100 * value).toFixed(2)} %`.padStart(9);
 const median = (values: readonly number[]) => {
   const sorted = values.toSorted((a, b) => a - b);
-  return (sorted[Math.floor((sorted.length - 1) / 2)]! + sorted[Math.floor(sorted.length / 2)]!) / 2;
+  return (sorted[Math.floor((sorted.length - 1) / 2)] + sorted[Math.floor(sorted.length / 2)]) / 2;
 };
 const names = ['alone', 'joint', 'left out', 'own thr.', 'joint', 'left out', 'own thr.'];
 const line = (title: string, values: readonly number[]) =>
@@ -40,18 +40,18 @@ for (const device of new Set(loops.map((loop) => loop.device))) {
     const without = fitLoops(others, { from: plain });
     const withoutShifted = fitLoops(others, { from: shifted, ownThresholds: true });
     const values = [
-      fitLoops([loop]).nrmse[0]!,
-      plain.nrmse[i]!,
+      fitLoops([loop]).nrmse[0],
+      plain.nrmse[i],
       predictionError(without, loop),
       predictionError(without, loop, { ownThresholds: true }),
-      shifted.nrmse[i]!,
+      shifted.nrmse[i],
       predictionError(withoutShifted, loop),
       predictionError(withoutShifted, loop, { ownThresholds: true }),
     ];
-    line(loop.name.split('/')[0]!, values);
+    line(loop.name.split('/')[0], values);
     return values;
   });
-  const column = (i: number) => rows.map((row) => row[i]!);
+  const column = (i: number) => rows.map((row) => row[i]);
   line(
     `${device} median`,
     names.map((_, i) => median(column(i))),

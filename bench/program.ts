@@ -83,10 +83,10 @@ async function measure(method: string, seed: number): Promise<Row> {
         : await programBy(ALTERNATIVES.find((name) => name === method)!, calibrated, chip, 0, targets);
     const seconds = (performance.now() - began) / 1e3;
     const final = await calibrated.conductances(0, { samples: 32 });
-    const { stuck } = virtual.frontEnd.crossbars[0]!;
-    const truth = virtual.frontEnd.crossbars[0]!.conductances(0.05);
+    const { stuck } = virtual.frontEnd.crossbars[0];
+    const truth = virtual.frontEnd.crossbars[0].conductances(0.05);
     const within = (values: Float64Array, tolerance: number) =>
-      values.filter((g, i) => stuck[i] === 0 && Math.abs(g - targets[i]!) <= tolerance).length;
+      values.filter((g, i) => stuck[i] === 0 && Math.abs(g - targets[i]) <= tolerance).length;
     const healthy = stuck.filter((s) => s === 0).length;
     const named = new Set(
       [...chip.unhealthy].filter(([, { health }]) => health.startsWith('stuck')).map(([cell]) => cell),

@@ -30,7 +30,7 @@ for (const name of files) {
   const loop = readLoop(join(directory, name, 'memristor.csv'));
   const fit = fitLoops([loop]);
   const fitted = fit.response.current.map((current) => current - fit.offsets.current);
-  const residuals = loop.current.map((current, i) => current - fitted[i]!);
+  const residuals = loop.current.map((current, i) => current - fitted[i]);
   const random = new Random(1).fork(name);
   const told = (of: typeof fit) => ({
     ...of.parameters,
@@ -43,7 +43,7 @@ for (const name of files) {
     let from = 0;
     const current = fitted.map((value, i) => {
       if (i % BLOCK === 0) from = random.integer(residuals.length);
-      return value + residuals[(from + (i % BLOCK)) % residuals.length]!;
+      return value + residuals[(from + (i % BLOCK)) % residuals.length];
     });
     const again = told(fitLoops([{ ...loop, current }], { from: fit }));
     for (const parameter of FITTED) {

@@ -63,11 +63,11 @@ for (let chip = 1; chip <= Number(args.chips); chip++) {
     let stuck = 0;
     for (const [array, wanted] of targets)
       wanted.forEach((target, i) => {
-        if (!Number.isNaN(target) && virtual.frontEnd.crossbars[array]!.stuck[i] !== 0) stuck += 1;
+        if (!Number.isNaN(target) && virtual.frontEnd.crossbars[array].stuck[i] !== 0) stuck += 1;
       });
     const outside = reports.reduce((sum, { failed }) => sum + failed.length, 0);
-    totals[0]! += left;
-    totals[1]! += helped;
+    totals[0] += left;
+    totals[1] += helped;
     console.log(
       `${String(chip).padStart(4)} ${String(stuck).padStart(28)} ${String(outside).padStart(17)} ${`${(100 * left).toFixed(1)} %`.padStart(17)} ${`${(100 * helped).toFixed(1)} %`.padStart(19)}`,
     );
@@ -77,4 +77,4 @@ for (let chip = 1; chip <= Number(args.chips); chip++) {
   }
 }
 const mean = (total: number) => `${((100 * total) / Number(args.chips)).toFixed(1)} %`;
-console.log(`mean ${mean(totals[0]!).padStart(64)} ${mean(totals[1]!).padStart(19)}`);
+console.log(`mean ${mean(totals[0]).padStart(64)} ${mean(totals[1]).padStart(19)}`);

@@ -68,15 +68,15 @@ export function twinCells(passport: Passport, arrays: readonly number[]): TwinCe
     for (let cell = 0; cell < von.length; cell++) {
       const health = unhealthy.get(cell)?.health;
       const stuck = health === 'stuck high' ? 1 : health === 'stuck low' ? -1 : 0;
-      const stands = conductance[cell]!;
-      const high = stuck === 1 ? stands : windowHigh[cell]!;
-      const low = stuck === -1 ? stands : windowLow[cell]!;
+      const stands = conductance[cell];
+      const high = stuck === 1 ? stands : windowHigh[cell];
+      const low = stuck === -1 ? stands : windowLow[cell];
       const measured = Number.isFinite(high) && Number.isFinite(low);
       cells.ron.push(rounded(resistance(high)));
       cells.roff.push(rounded(resistance(low)));
-      cells.von.push(measured ? rounded(von[cell]!) : null);
-      cells.voff.push(measured ? rounded(voff[cell]!) : null);
-      cells.tau.push(measured ? rounded(tau[cell]!) : null);
+      cells.von.push(measured ? rounded(von[cell]) : null);
+      cells.voff.push(measured ? rounded(voff[cell]) : null);
+      cells.tau.push(measured ? rounded(tau[cell]) : null);
       cells.state.push(measured ? rounded(Math.min(1, Math.max(0, (stands - low) / (high - low)))) : null);
       cells.stuck.push(measured || stuck !== 0 ? stuck : null);
     }
@@ -85,7 +85,7 @@ export function twinCells(passport: Passport, arrays: readonly number[]): TwinCe
 }
 
 const quantile = (sorted: readonly number[], share: number): number =>
-  sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]!;
+  sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))];
 
 /** Middle, and half the width of the middle 68 %: the standard deviation where there are no outliers. */
 function population(values: readonly number[]): { middle: number; deviation: number } {
@@ -117,14 +117,13 @@ export function twinProfile<T extends TwinFields>(
       const health = chip.unhealthy.get(cell)?.health;
       if (health === 'stuck low') stuck.low += 1;
       if (health === 'stuck high') stuck.high += 1;
-      if (health !== undefined || !Number.isFinite(windowHigh[cell]!) || !Number.isFinite(von[cell]!))
-        continue;
-      values.ron!.push(Math.log(resistance(windowHigh[cell]!)));
-      values.roff!.push(Math.log(resistance(windowLow[cell]!)));
-      values.von!.push(von[cell]!);
-      values.vonSigma!.push(vonSigma[cell]!);
-      values.voff!.push(voff[cell]!);
-      values.tau!.push(Math.log(tau[cell]!));
+      if (health !== undefined || !Number.isFinite(windowHigh[cell]) || !Number.isFinite(von[cell])) continue;
+      values.ron!.push(Math.log(resistance(windowHigh[cell])));
+      values.roff!.push(Math.log(resistance(windowLow[cell])));
+      values.von!.push(von[cell]);
+      values.vonSigma!.push(vonSigma[cell]);
+      values.voff!.push(voff[cell]);
+      values.tau!.push(Math.log(tau[cell]));
     }
   }
   const { converters, neurons } = passport;
@@ -134,7 +133,7 @@ export function twinProfile<T extends TwinFields>(
       `too little is known of the chip on board ${description.boardSerial} for a twin: run \`memloop calibrate\` first`,
     );
   }
-  const of = (name: string) => population(values[name]!);
+  const of = (name: string) => population(values[name]);
   const { ron, roff, von, voff, tau } = {
     ron: of('ron'),
     roff: of('roff'),
@@ -144,7 +143,7 @@ export function twinProfile<T extends TwinFields>(
   };
   const within = (value: number, low: number, high: number) => Math.min(high, Math.max(low, value));
   const spread = base.effects.deviceSpread;
-  const lines = converters.columns[0]!;
+  const lines = converters.columns[0];
   const [range] = description.currentRanges;
   return {
     ...base,

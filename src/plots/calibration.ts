@@ -65,9 +65,9 @@ function chart(
   for (const { x, y, colour, points, closed } of series) {
     if (points) {
       for (let i = 0; i < x.length; i++)
-        parts.push(`<circle cx="${px(x[i]!)}" cy="${py(y[i]!)}" r="2" fill="${colour}"/>`);
+        parts.push(`<circle cx="${px(x[i])}" cy="${py(y[i])}" r="2" fill="${colour}"/>`);
     } else {
-      const path = Array.from(x, (value, i) => `${px(value)},${py(y[i]!)}`).join(' ');
+      const path = Array.from(x, (value, i) => `${px(value)},${py(y[i])}`).join(' ');
       parts.push(
         `<poly${closed ? 'gon' : 'line'} points="${path}" fill="none" stroke="${colour}" stroke-width="1.5"/>`,
       );
@@ -98,10 +98,10 @@ export function fitPlot(loop: MeasuredLoop, fit: Fit): string {
   const micro = (values: Float64Array) => values.map((value) => value * 1e6);
   const range = Math.max(...loop.current) - Math.min(...loop.current);
   const fitted = fit.response.current.map((current) => current - fit.offsets.current);
-  const residual = loop.current.map((current, i) => (100 * (fitted[i]! - current)) / range);
+  const residual = loop.current.map((current, i) => (100 * (fitted[i] - current)) / range);
   const phase = loop.current.map((_, i) => i / loop.current.length);
   return document(
-    `${loop.name}: NRMSE ${(100 * fit.nrmse[0]!).toFixed(2)} %, ${fit.class}`,
+    `${loop.name}: NRMSE ${(100 * fit.nrmse[0]).toFixed(2)} %, ${fit.class}`,
     [
       chart(
         [
@@ -151,9 +151,9 @@ export function loopText(
   const grid = Array.from({ length: rows }, () => new Array<string>(columns).fill(' '));
   const column = (v: number) => Math.round(((v - v0) / (v1 - v0 || 1)) * (columns - 1));
   const row = (i: number) => rows - 1 - Math.round(((i - i0) / (i1 - i0 || 1)) * (rows - 1));
-  if (i0 <= 0 && i1 >= 0) grid[row(0)]!.fill('─');
+  if (i0 <= 0 && i1 >= 0) grid[row(0)].fill('─');
   if (v0 <= 0 && v1 >= 0) for (const line of grid) line[column(0)] = line[column(0)] === '─' ? '┼' : '│';
-  for (let k = 0; k < voltage.length; k++) grid[row(current[k]!)]![column(voltage[k]!)] = '•';
+  for (let k = 0; k < voltage.length; k++) grid[row(current[k])][column(voltage[k])] = '•';
   const micro = (i: number) => `${(i * 1e6).toPrecision(3)} µA`.padStart(10);
   return grid
     .map((line, r) => `${r === 0 ? micro(i1) : r === rows - 1 ? micro(i0) : ' '.repeat(10)} ${line.join('')}`)
@@ -186,7 +186,7 @@ export function programPlot(
   const counts = new Array<number>(BINS).fill(0);
   for (const cell of cells) {
     const bin = Math.floor(((error(cell) + 2) / 4) * BINS);
-    counts[Math.min(BINS - 1, Math.max(0, bin))]! += 1;
+    counts[Math.min(BINS - 1, Math.max(0, bin))] += 1;
   }
   const left = 70;
   const most = Math.max(1, ...counts);

@@ -137,10 +137,11 @@ class Delivery {
   /** Points dropped since the server was last there. */
   #dropped = 0;
 
-  constructor(
-    private readonly server: Server,
-    options: InfluxOptions,
-  ) {
+  readonly #server: Server;
+
+  constructor(server: Server, options: InfluxOptions) {
+    this.#server = server;
+
     this.#times = { ...TIMES, ...options.times };
     this.#wait = this.#times.retry;
     this.#emit = options.emit ?? (() => {});
@@ -168,7 +169,7 @@ class Delivery {
       this.#release();
       throw new MemloopError(
         'bad-input',
-        `InfluxDB at ${this.server.name} refuses the credentials; check MEMLOOP_INFLUX_USERNAME and MEMLOOP_INFLUX_PASSWORD`,
+        `InfluxDB at ${this.#server.name} refuses the credentials; check MEMLOOP_INFLUX_USERNAME and MEMLOOP_INFLUX_PASSWORD`,
         { cause: error },
       );
     });
@@ -191,7 +192,7 @@ class Delivery {
     this.#stopped = true;
     if (this.#spool.waiting > 0) {
       this.#warn(
-        `points for InfluxDB at ${this.server.name} wait in ${this.#spool.dir}; the next run delivers them`,
+        `points for InfluxDB at ${this.#server.name} wait in ${this.#spool.dir}; the next run delivers them`,
       );
     }
     this.#release();
@@ -207,7 +208,7 @@ class Delivery {
   /** Creates the database; without the right to, it must be there already. */
   async #prepare(): Promise<void> {
     try {
-      await this.#client.createDatabase(this.server.database);
+      await this.#client.createDatabase(this.#server.database);
     } catch (error) {
       if (statusOf(error) !== 403) throw error;
     }
@@ -248,7 +249,7 @@ class Delivery {
           this.#absent(error);
           return;
         }
-        this.#warn(`InfluxDB at ${this.server.name} refuses some points: ${oneLine(error)}`);
+        this.#warn(`InfluxDB at ${this.#server.name} refuses some points: ${oneLine(error)}`);
       }
       if (this.#stopped) return;
       batch.done();
@@ -265,7 +266,7 @@ class Delivery {
 
   #absent(error: unknown): void {
     if (this.#away) this.#wait = Math.min(this.#wait * 2, this.#times.maxRetry);
-    else this.#warn(`InfluxDB at ${this.server.name} is away (${oneLine(error)}): points are kept on disk`);
+    else this.#warn(`InfluxDB at ${this.#server.name} is away (${oneLine(error)}): points are kept on disk`);
     this.#away = true;
   }
 
@@ -275,7 +276,7 @@ class Delivery {
     this.#dropped = 0;
     if (!this.#away) return;
     this.#away = false;
-    this.#emit({ type: 'log', level: 'info', message: `InfluxDB at ${this.server.name} is back` });
+    this.#emit({ type: 'log', level: 'info', message: `InfluxDB at ${this.#server.name} is back` });
   }
 
   #warn(message: string): void {

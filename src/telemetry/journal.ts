@@ -96,16 +96,19 @@ class Reader {
   #offset = 0;
   #line = 0;
 
-  constructor(
-    private readonly file: string,
-    private readonly handle: FileHandle,
-  ) {}
+  readonly #file: string;
+  readonly #handle: FileHandle;
+
+  constructor(file: string, handle: FileHandle) {
+    this.#file = file;
+    this.#handle = handle;
+  }
 
   async *events(): AsyncGenerator<MemloopEvent> {
     let pending: Buffer[] = [];
     let position = this.#offset;
     for (;;) {
-      const { buffer, bytesRead } = await this.handle.read(Buffer.alloc(CHUNK), 0, CHUNK, position);
+      const { buffer, bytesRead } = await this.#handle.read(Buffer.alloc(CHUNK), 0, CHUNK, position);
       if (bytesRead === 0) return;
       position += bytesRead;
       let start = 0;
@@ -126,7 +129,7 @@ class Reader {
   }
 
   #parse(line: string): MemloopEvent {
-    const where = `${this.file}:${this.#line}`;
+    const where = `${this.#file}:${this.#line}`;
     let value: unknown;
     try {
       value = JSON.parse(line);

@@ -41,11 +41,15 @@ export class Spool {
   /** Lines that `add` refused since the last call of `takeDropped`. */
   #dropped = 0;
 
+  readonly #maxBytes: number;
+
   /** `maxBytes` bounds what all waiting files of this process hold together. */
   constructor(
     readonly dir: string,
-    private readonly maxBytes: number,
+    maxBytes: number,
   ) {
+    this.#maxBytes = maxBytes;
+
     mkdirSync(dir, { recursive: true });
     const inherited = abandoned(dir).flatMap((name) => {
       const mine = join(dir, name.replace(/-\d+\.points$/, `-${process.pid}.points`));
@@ -73,7 +77,7 @@ export class Spool {
     const bytes = Buffer.from(lines.map((line) => `${line}\n`).join(''));
     const held = this.#files.reduce((sum, file) => sum + file.size, 0);
     const file = this.#files.at(-1) as SpoolFile;
-    if (held + bytes.length <= this.maxBytes) {
+    if (held + bytes.length <= this.#maxBytes) {
       try {
         writeAll(file.fd, bytes);
         file.size += bytes.length;

@@ -30,14 +30,15 @@ export class Screen extends EventEmitter {
   #gone = false;
   #restorePrinting: () => void;
 
+  readonly #stdout: NodeJS.WriteStream;
+  readonly #stdin: NodeJS.ReadStream;
+
   /** `tell` gets each line that somebody prints meanwhile; `onGone` is called when the terminal is closed. */
-  constructor(
-    private readonly stdout: NodeJS.WriteStream,
-    private readonly stdin: NodeJS.ReadStream,
-    tell: Tell,
-    onGone: () => void,
-  ) {
+  constructor(stdout: NodeJS.WriteStream, stdin: NodeJS.ReadStream, tell: Tell, onGone: () => void) {
     super();
+
+    this.#stdout = stdout;
+    this.#stdin = stdin;
     const gone = () => {
       if (this.#gone || this.#left) return;
       this.#gone = true;
@@ -52,7 +53,7 @@ export class Screen extends EventEmitter {
   }
 
   get size(): Size {
-    return sizeOf(this.stdout);
+    return sizeOf(this.#stdout);
   }
   get columns(): number {
     return this.size.columns;
@@ -85,13 +86,13 @@ export class Screen extends EventEmitter {
     process.off('exit', this.leave);
     process.off('uncaughtExceptionMonitor', this.leave);
     this.#restorePrinting();
-    if (this.stdin.isTTY && !this.#gone) this.stdin.setRawMode(false);
+    if (this.#stdin.isTTY && !this.#gone) this.#stdin.setRawMode(false);
     this.#put(END_UPDATE + SHOW_CURSOR + MAIN);
     this.#left = true;
   };
 
   #put(text: string): void {
-    if (!this.#left && !this.#gone) this.stdout.write(text);
+    if (!this.#left && !this.#gone) this.#stdout.write(text);
   }
 }
 

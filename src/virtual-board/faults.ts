@@ -70,7 +70,7 @@ export function loadFaults(path: string): Faults {
 export function parseFaults(json: unknown, source: string): Faults {
   const parsed = faultsSchema.safeParse(json);
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0]!;
+  const issue = parsed.error.issues[0];
   const path = issue.path.join('.');
   const fault =
     issue.code === 'unrecognized_keys'

@@ -64,20 +64,32 @@ class FaultyLine {
   #swapped: Uint8Array | undefined;
   readonly #past: Uint8Array[] = [];
 
+  readonly #bytes: Schedule<ByteFault>[];
+  readonly #frames: Schedule<FrameFault>[];
+  readonly #tell: (kind: FaultKind) => void;
+  readonly #deliver: Sink;
+  readonly #onFrame: () => void;
+
   constructor(
-    private readonly bytes: Schedule<ByteFault>[],
-    private readonly frames: Schedule<FrameFault>[],
-    private readonly tell: (kind: FaultKind) => void,
-    private readonly deliver: Sink,
+    bytes: Schedule<ByteFault>[],
+    frames: Schedule<FrameFault>[],
+    tell: (kind: FaultKind) => void,
+    deliver: Sink,
     /** Before a whole frame is looked at. */
-    private readonly onFrame: () => void,
-  ) {}
+    onFrame: () => void,
+  ) {
+    this.#bytes = bytes;
+    this.#frames = frames;
+    this.#tell = tell;
+    this.#deliver = deliver;
+    this.#onFrame = onFrame;
+  }
 
   /** Takes bytes in pieces of any size; frames pass whole. */
   push(bytes: Uint8Array): void | Promise<void> {
     const taken: Promise<void>[] = [];
     const pass = (frame: Uint8Array) => {
-      const promise = this.deliver(this.#hurt(frame));
+      const promise = this.#deliver(this.#hurt(frame));
       if (promise) taken.push(promise);
     };
     for (const byte of bytes) {
@@ -87,15 +99,15 @@ class FaultyLine {
       const frame = Uint8Array.from(this.#partial);
       this.#partial = [];
       this.#content = false;
-      this.onFrame();
+      this.#onFrame();
       this.#frame(frame, pass);
     }
     if (taken.length > 0) return Promise.all(taken).then(() => {});
   }
 
   #frame(frame: Uint8Array, pass: (frame: Uint8Array) => void): void {
-    const due = this.frames.filter((schedule) => schedule.due())[0];
-    if (due) this.tell(due.fault.kind);
+    const due = this.#frames.filter((schedule) => schedule.due())[0];
+    if (due) this.#tell(due.fault.kind);
     const swapped = this.#swapped;
     this.#swapped = undefined;
     switch (due?.fault.kind) {
@@ -107,7 +119,7 @@ class FaultyLine {
         break;
       case 'late': {
         const hurt = this.#hurt(frame);
-        setTimeout(() => this.deliver(hurt), due.time(due.fault.time) * 1000);
+        setTimeout(() => this.#deliver(hurt), due.time(due.fault.time) * 1000);
         break;
       }
       case 'swap':
@@ -115,7 +127,7 @@ class FaultyLine {
         break;
       case 'stale':
         pass(frame);
-        if (this.#past.length > 0) pass(this.#past[due.random.integer(this.#past.length)]!);
+        if (this.#past.length > 0) pass(this.#past[due.random.integer(this.#past.length)]);
         break;
       default:
         pass(frame);
@@ -126,15 +138,15 @@ class FaultyLine {
   }
 
   #hurt(bytes: Uint8Array): Uint8Array {
-    if (this.bytes.length === 0) return bytes;
+    if (this.#bytes.length === 0) return bytes;
     const out: number[] = [];
     for (const byte of bytes) {
-      const due = this.bytes.filter((schedule) => schedule.due())[0];
+      const due = this.#bytes.filter((schedule) => schedule.due())[0];
       if (!due) {
         out.push(byte);
         continue;
       }
-      this.tell(due.fault.kind);
+      this.#tell(due.fault.kind);
       if (due.fault.kind === 'flip') out.push(byte ^ (1 << due.random.integer(8)));
       else if (due.fault.kind === 'double') out.push(byte, byte);
       else if (due.fault.kind === 'insert') out.push(byte, due.random.integer(256));

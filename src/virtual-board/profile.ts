@@ -303,7 +303,7 @@ export function loadProfile(nameOrPath: string): Profile {
 export function parseProfile(json: unknown, source: string): Profile {
   const parsed = profileSchema.safeParse(json);
   if (parsed.success) return checkRanges(parsed.data, source);
-  const issue = parsed.error.issues[0]!;
+  const issue = parsed.error.issues[0];
   const path = issue.path.join('.');
   const fault =
     issue.code === 'unrecognized_keys'

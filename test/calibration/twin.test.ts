@@ -65,14 +65,14 @@ test('with its cells a twin is that chip: it stands, switches and sticks alike, 
   const rms = (difference: (cell: number) => number) =>
     Math.sqrt(healthy.reduce((sum, i) => sum + difference(i) ** 2, 0) / healthy.length);
   const [is, seems] = [real!.conductances(0.05), twin!.conductances(0.05)];
-  expect(rms((i) => seems[i]! / is[i]! - 1)).toBeLessThan(0.03);
+  expect(rms((i) => seems[i] / is[i] - 1)).toBeLessThan(0.03);
   const of = (crossbar: typeof real, i: number) => crossbar!.parameters(Math.floor(i / 32), i % 32);
   // Half of what any other chip of the kind would be off by.
   for (const name of ['ron', 'roff', 'von', 'voff', 'tau'] as const) {
     const off = (crossbar: typeof real) => rms((i) => Math.log(of(crossbar, i)[name] / of(real, i)[name]));
     expect([name, off(twin) < 0.5 * off(other)]).toEqual([name, true]);
   }
-  profile.effects.deviceSpread.measured[0]!.tau.pop();
+  profile.effects.deviceSpread.measured[0].tau.pop();
   expect(() => parseProfile(profile, 'twin')).toThrow(/measured.0.tau": 1023 values for 1024 cells/);
   board2.close();
 });

@@ -71,13 +71,13 @@ export class CalibratedBoard {
 
   /** The nominal voltage with which row `row` puts out `voltage`, V. */
   nominalVoltage(row: number, voltage: number): number {
-    const line = this.calibration.rows[row]!;
+    const line = this.calibration.rows[row];
     return (voltage - line.offset) / line.gain;
   }
 
   /** The voltage that row `row` puts out at the DAC code nearest to nominal `voltage`, V. */
   trueVoltage(row: number, voltage: number): number {
-    const line = this.calibration.rows[row]!;
+    const line = this.calibration.rows[row];
     const step = this.description.rowVoltageStep;
     return line.offset + line.gain * Math.round(voltage / step) * step;
   }
@@ -101,7 +101,7 @@ export class CalibratedBoard {
         else stretches.push([row, 1]);
       }
     }
-    const conductance = this.conductanceAt(voltage);
+    const conductance = this.#conductanceAt(voltage);
     await Promise.all(
       stretches.map(async ([first, count]) => {
         const currents = await this.board.readRows(array, first, count, voltage, samples);
@@ -109,7 +109,7 @@ export class CalibratedBoard {
         for (let r = 0; r < count; r++) {
           const applied = this.trueVoltage(first + r, voltage);
           for (let c = 0; c < columns; c++)
-            result[(first + r) * columns + c] = conductance(c, currents[r * columns + c]!, applied);
+            result[(first + r) * columns + c] = conductance(c, currents[r * columns + c], applied);
         }
       }),
     );
@@ -117,16 +117,16 @@ export class CalibratedBoard {
   }
 
   /** How a column's reading (A, finest range) at a true voltage becomes a conductance, S: R(v) holds at its voltage alone. */
-  private conductanceAt(voltage: number): (column: number, reading: number, applied: number) => number {
+  #conductanceAt(voltage: number): (column: number, reading: number, applied: number) => number {
     const { columns, reads } = this.calibration;
     if (reads && Math.abs(voltage - reads.voltage) < this.description.rowVoltageStep) {
-      const { max } = this.description.currentRanges[0]!;
+      const { max } = this.description.currentRanges[0];
       const ofRow0 = this.trueVoltage(0, voltage);
       return (column, reading, applied) =>
-        1 / resistanceAt(reads.columns[column]!, ((reading / max) * ofRow0) / applied);
+        1 / resistanceAt(reads.columns[column], ((reading / max) * ofRow0) / applied);
     }
     return (column, reading, applied) => {
-      const line = columns[0]![column]!;
+      const line = columns[0][column];
       return (reading - line.offset) / line.gain / applied;
     };
   }
@@ -150,7 +150,7 @@ export class CalibratedBoard {
     const currents = await this.board.multiply(array, nominal, { ...options, range });
     this.roundTrips += Math.ceil(Math.max(voltages.length, currents.length) / 1020);
     return currents.map((current, i) => {
-      const line = lines[i % columns]!;
+      const line = lines[i % columns];
       return (current - line.offset) / line.gain;
     });
   }

@@ -28,19 +28,19 @@ export function fitLine(x: ArrayLike<number>, y: ArrayLike<number>): Line {
   let meanX = 0;
   let meanY = 0;
   for (let i = 0; i < n; i++) {
-    meanX += x[i]! / n;
-    meanY += y[i]! / n;
+    meanX += x[i] / n;
+    meanY += y[i] / n;
   }
   let xx = 0;
   let xy = 0;
   for (let i = 0; i < n; i++) {
-    xx += (x[i]! - meanX) ** 2;
-    xy += (x[i]! - meanX) * (y[i]! - meanY);
+    xx += (x[i] - meanX) ** 2;
+    xy += (x[i] - meanX) * (y[i] - meanY);
   }
   const gain = xy / xx;
   const offset = meanY - gain * meanX;
   let squares = 0;
-  for (let i = 0; i < n; i++) squares += (y[i]! - offset - gain * x[i]!) ** 2;
+  for (let i = 0; i < n; i++) squares += (y[i] - offset - gain * x[i]) ** 2;
   const residual = Math.sqrt(squares / (n - 2));
   return {
     offset,
@@ -56,7 +56,7 @@ function bestReference(board: Board, range: number): { reference: number; voltag
   const { references, currentRanges, limits, rowVoltageMax } = board.description;
   const highest = Math.min(limits.maxReadVoltage, rowVoltageMax);
   // Room for a gain error of a few deviations before the ADC saturates.
-  const ceiling = 0.75 * currentRanges[range]!.max;
+  const ceiling = 0.75 * currentRanges[range].max;
   let best = { reference: -1, voltage: 0, current: 0 };
   references.forEach((resistance, reference) => {
     const voltage = Math.min(highest, ceiling * resistance);
@@ -110,7 +110,7 @@ export async function calibrateConverters(
       line,
       open: openMean,
       openSigma: line.residual / Math.sqrt(open.length),
-      resistance: references[reference]!,
+      resistance: references[reference],
     };
   };
   type Measured = Awaited<ReturnType<typeof measure>>;
@@ -127,7 +127,7 @@ export async function calibrateConverters(
 
   const meanSlope = byRow.reduce((sum, { line }) => sum + line.gain, 0) / rows;
   const rowGain = (m: Measured) => m.line.gain / meanSlope;
-  const gainOfRow0 = rowGain(byRow[0]!);
+  const gainOfRow0 = rowGain(byRow[0]);
 
   const columnLines = byColumn.map((range) =>
     range.map((m): ConverterLine => {
@@ -140,7 +140,7 @@ export async function calibrateConverters(
       };
     }),
   );
-  const column0 = columnLines[rowRange]![0]!;
+  const column0 = columnLines[rowRange][0];
   const rowLines = byRow.map((m): ConverterLine => {
     const voltsPerAmp = m.resistance / column0.gain;
     return {

@@ -24,19 +24,19 @@ export const resistanceAt = (
 /** Fits R(v) to known resistors, in relative error as the vendor does. */
 export function fitReadCurve(readings: readonly number[], resistances: readonly number[]): ReadCurve {
   const typical = Math.exp(resistances.reduce((sum, r) => sum + Math.log(r), 0) / resistances.length);
-  const start = readings.map((v, i) => Math.log(v * resistances[i]!)).sort((a, b) => a - b);
+  const start = readings.map((v, i) => Math.log(v * resistances[i])).sort((a, b) => a - b);
   const curve = ([logScale, exponent, offset]: readonly number[]): Omit<ReadCurve, 'residual'> => ({
     scale: Math.exp(logScale!),
     exponent: exponent!,
     offset: offset! * typical,
   });
   const relative = (of: Omit<ReadCurve, 'residual'>, i: number) =>
-    resistanceAt(of, readings[i]!) / resistances[i]!;
+    resistanceAt(of, readings[i]) / resistances[i];
   const { parameterValues } = levenbergMarquardt(
     { x: readings.map((_, i) => i), y: readings.map(() => 1) },
     (q) => (i) => relative(curve(q), i),
     {
-      initialValues: [start[Math.floor(start.length / 2)]!, 1, 0],
+      initialValues: [start[Math.floor(start.length / 2)], 1, 0],
       minValues: [Math.log(1e-3), 0.2, -10],
       maxValues: [Math.log(1e12), 5, 10],
       gradientDifference: 1e-6,
@@ -56,7 +56,7 @@ export async function measureReadProfile(
   { emit, signal }: { emit?: Emit | undefined; signal?: AbortSignal | undefined } = {},
 ): Promise<ReadProfile> {
   const { columns, currentRanges, references, boardSerial } = board.description;
-  const { max } = currentRanges[0]!;
+  const { max } = currentRanges[0];
   const progress = progressOf(emit, 'calibrate reads', 'columns', columns);
   const curves: ReadCurve[] = [];
   for (let column = 0; column < columns; column++) {

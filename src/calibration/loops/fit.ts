@@ -128,7 +128,7 @@ const STARTS = 6;
 const OFFSETS = [SEARCHED.indexOf('voltageOffset'), SEARCHED.indexOf('currentOffset')] as const;
 
 function parametersFrom(theta: readonly number[]): MemristorParameters {
-  const at = (name: Searched) => theta[SEARCHED.indexOf(name)]!;
+  const at = (name: Searched) => theta[SEARCHED.indexOf(name)];
   const off = Math.exp(at('off'));
   const schottky = off * sigmoid(at('share'));
   const beta = at('beta');
@@ -169,7 +169,7 @@ const rangeOf = (values: Float64Array): number =>
 
 /** RMS step of the source's voltage from sample to sample, V. */
 function stepOf({ voltage, current, resistance }: MeasuredLoop): number {
-  const source = voltage.map((v, i) => v + current[i]! * resistance);
+  const source = voltage.map((v, i) => v + current[i] * resistance);
   const squares = source.reduce((sum, v, i) => sum + (v - source.at(i - 1)!) ** 2, 0);
   return Math.sqrt(squares / source.length);
 }
@@ -178,7 +178,7 @@ function drivenBy(loop: MeasuredLoop, voltageOffset: number, currentOffset: numb
   const { voltage, current, resistance, frequency } = loop;
   const offset = loop.pulsed ? 0 : voltageOffset + currentOffset * resistance;
   return {
-    applied: voltage.map((v, i) => v + current[i]! * resistance + offset),
+    applied: voltage.map((v, i) => v + current[i] * resistance + offset),
     samplePeriod: 1 / frequency / voltage.length,
     resistance,
     held: loop.pulsed ?? false,
@@ -192,9 +192,7 @@ const stepping = ({ pulsed }: MeasuredLoop) => ({ periods: 4, substeps: pulsed ?
 function parametersOfLoop(theta: readonly number[], l: number): MemristorParameters {
   const p = parametersFrom(theta);
   const at = SEARCHED.length + 2 * l;
-  return theta.length > SEARCHED.length
-    ? { ...p, von: p.von + theta[at]!, voff: p.voff + theta[at + 1]! }
-    : p;
+  return theta.length > SEARCHED.length ? { ...p, von: p.von + theta[at], voff: p.voff + theta[at + 1] } : p;
 }
 
 /** Simulated minus measured current over its range, loop after loop, then the beliefs. */
@@ -205,9 +203,9 @@ function simulate(
 ): Float64Array {
   const parts = loops.map((loop, l) => {
     const p = parametersOfLoop(theta, l);
-    const response = steadyLoop(p, drivenBy(loop, theta[OFFSETS[0]]!, theta[OFFSETS[1]]!), stepping(loop));
-    const offset = loop.pulsed ? 0 : theta[OFFSETS[1]]!;
-    return response.current.map((current) => (current - offset) / ranges[l]!);
+    const response = steadyLoop(p, drivenBy(loop, theta[OFFSETS[0]], theta[OFFSETS[1]]), stepping(loop));
+    const offset = loop.pulsed ? 0 : theta[OFFSETS[1]];
+    return response.current.map((current) => (current - offset) / ranges[l]);
   });
   const samples = parts.reduce((sum, part) => sum + part.length, 0);
   const result = new Float64Array(samples + theta.length);
@@ -219,9 +217,9 @@ function simulate(
   const belief = loops.some(({ pulsed }) => pulsed) ? BELIEF_PULSED : BELIEF;
   SEARCHED.forEach((name, i) => {
     const { centre, width } = COORDINATES[name];
-    result[at + i] = (belief * (theta[i]! - centre)) / width;
+    result[at + i] = (belief * (theta[i] - centre)) / width;
   });
-  for (let i = SEARCHED.length; i < theta.length; i++) result[at + i] = (SHIFT_BELIEF * theta[i]!) / SHIFT;
+  for (let i = SEARCHED.length; i < theta.length; i++) result[at + i] = (SHIFT_BELIEF * theta[i]) / SHIFT;
   return result;
 }
 
@@ -251,7 +249,7 @@ function checkLoop(loop: MeasuredLoop): void {
 
 /** Starting points from the loop itself: its extreme conductances, and thresholds within the voltages it reached. */
 function draw(random: Random, conductances: readonly number[], frequency: number): number[] {
-  const at = (share: number) => conductances[Math.floor(share * (conductances.length - 1))]!;
+  const at = (share: number) => conductances[Math.floor(share * (conductances.length - 1))];
   const start: Record<Searched, number> = {
     span: log(at(0.9 + 0.1 * random.uniform())) + 2 * random.uniform(),
     off: log(at(0.02 + 0.3 * random.uniform())),
@@ -297,7 +295,7 @@ export function fitLoops(
   let at = 0;
   loops.forEach((loop, l) => {
     y.set(
-      loop.current.map((current) => current / ranges[l]!),
+      loop.current.map((current) => current / ranges[l]),
       at,
     );
     at += loop.current.length;
@@ -305,20 +303,20 @@ export function fitLoops(
   const x = Float64Array.from(y, (_, i) => i);
   const squares = (theta: readonly number[]) => {
     const model = simulate(theta, loops, ranges);
-    return model.reduce((sum, value, i) => sum + (value - y[i]!) ** 2, 0);
+    return model.reduce((sum, value, i) => sum + (value - y[i]) ** 2, 0);
   };
 
   const random = new Random(seed);
   const conductances = loops
     .flatMap(({ voltage, current }) =>
-      Array.from(voltage, (v, i) => (Math.abs(v) > 0.03 ? current[i]! / v : 0)),
+      Array.from(voltage, (v, i) => (Math.abs(v) > 0.03 ? current[i] / v : 0)),
     )
     .filter((g) => g > 0)
     .sort((a, b) => a - b);
   if (conductances.length < SAMPLES_MIN / 2) {
     throw new MemloopError(
       'bad-input',
-      `${loops[0]!.name}: current and voltage have opposite signs; check the columns`,
+      `${loops[0].name}: current and voltage have opposite signs; check the columns`,
     );
   }
   const frequency = Math.exp(loops.reduce((sum, loop) => sum + log(loop.frequency), 0) / loops.length);
@@ -335,14 +333,14 @@ export function fitLoops(
     ...SEARCHED.map((name) => COORDINATES[name][side]),
     ...shifts.map(() => (side === 'low' ? -SHIFT_MOST : SHIFT_MOST)),
   ];
-  const scaled = (theta: readonly number[]) => theta.map((value, i) => value / steps[i]!);
-  const unscaled = (q: readonly number[]) => q.map((value, i) => value * steps[i]!);
+  const scaled = (theta: readonly number[]) => theta.map((value, i) => value / steps[i]);
+  const unscaled = (q: readonly number[]) => q.map((value, i) => value * steps[i]);
   const refine = (theta: readonly number[], iterations: number, damping = 1e-3): number[] => {
     const { parameterValues } = levenbergMarquardt(
       { x, y },
       (q) => {
         const model = simulate(unscaled(q), loops, ranges);
-        return (i) => model[i]!;
+        return (i) => model[i];
       },
       {
         initialValues: scaled(theta),
@@ -360,7 +358,7 @@ export function fitLoops(
     .map(({ theta }) => refine(theta, 35))
     .map((theta) => ({ theta, cost: squares(theta) }))
     .sort((a, b) => a.cost - b.cost);
-  let best = refined[0]!;
+  let best = refined[0];
   // The optimiser keeps no step that helps little: fresh dampings go on where one has come to rest.
   for (let round = 0; round < 4; round++) {
     const before = best.cost;
@@ -381,7 +379,7 @@ function report(
   y: Float64Array,
 ): Fit {
   const model = simulate(theta, loops, ranges);
-  const residuals = model.map((value, i) => value - y[i]!);
+  const residuals = model.map((value, i) => value - y[i]);
   let at = 0;
   const nrmse = loops.map(({ current }) => {
     const part = residuals.subarray(at, at + current.length);
@@ -391,19 +389,19 @@ function report(
   const samples = at;
 
   // In natural steps, so that the normal matrix is well conditioned.
-  const steps = theta.map((_, i) => (i < SEARCHED.length ? COORDINATES[SEARCHED[i]!].step : 0.01));
+  const steps = theta.map((_, i) => (i < SEARCHED.length ? COORDINATES[SEARCHED[i]].step : 0.01));
   const jacobian = theta.map((_, i) => {
-    const delta = 1e-3 * steps[i]!;
-    const plus = simulate(theta.with(i, theta[i]! + delta), loops, ranges);
-    const minus = simulate(theta.with(i, theta[i]! - delta), loops, ranges);
-    return Array.from(plus, (value, k) => ((value - minus[k]!) / (2 * delta)) * steps[i]!);
+    const delta = 1e-3 * steps[i];
+    const plus = simulate(theta.with(i, theta[i] + delta), loops, ranges);
+    const minus = simulate(theta.with(i, theta[i] - delta), loops, ranges);
+    return Array.from(plus, (value, k) => ((value - minus[k]) / (2 * delta)) * steps[i]);
   });
   const j = new Matrix(jacobian);
   let square = 0;
   let neighbours = 0;
   for (let i = 0; i < samples; i++) {
-    square += residuals[i]! ** 2;
-    if (i > 0) neighbours += residuals[i]! * residuals[i - 1]!;
+    square += residuals[i] ** 2;
+    if (i > 0) neighbours += residuals[i] * residuals[i - 1];
   }
   // Residuals of neighbouring samples resemble each other: they are worth fewer samples than they are.
   const correlation = Math.min(0.95, Math.max(0, neighbours / square));
@@ -432,7 +430,7 @@ function report(
   const reported = (coordinates: readonly number[]): number[] => {
     const q = parametersFrom(coordinates);
     return FITTED.map((name) =>
-      name === 'voltageOffset' || name === 'currentOffset' ? coordinates[SEARCHED.indexOf(name)]! : q[name],
+      name === 'voltageOffset' || name === 'currentOffset' ? coordinates[SEARCHED.indexOf(name)] : q[name],
     );
   };
   const centre = reported(theta);
@@ -441,15 +439,15 @@ function report(
   theta.forEach((_, column) => {
     for (const sign of [1, -1]) {
       const point = theta.slice(0, SEARCHED.length).map((value, i) => {
-        const { low, high } = COORDINATES[SEARCHED[i]!];
-        return Math.min(high, Math.max(low, value + sign * reach * root.get(i, column) * steps[i]!));
+        const { low, high } = COORDINATES[SEARCHED[i]];
+        return Math.min(high, Math.max(low, value + sign * reach * root.get(i, column) * steps[i]));
       });
       reported(point).forEach((value, k) => {
-        spread[k]! += (value - centre[k]!) ** 2 / (2 * theta.length);
+        spread[k] += (value - centre[k]) ** 2 / (2 * theta.length);
       });
     }
   });
-  const uncertainty = Object.fromEntries(FITTED.map((name, k) => [name, Math.sqrt(spread[k]!)])) as Record<
+  const uncertainty = Object.fromEntries(FITTED.map((name, k) => [name, Math.sqrt(spread[k])])) as Record<
     FittedName,
     number
   >;
@@ -468,11 +466,11 @@ function report(
       uncertainty[name] = Math.hypot(uncertainty[name], share * parameters.vt);
   }
 
-  const offsets = { voltage: theta[OFFSETS[0]]!, current: theta[OFFSETS[1]]! };
+  const offsets = { voltage: theta[OFFSETS[0]], current: theta[OFFSETS[1]] };
   const response = steadyLoop(
     parametersOfLoop(theta, 0),
-    drivenBy(loops[0]!, offsets.voltage, offsets.current),
-    stepping(loops[0]!),
+    drivenBy(loops[0], offsets.voltage, offsets.current),
+    stepping(loops[0]),
   );
   const conductance = (x: number) =>
     PHI * (x / parameters.ron + (1 - x) / parameters.roff) +
@@ -489,7 +487,7 @@ function report(
       const { von, voff } = parametersOfLoop(theta, l);
       return { von, voff };
     }),
-    class: classify(loops[0]!, low, high),
+    class: classify(loops[0], low, high),
     window: { low, high },
     response,
   };
@@ -509,7 +507,7 @@ export function predictionError(
   const miss = ([von, voff]: readonly number[]): Float64Array => {
     const p = { ...parameters, von: parameters.von + von!, voff: parameters.voff + voff! };
     const { current } = steadyLoop(p, drivenBy(loop, offsets.voltage, offsets.current), stepping(loop));
-    return current.map((value, i) => (value - offset - loop.current[i]!) / range);
+    return current.map((value, i) => (value - offset - loop.current[i]) / range);
   };
   const error = (shifts: readonly number[]) =>
     Math.sqrt(miss(shifts).reduce((sum, value) => sum + value * value, 0) / loop.current.length);
@@ -520,7 +518,7 @@ export function predictionError(
     const { shifts: centre } = best;
     for (let i = -2; i <= 2; i++) {
       for (let j = -2; j <= 2; j++) {
-        const shifts = [centre[0]! + i * step, centre[1]! + j * step];
+        const shifts = [centre[0] + i * step, centre[1] + j * step];
         const found = error(shifts);
         if (found < best.error) best = { shifts, error: found };
       }
@@ -557,7 +555,7 @@ export function fitTable(fits: readonly Fit[]): string {
       return [
         ...fit.loops.map(
           (name, i) =>
-            `${name}: NRMSE ${(100 * fit.nrmse[i]!).toFixed(2)} %${i === 0 ? `, ${fit.class}` : ''}`,
+            `${name}: NRMSE ${(100 * fit.nrmse[i]).toFixed(2)} %${i === 0 ? `, ${fit.class}` : ''}`,
         ),
         `  ${each.slice(0, 6).join(', ')}`,
         `  ${each.slice(6).join(', ')}`,
@@ -572,7 +570,7 @@ export function fitTable(fits: readonly Fit[]): string {
 function median(values: readonly number[]): number {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = sorted.length / 2;
-  return (sorted[Math.ceil(middle) - 1]! + sorted[Math.floor(middle)]!) / 2;
+  return (sorted[Math.ceil(middle) - 1] + sorted[Math.floor(middle)]) / 2;
 }
 
 /**
@@ -600,8 +598,8 @@ export function lobes({ voltage, current }: Pick<MeasuredLoop, 'voltage' | 'curr
   const n = voltage.length;
   for (let i = 0; i < n; i++) {
     const j = (i + 1) % n;
-    const part = ((current[i]! + current[j]!) / 2) * (voltage[j]! - voltage[i]!);
-    if (voltage[i]! + voltage[j]! > 0) area.on += part;
+    const part = ((current[i] + current[j]) / 2) * (voltage[j] - voltage[i]);
+    if (voltage[i] + voltage[j] > 0) area.on += part;
     else area.off += part;
   }
   const most = (values: Float64Array, sign: number) =>

@@ -62,8 +62,8 @@ export function readLoop(
         `${path} line ${index + 1} is not two numbers: "${line.slice(0, 40)}"`,
       );
     }
-    voltage.push(numbers[0]!);
-    current.push(numbers[1]! * 1e-6);
+    voltage.push(numbers[0]);
+    current.push(numbers[1] * 1e-6);
   });
   if (voltage.length < FEWEST) {
     throw new MemloopError(
@@ -86,7 +86,7 @@ export function readLoop(
   return {
     name: named ? `${folder}/${basename(path)}` : path,
     device: named?.device,
-    voltage: Float64Array.from(voltage, (v, i) => (across ? v - current[i]! * resistance : v)),
+    voltage: Float64Array.from(voltage, (v, i) => (across ? v - current[i] * resistance : v)),
     current: Float64Array.from(current),
     resistance,
     frequency,
@@ -95,4 +95,4 @@ export function readLoop(
 
 /** The same layout, for other tools. */
 export const formatLoop = ({ voltage, current }: Pick<MeasuredLoop, 'voltage' | 'current'>): string =>
-  `${Array.from(voltage, (v, i) => `${v},${current[i]! * 1e6}`).join('\n')}\n`;
+  `${Array.from(voltage, (v, i) => `${v},${current[i] * 1e6}`).join('\n')}\n`;

@@ -93,8 +93,8 @@ export function steadyLoop(
   for (let period = 0; period < periods; period++) {
     const began = x;
     for (let i = 0; i < n; i++) {
-      const from = drive.applied[i === 0 ? n - 1 : i - 1]!;
-      const to = drive.applied[i]!;
+      const from = drive.applied[i === 0 ? n - 1 : i - 1];
+      const to = drive.applied[i];
       let v = drive.held ? dividedVoltage(p, x, to, drive.resistance) : 0;
       for (let s = 1; s <= substeps; s++) {
         const applied = drive.held ? to : from + ((to - from) * s) / substeps;

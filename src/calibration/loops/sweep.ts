@@ -140,7 +140,7 @@ export async function driveCell(
   const readVoltage = readVoltageOf(board.description);
   const nominalRead = Math.round(board.nominalVoltage(row, readVoltage) / rowVoltageStep) * rowVoltageStep;
   const appliedRead = board.trueVoltage(row, nominalRead);
-  const adc = board.calibration.columns[0]![column]!;
+  const adc = board.calibration.columns[0][column];
   const { log } = await PulseLog.open(board.board, passport);
   const progress = progressOf(emit, stage, 'pulses', steps.length);
   const samples: CellSample[] = [];
@@ -176,11 +176,11 @@ export async function driveCell(
       }
       log.end(
         pulses,
-        batch.map((_, i) => (outcomes[2 * i]!.status === 'applied' ? 1 : 0)),
+        batch.map((_, i) => (outcomes[2 * i].status === 'applied' ? 1 : 0)),
       );
       batch.forEach(({ width }, i) => {
-        const pulse = outcomes[2 * i]!;
-        const read = outcomes[2 * i + 1]!;
+        const pulse = outcomes[2 * i];
+        const read = outcomes[2 * i + 1];
         if (pulse.status !== 'applied') {
           throw new MemloopError(
             'board-refused',
@@ -189,7 +189,7 @@ export async function driveCell(
         }
         const shown = read.status === 'applied' ? (read.current ?? 0) : Number.NaN;
         const conductance = (shown - adc.offset) / adc.gain / appliedRead;
-        const applied = board.trueVoltage(row, pulses[i]!.nominal);
+        const applied = board.trueVoltage(row, pulses[i].nominal);
         const state = stateOfConductance(p, conductance, readVoltage);
         const voltage = dividedVoltage(p, state, applied, seriesResistance);
         time += width;
@@ -223,8 +223,8 @@ export async function measureEndurance(
   const samples = await driveCell(board, passport, address, steps, context, 'endurance');
   const high = samples.filter((_, i) => i % 2 === 0).map(({ conductance }) => conductance);
   const low = samples.filter((_, i) => i % 2 === 1).map(({ conductance }) => conductance);
-  const first = high[0]! - low[0]!;
-  const failed = high.findIndex((value, i) => value - low[i]! < first / 2);
+  const first = high[0] - low[0];
+  const failed = high.findIndex((value, i) => value - low[i] < first / 2);
   return { high, low, failedAfter: failed < 0 ? undefined : failed };
 }
 
@@ -258,7 +258,7 @@ export async function formCell(
   for (let i = 0; i < steps.length; i += 2) {
     const pair = await driveCell(board, passport, address, steps.slice(i, i + 2), context, 'forming');
     samples.push(...pair);
-    if (pair[0]!.conductance > 2 * pair[1]!.conductance) return { formed: true, samples };
+    if (pair[0].conductance > 2 * pair[1].conductance) return { formed: true, samples };
   }
   return { formed: false, samples };
 }

@@ -58,7 +58,7 @@ const COORDINATES: readonly { name: Name; nominal: number; deviation: number; lo
 ];
 
 const valueAt = (i: number, u: number): number => {
-  const { nominal, deviation, log } = COORDINATES[i]!;
+  const { nominal, deviation, log } = COORDINATES[i];
   return log ? nominal * Math.exp(deviation * u) : nominal + deviation * u;
 };
 
@@ -120,7 +120,7 @@ export async function calibrateNeurons(
     const { fit, farthest } = fitNeuron(
       stimuli.map((stimulus, s) => ({
         stimulus,
-        drives: Array.from(stimulus.pulseSteps, (_, p) => stimulus.drives[p * neurons + n]!),
+        drives: Array.from(stimulus.pulseSteps, (_, p) => stimulus.drives[p * neurons + n]),
         ...averaged(
           runs.filter((_, i) => i % stimuli.length === s),
           n,
@@ -181,7 +181,7 @@ export function correctedStimuli(
 ): Stimulus[] {
   return stimuli.map((stimulus) => ({
     ...stimulus,
-    drives: stimulus.drives.map((drive, i) => drive - neurons[i % neurons.length]!.driveOffset),
+    drives: stimulus.drives.map((drive, i) => drive - neurons[i % neurons.length].driveOffset),
   }));
 }
 
@@ -219,12 +219,12 @@ function averaged(
   n: number,
   neurons: number,
 ): Pick<Answer, 'voltages' | 'variance'> {
-  const samples = runs[0]!.samples;
+  const samples = runs[0].samples;
   const voltages = new Float64Array(samples);
   let squares = 0;
   let freedom = 0;
   for (let s = 0; s < samples; s++) {
-    const values = runs.map((run) => run.voltages[s * neurons + n]!).filter(Number.isFinite);
+    const values = runs.map((run) => run.voltages[s * neurons + n]).filter(Number.isFinite);
     const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
     voltages[s] = mean;
     squares += values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
@@ -255,8 +255,8 @@ function predicted(
     for (let sample = 0; sample < voltages.length; sample++) {
       for (let step = sample * decimation; step < (sample + 1) * decimation; step += every) {
         let drive = 0;
-        while (pulse < pulseSteps.length && pulseSteps[pulse]! < step + every)
-          drive += drives[pulse++]! + driveOffset;
+        while (pulse < pulseSteps.length && pulseSteps[pulse] < step + every)
+          drive += drives[pulse++] + driveOffset;
         state = stepper.step(state, drive);
       }
       result[at++] = state.v;
@@ -266,7 +266,7 @@ function predicted(
 }
 
 const parametersAt = (u: readonly number[]): MifParameters & { driveOffset: number } =>
-  Object.fromEntries(COORDINATES.map(({ name }, i) => [name, valueAt(i, u[i]!)])) as Record<Name, number>;
+  Object.fromEntries(COORDINATES.map(({ name }, i) => [name, valueAt(i, u[i])])) as Record<Name, number>;
 
 /** What a fit knows at some coordinates. */
 interface Point {
@@ -291,7 +291,7 @@ function minimised(
   const measured = answers.flatMap(({ voltages }) => Array.from(voltages));
   const at = (u: readonly number[]): Point => {
     const residuals = predicted(u, answers, stepTime, every).map((value, i) =>
-      Number.isNaN(measured[i]!) ? 0 : (measured[i]! - value) / noise,
+      Number.isNaN(measured[i]) ? 0 : (measured[i] - value) / noise,
     );
     const squares = (list: ArrayLike<number>) => Array.from(list).reduce((sum, r) => sum + r * r, 0);
     return { u, residuals, cost: squares(residuals) + squares(u) };
@@ -299,18 +299,18 @@ function minimised(
   const linearised = ({ u, residuals }: Point) => {
     const delta = 1e-4;
     const slopes = u.map((value, i) =>
-      at(u.with(i, value + delta)).residuals.map((r, k) => (residuals[k]! - r) / delta),
+      at(u.with(i, value + delta)).residuals.map((r, k) => (residuals[k] - r) / delta),
     );
     const normal = Matrix.eye(size);
     const pull = u.map((value) => -value);
     for (let i = 0; i < size; i++) {
       for (let j = 0; j <= i; j++) {
         let sum = 0;
-        for (let k = 0; k < residuals.length; k++) sum += slopes[i]![k]! * slopes[j]![k]!;
+        for (let k = 0; k < residuals.length; k++) sum += slopes[i][k] * slopes[j][k];
         normal.set(i, j, normal.get(i, j) + sum);
         if (j < i) normal.set(j, i, sum);
       }
-      for (let k = 0; k < residuals.length; k++) pull[i]! += slopes[i]![k]! * residuals[k]!;
+      for (let k = 0; k < residuals.length; k++) pull[i] += slopes[i][k] * residuals[k];
     }
     return { normal, pull };
   };
@@ -324,7 +324,7 @@ function minimised(
     const move = new CholeskyDecomposition(damped).solve(Matrix.columnVector(pull)).to1DArray();
     // Far from the end the straight line of the slopes leads astray: no farther at once than slopes are good for.
     const share = Math.min(1, LONGEST_MOVE / Math.max(...move.map(Math.abs)));
-    const next = at(end.u.map((value, i) => value + share * move[i]!));
+    const next = at(end.u.map((value, i) => value + share * move[i]));
     if (!(next.cost < end.cost)) {
       damping *= 10;
       continue;
@@ -366,7 +366,7 @@ function fitNeuron(
   const sigma = Object.fromEntries(
     COORDINATES.map(({ name, deviation, log }, i) => [
       name,
-      Math.sqrt(covariance.get(i, i) * scatter) * deviation * (log ? valueAt(i, u[i]!) : 1),
+      Math.sqrt(covariance.get(i, i) * scatter) * deviation * (log ? valueAt(i, u[i]) : 1),
     ]),
   ) as Record<Name, number>;
   const residual = noise * Math.sqrt(squares / Math.max(1, known));

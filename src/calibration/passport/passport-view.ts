@@ -68,7 +68,7 @@ export function heatmap(chip: ArrayPassport, name: CellTable, scale: number, uni
     let line = '';
     for (let column = 0; column < chip.columns; column++) {
       const cell = row * chip.columns + column;
-      const value = values[cell]!;
+      const value = values[cell];
       if (chip.unhealthy.has(cell)) line += 'x';
       else if (!Number.isFinite(value)) line += '·';
       else line += SHADES[Math.min(4, Math.floor((5 * (value - low)) / (high - low || 1)))];
@@ -106,7 +106,7 @@ export function passportText(passport: Passport, arrays: readonly number[], maps
       `  row DACs: gain error up to ${(100 * worst(converters.rows.map((l) => l.gain - 1))).toFixed(2)} %, offset up to ${(1e3 * worst(converters.rows.map((l) => l.offset))).toFixed(2)} mV`,
       ...converters.columns.map(
         (range, i) =>
-          `  column ADCs, range ${i}: gain error up to ${(100 * worst(range.map((l) => l.gain - 1))).toFixed(2)} %, offset up to ${(1e9 * worst(range.map((l) => l.offset))).toFixed(1)} nA, residual ${(1e9 * converters.residuals[i]!).toFixed(2)} nA`,
+          `  column ADCs, range ${i}: gain error up to ${(100 * worst(range.map((l) => l.gain - 1))).toFixed(2)} %, offset up to ${(1e9 * worst(range.map((l) => l.offset))).toFixed(1)} nA, residual ${(1e9 * converters.residuals[i]).toFixed(2)} nA`,
       ),
     );
   }

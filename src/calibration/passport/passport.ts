@@ -150,7 +150,7 @@ function readJson<T>(path: string, schema: z.ZodType<T>): T | undefined {
   }
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0]!;
+  const issue = parsed.error.issues[0];
   throw new MemloopError(
     'bad-file',
     `the passport ${path} is damaged at ${issue.path.join('.') || 'its top'}: ${issue.message}; mend it or move it away`,
@@ -279,7 +279,7 @@ export class ArrayPassport {
 export class Passport {
   converters: ConverterCalibration | undefined;
   neurons: NeuronCalibration | undefined;
-  private readonly loaded = new Map<number, ArrayPassport>();
+  readonly #loaded = new Map<number, ArrayPassport>();
 
   private constructor(
     readonly folder: string,
@@ -297,7 +297,7 @@ export class Passport {
         `cannot make the passport folder ${folder}: ${(error as Error).message}; set MEMLOOP_HOME`,
       );
     }
-    return new Passport(folder, description).load(readJson(join(folder, 'board.json'), boardSchema));
+    return new Passport(folder, description).#load(readJson(join(folder, 'board.json'), boardSchema));
   }
 
   /**
@@ -313,10 +313,10 @@ export class Passport {
         'bad-input',
         `${file ? `the passport ${path} does not say how large the chip is` : `there is no passport ${path}`}: run \`memloop calibrate\` on the board`,
       );
-    return new Passport(folder, { boardSerial: file.boardSerial, ...file.chip }).load(file);
+    return new Passport(folder, { boardSerial: file.boardSerial, ...file.chip }).#load(file);
   }
 
-  private load(file: z.infer<typeof boardSchema> | undefined): this {
+  #load(file: z.infer<typeof boardSchema> | undefined): this {
     if (!file) return this;
     if (file.boardSerial !== this.boardSerial) {
       throw new MemloopError(
@@ -342,7 +342,7 @@ export class Passport {
         `there is no array ${index}: the board has ${arraySerials.length}, counted from 0`,
       );
     }
-    let found = this.loaded.get(index);
+    let found = this.#loaded.get(index);
     if (!found) {
       found = ArrayPassport.load(
         join(this.folder, `array-${fileName(serial)}.json`),
@@ -351,22 +351,22 @@ export class Passport {
         rows,
         columns,
       );
-      this.loaded.set(index, found);
+      this.#loaded.set(index, found);
     }
     return found;
   }
 
   saveConverters(converters: ConverterCalibration): void {
     this.converters = converters;
-    this.saveBoard();
+    this.#saveBoard();
   }
 
   saveNeurons(neurons: NeuronCalibration): void {
     this.neurons = neurons;
-    this.saveBoard();
+    this.#saveBoard();
   }
 
-  private saveBoard(): void {
+  #saveBoard(): void {
     const { boardSerial, arraySerials, rows, columns, neurons } = this.description;
     const file: z.infer<typeof boardSchema> = {
       memloopPassport: 1,

@@ -35,21 +35,24 @@ type Begun = z.infer<typeof begun>;
 const logs = new WeakMap<ArrayPassport, PulseLog>();
 
 export class PulseLog {
-  private readonly path: string;
+  readonly #path: string;
   /** A batch was begun and its outcome is not known. */
-  private unsettled = false;
-  private sequence: number;
+  #unsettled = false;
+  #sequence: number;
   /** The board's counters at the last look, moved on by what it acknowledged since. */
-  private uptime = 0;
-  private uptimeSeen = 0;
-  private pulsesApplied = 0;
+  #uptime = 0;
+  #uptimeSeen = 0;
+  #pulsesApplied = 0;
 
-  private constructor(
-    private readonly board: Board,
-    private readonly passport: ArrayPassport,
-  ) {
-    this.path = passport.path.replace(/\.json$/, '.pulses.ndjson');
-    this.sequence = passport.pulseLog;
+  readonly #board: Board;
+  readonly #passport: ArrayPassport;
+
+  private constructor(board: Board, passport: ArrayPassport) {
+    this.#board = board;
+    this.#passport = passport;
+
+    this.#path = passport.path.replace(/\.json$/, '.pulses.ndjson');
+    this.#sequence = passport.pulseLog;
   }
 
   /**
@@ -58,8 +61,8 @@ export class PulseLog {
    */
   static async open(board: Board, passport: ArrayPassport): Promise<{ log: PulseLog; uncertain: number }> {
     const known = logs.get(passport);
-    if (known?.board === board && !known.unsettled) {
-      await known.look();
+    if (known !== undefined && known.#board === board && !known.#unsettled) {
+      await known.#look();
       return { log: known, uncertain: 0 };
     }
     const log = new PulseLog(board, passport);
@@ -69,23 +72,23 @@ export class PulseLog {
   }
 
   /** Takes the board's counters, which pulses on other arrays have moved on. */
-  private async look(): Promise<BoardHealth> {
-    const health = await this.board.health();
-    this.uptime = health.uptime;
-    this.uptimeSeen = Date.now() / 1000;
-    this.pulsesApplied = health.pulsesApplied;
+  async #look(): Promise<BoardHealth> {
+    const health = await this.#board.health();
+    this.#uptime = health.uptime;
+    this.#uptimeSeen = Date.now() / 1000;
+    this.#pulsesApplied = health.pulsesApplied;
     return health;
   }
 
-  private read(): { begun: Begun[]; ended: Map<number, (0 | 1)[]> } {
+  #read(): { begun: Begun[]; ended: Map<number, (0 | 1)[]> } {
     let text = '';
     try {
-      text = readFileSync(this.path, 'utf8');
+      text = readFileSync(this.#path, 'utf8');
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
         throw new MemloopError(
           'disk',
-          `cannot read the pulse log ${this.path}: ${(error as Error).message}`,
+          `cannot read the pulse log ${this.#path}: ${(error as Error).message}`,
           { cause: error },
         );
       }
@@ -102,7 +105,7 @@ export class PulseLog {
         if (index === lines.length - 1) return;
         throw new MemloopError(
           'bad-file',
-          `the pulse log ${this.path} is damaged in line ${index + 1}: mend it or move it away`,
+          `the pulse log ${this.#path} is damaged in line ${index + 1}: mend it or move it away`,
         );
       }
       const end = ended.safeParse(value);
@@ -112,7 +115,7 @@ export class PulseLog {
         if (!begin.success) {
           throw new MemloopError(
             'bad-file',
-            `the pulse log ${this.path} is damaged in line ${index + 1}: mend it or move it away`,
+            `the pulse log ${this.#path} is damaged in line ${index + 1}: mend it or move it away`,
           );
         }
         result.begun.push(begin.data);
@@ -121,23 +124,23 @@ export class PulseLog {
     return result;
   }
 
-  private count(batch: Pick<Begun, 'cells' | 'energies'>, applied: readonly (0 | 1)[]): void {
-    const { pulses, energy } = this.passport.tables;
+  #count(batch: Pick<Begun, 'cells' | 'energies'>, applied: readonly (0 | 1)[]): void {
+    const { pulses, energy } = this.#passport.tables;
     batch.cells.forEach((cell, i) => {
       if (!applied[i]) return;
-      pulses[cell]! += 1;
-      energy[cell]! += batch.energies[i]!;
+      pulses[cell] += 1;
+      energy[cell] += batch.energies[i];
     });
   }
 
   /** Settles every batch that the passport does not contain yet; saves it and empties the log. */
   async recover(): Promise<number> {
-    const entries = this.read();
-    const health = await this.look();
-    const now = this.uptimeSeen;
+    const entries = this.#read();
+    const health = await this.#look();
+    const now = this.#uptimeSeen;
     let uncertain = 0;
     for (const batch of entries.begun) {
-      if (batch.sequence <= this.passport.pulseLog) continue;
+      if (batch.sequence <= this.#passport.pulseLog) continue;
       let applied = entries.ended.get(batch.sequence);
       if (!applied) {
         const arrived = health.pulsesApplied - batch.pulsesApplied;
@@ -147,62 +150,62 @@ export class PulseLog {
         if (!known) uncertain += batch.cells.length;
         applied = batch.cells.map((_, i) => (!known || i < arrived ? 1 : 0));
       }
-      this.count(batch, applied);
-      this.passport.pulseLog = batch.sequence;
-      this.sequence = batch.sequence;
+      this.#count(batch, applied);
+      this.#passport.pulseLog = batch.sequence;
+      this.#sequence = batch.sequence;
     }
-    this.unsettled = false;
+    this.#unsettled = false;
     if (entries.begun.length > 0) this.save();
     return uncertain;
   }
 
   /** Writes a batch down; call `end` with its outcome, or `recover` when that is unknown. */
   begin(pulses: readonly LoggedPulse[]): void {
-    this.sequence += 1;
+    this.#sequence += 1;
     const now = Date.now() / 1000;
     const entry: Begun = {
-      sequence: this.sequence,
+      sequence: this.#sequence,
       time: now,
-      uptime: this.uptime + (now - this.uptimeSeen),
-      pulsesApplied: this.pulsesApplied,
+      uptime: this.#uptime + (now - this.#uptimeSeen),
+      pulsesApplied: this.#pulsesApplied,
       cells: pulses.map(({ cell }) => cell),
       energies: pulses.map(({ energy }) => Number(energy.toPrecision(4))),
     };
-    this.unsettled = true;
-    this.append(entry);
+    this.#unsettled = true;
+    this.#append(entry);
   }
 
   end(pulses: readonly LoggedPulse[], applied: readonly (0 | 1)[]): void {
-    this.append({ ended: this.sequence, applied });
-    this.unsettled = false;
-    this.count(
+    this.#append({ ended: this.#sequence, applied });
+    this.#unsettled = false;
+    this.#count(
       {
         cells: pulses.map(({ cell }) => cell),
         energies: pulses.map(({ energy }) => Number(energy.toPrecision(4))),
       },
       applied,
     );
-    this.passport.pulseLog = this.sequence;
-    this.pulsesApplied += applied.reduce<number>((sum, one) => sum + one, 0);
+    this.#passport.pulseLog = this.#sequence;
+    this.#pulsesApplied += applied.reduce<number>((sum, one) => sum + one, 0);
   }
 
   /** Saves the passport, which then contains all that the log knows. */
   save(): void {
-    this.passport.save();
+    this.#passport.save();
     try {
-      truncateSync(this.path);
+      truncateSync(this.#path);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     }
   }
 
-  private append(entry: object): void {
+  #append(entry: object): void {
     try {
-      appendFileSync(this.path, `${JSON.stringify(entry)}\n`);
+      appendFileSync(this.#path, `${JSON.stringify(entry)}\n`);
     } catch (error) {
       throw new MemloopError(
         'disk',
-        `cannot write the pulse log ${this.path}: ${(error as Error).message}; free space or set MEMLOOP_HOME`,
+        `cannot write the pulse log ${this.#path}: ${(error as Error).message}; free space or set MEMLOOP_HOME`,
         { cause: error },
       );
     }

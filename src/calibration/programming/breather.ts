@@ -3,12 +3,12 @@ const STRETCH = 15;
 
 /** Lets long computations share the thread: heartbeats, answers and Ctrl-C must not wait for them. */
 export class Breather {
-  private since = performance.now();
+  #since = performance.now();
 
   /** Await this between pieces of work; it gives way only when it is due. */
   async breathe(): Promise<void> {
-    if (performance.now() - this.since < STRETCH) return;
+    if (performance.now() - this.#since < STRETCH) return;
     await new Promise((resolve) => setImmediate(resolve));
-    this.since = performance.now();
+    this.#since = performance.now();
   }
 }

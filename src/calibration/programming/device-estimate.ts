@@ -96,9 +96,9 @@ function pathVoltages(
 function pathTime(p: MemristorParameters, x0: number, x1: number, voltages: readonly number[]): number {
   let time = 0;
   for (let i = 0; i < NODES.length; i++) {
-    const speed = stateDerivative(p, x0 + (x1 - x0) * NODES[i]!, voltages[i]!) * Math.sign(x1 - x0);
+    const speed = stateDerivative(p, x0 + (x1 - x0) * NODES[i], voltages[i]) * Math.sign(x1 - x0);
     if (!(speed > 0)) return Number.POSITIVE_INFINITY;
-    time += (WEIGHTS[i]! * Math.abs(x1 - x0)) / speed;
+    time += (WEIGHTS[i] * Math.abs(x1 - x0)) / speed;
   }
   return time;
 }

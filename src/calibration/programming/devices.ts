@@ -69,7 +69,7 @@ export async function calibrateDevices(
       await breather.breathe();
       const row = Math.floor(cell / columns);
       const p = parametersOf(prior, belief, readVoltage);
-      const state = stateOf(p, from[cell]!, readVoltage);
+      const state = stateOf(p, from[cell], readVoltage);
       let wanted: { voltage: number; width: number };
       if (strength === 'half') {
         wanted = aimPulse(prior, belief, p, state, up ? (1 + state) / 2 : state / 2, 0.05, pulseLimits);
@@ -111,7 +111,7 @@ export async function calibrateDevices(
   const learnFrom = async ({ pulses, doses }: Awaited<ReturnType<typeof pulseAll>>, after: Float64Array) => {
     for (const pulse of pulses) {
       await breather.breathe();
-      const belief = beliefs[pulse.cell]!;
+      const belief = beliefs[pulse.cell];
       const p = parametersOf(prior, belief, readVoltage);
       const disturb = doses.disturb(
         belief,
@@ -120,8 +120,8 @@ export async function calibrateDevices(
         pulse.cell % columns,
         pulse,
       );
-      const noise = (0.01 * after[pulse.cell]!) / (belief.high - belief.low);
-      const state = stateOf(p, after[pulse.cell]!, readVoltage) - disturb;
+      const noise = (0.01 * after[pulse.cell]) / (belief.high - belief.low);
+      const state = stateOf(p, after[pulse.cell], readVoltage) - disturb;
       learn(prior, belief, p, pulse, pulse.state, state, Math.hypot(noise, 0.5 * disturb), seriesResistance);
     }
   };
@@ -130,7 +130,7 @@ export async function calibrateDevices(
     await pulseAll(false, 'strong', await read());
     const low = await read();
     beliefs.forEach((belief, i) => {
-      if (low[i]! < 0.5 * belief.high) belief.low = Math.max(low[i]!, 1e-8);
+      if (low[i] < 0.5 * belief.high) belief.low = Math.max(low[i], 1e-8);
     });
     const touched = await pulseAll(true, 'gentle', low);
     const above = await read();
@@ -141,7 +141,7 @@ export async function calibrateDevices(
     await pulseAll(true, 'strong', half);
     const high = await read();
     beliefs.forEach((belief, i) => {
-      if (high[i]! > 2 * belief.low) belief.high = high[i]!;
+      if (high[i] > 2 * belief.low) belief.high = high[i];
     });
     const nudged = await pulseAll(false, 'gentle', high);
     const below = await read();
@@ -155,24 +155,24 @@ export async function calibrateDevices(
     let stuckHigh = 0;
     const lows: number[] = [];
     const highs: number[] = [];
-    const middle = (high.toSorted()[Math.floor(cells / 2)]! + low.toSorted()[Math.floor(cells / 2)]!) / 2;
+    const middle = (high.toSorted()[Math.floor(cells / 2)] + low.toSorted()[Math.floor(cells / 2)]) / 2;
     for (let i = 0; i < cells; i++) {
-      remember(passport, i, beliefs[i]!);
-      t.conductance[i] = last[i]!;
+      remember(passport, i, beliefs[i]);
+      t.conductance[i] = last[i];
       // Half of its own low range is far more than noise and disturb can do.
-      const answers = high[i]! > 1.5 * low[i]!;
+      const answers = high[i] > 1.5 * low[i];
       if (passport.unhealthy.get(i)?.health !== 'quarantined') {
-        passport.setHealth(i, answers ? undefined : high[i]! > middle ? 'stuck high' : 'stuck low');
+        passport.setHealth(i, answers ? undefined : high[i] > middle ? 'stuck high' : 'stuck low');
       }
       if (!answers) {
-        if (high[i]! > middle) stuckHigh += 1;
+        if (high[i] > middle) stuckHigh += 1;
         else stuckLow += 1;
         continue;
       }
-      t.windowLow[i] = low[i]!;
-      t.windowHigh[i] = high[i]!;
-      lows.push(low[i]!);
-      highs.push(high[i]!);
+      t.windowLow[i] = low[i];
+      t.windowHigh[i] = high[i];
+      lows.push(low[i]);
+      highs.push(high[i]);
     }
     lows.sort((a, b) => a - b);
     highs.sort((a, b) => b - a);

@@ -7,33 +7,36 @@ import { type Belief, believeThreshold, type Prior } from './device-estimate.js'
 
 export class LineDoses {
   /** s; rows, then columns. */
-  private readonly on: Float64Array;
-  private readonly off: Float64Array;
+  readonly #on: Float64Array;
+  readonly #off: Float64Array;
 
-  constructor(
-    private readonly rows: number,
-    columns: number,
-    private readonly halfSelect: number,
-    private readonly vt: number,
-  ) {
-    this.on = new Float64Array(rows + columns);
-    this.off = new Float64Array(rows + columns);
+  readonly #rows: number;
+  readonly #halfSelect: number;
+  readonly #vt: number;
+
+  constructor(rows: number, columns: number, halfSelect: number, vt: number) {
+    this.#rows = rows;
+    this.#halfSelect = halfSelect;
+    this.#vt = vt;
+
+    this.#on = new Float64Array(rows + columns);
+    this.#off = new Float64Array(rows + columns);
   }
 
   add(row: number, column: number, voltage: number, width: number): void {
-    if (this.halfSelect === 0) return;
-    const lines = voltage > 0 ? this.on : this.off;
-    const dose = width * Math.expm1((Math.abs(voltage) * this.halfSelect) / this.vt);
-    lines[row]! += dose;
-    lines[this.rows + column]! += dose;
+    if (this.#halfSelect === 0) return;
+    const lines = voltage > 0 ? this.#on : this.#off;
+    const dose = width * Math.expm1((Math.abs(voltage) * this.#halfSelect) / this.#vt);
+    lines[row] += dose;
+    lines[this.#rows + column] += dose;
   }
 
   /** Dose (s) that a cell has had from its lines; `own` is its own pulse, which counts in both lines but is no disturb. */
   towards(up: boolean, row: number, column: number, own?: { voltage: number; width: number }): number {
-    const lines = up ? this.on : this.off;
-    let dose = lines[row]! + lines[this.rows + column]!;
+    const lines = up ? this.#on : this.#off;
+    let dose = lines[row] + lines[this.#rows + column];
     if (own && own.voltage > 0 === up) {
-      dose -= 2 * own.width * Math.expm1((Math.abs(own.voltage) * this.halfSelect) / this.vt);
+      dose -= 2 * own.width * Math.expm1((Math.abs(own.voltage) * this.#halfSelect) / this.#vt);
     }
     return Math.max(0, dose);
   }
@@ -47,8 +50,8 @@ export class LineDoses {
     own?: { voltage: number; width: number },
   ): number {
     const tau = Math.exp(belief.logTau);
-    const up = (this.towards(true, row, column, own) * Math.exp(-belief.von / this.vt)) / tau;
-    const down = (this.towards(false, row, column, own) * Math.exp(-belief.voff / this.vt)) / tau;
+    const up = (this.towards(true, row, column, own) * Math.exp(-belief.von / this.#vt)) / tau;
+    const down = (this.towards(false, row, column, own) * Math.exp(-belief.voff / this.#vt)) / tau;
     return -Math.expm1(-up) * (1 - x) + Math.expm1(-down) * x;
   }
 }

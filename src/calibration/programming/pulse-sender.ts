@@ -25,12 +25,17 @@ const isUnsettled = (outcome: CellOutcome): boolean =>
   outcome.status === 'unknown' || (outcome.status === 'refused' && outcome.reason.startsWith('not sent: '));
 
 export class PulseSender {
-  private constructor(
-    private readonly board: CalibratedBoard,
-    private readonly array: number,
-    private readonly log: PulseLog,
-    private readonly signal: AbortSignal | undefined,
-  ) {}
+  readonly #board: CalibratedBoard;
+  readonly #array: number;
+  readonly #log: PulseLog;
+  readonly #signal: AbortSignal | undefined;
+
+  private constructor(board: CalibratedBoard, array: number, log: PulseLog, signal: AbortSignal | undefined) {
+    this.#board = board;
+    this.#array = array;
+    this.#log = log;
+    this.#signal = signal;
+  }
 
   /** Brings the passport's totals up to date with what an interrupted job sent. */
   static async open(
@@ -56,17 +61,17 @@ export class PulseSender {
    * again. Throws `interrupted` on abort, `board-lost` when the board is gone, `board-refused` for any other refusal.
    */
   async send(pulses: readonly PlannedPulse[]): Promise<{ exhausted: number[]; unknown: boolean }> {
-    const { columns } = this.board.description;
+    const { columns } = this.#board.description;
     const exhausted: number[] = [];
     for (let first = 0; first < pulses.length; first += BATCH) {
-      this.signal?.throwIfAborted();
+      this.#signal?.throwIfAborted();
       const batch = pulses.slice(first, first + BATCH);
-      this.log.begin(batch);
-      const outcomes = await this.board.board.cells(
+      this.#log.begin(batch);
+      const outcomes = await this.#board.board.cells(
         batch.map(
           ({ cell, nominal, width }): CellOperation => ({
             kind: 'pulse',
-            array: this.array,
+            array: this.#array,
             row: Math.floor(cell / columns),
             column: cell % columns,
             voltage: nominal,
@@ -74,27 +79,27 @@ export class PulseSender {
           }),
         ),
       );
-      this.board.roundTrips += Math.ceil(batch.length / 200);
+      this.#board.roundTrips += Math.ceil(batch.length / 200);
       if (outcomes.some(isUnsettled)) {
-        await this.log.recover();
+        await this.#log.recover();
         return { exhausted, unknown: true };
       }
-      this.log.end(
+      this.#log.end(
         batch,
         outcomes.map(({ status }) => (status === 'applied' ? 1 : 0)),
       );
       for (const [i, outcome] of outcomes.entries()) {
         if (outcome.status !== 'refused') continue;
-        const { cell } = batch[i]!;
+        const { cell } = batch[i];
         if (/had all the pulses/.test(outcome.reason)) {
           exhausted.push(cell);
           continue;
         }
         // A board that is gone says so here, in its own words.
-        await this.board.board.health();
+        await this.#board.board.health();
         throw new MemloopError(
           'board-refused',
-          `the board refused a pulse on array ${this.array} row ${Math.floor(cell / columns)} column ${cell % columns}: ${outcome.reason}`,
+          `the board refused a pulse on array ${this.#array} row ${Math.floor(cell / columns)} column ${cell % columns}: ${outcome.reason}`,
         );
       }
     }
@@ -102,6 +107,6 @@ export class PulseSender {
   }
 
   save(): void {
-    this.log.save();
+    this.#log.save();
   }
 }

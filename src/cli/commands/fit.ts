@@ -82,8 +82,8 @@ export function register(program: Command): void {
               timeLeft: (groups.length - done - 1) / rate,
             });
             if (options.plots && group.length === 1) {
-              const name = group[0]!.name.replaceAll(/[^\w.-]+/g, '_').replace(/\.csv$/i, '');
-              writeFileSync(join(options.plots, `${name}.svg`), fitPlot(group[0]!, fit));
+              const name = group[0].name.replaceAll(/[^\w.-]+/g, '_').replace(/\.csv$/i, '');
+              writeFileSync(join(options.plots, `${name}.svg`), fitPlot(group[0], fit));
             }
             // Ctrl-C is looked at between fits.
             await new Promise((resolve) => setImmediate(resolve));

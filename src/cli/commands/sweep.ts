@@ -82,10 +82,10 @@ export function register(program: Command): void {
             const times = [0, ...Array.from({ length: 10 }, (_, i) => last * 10 ** ((i - 9) / 3))];
             const reads = await cal.measureRetention(calibrated, o.array, times, context);
             save('csv', reads.map(({ time, conductance }) => [time, ...conductance].join(',')).join('\n'));
-            const first = reads[0]!.conductance;
+            const first = reads[0].conductance;
             const lines = reads.map(({ time, conductance }) => {
-              const loss = conductance.map((g, i) => g / first[i]! - 1).toSorted();
-              return `${time.toFixed(3).padStart(10)} s: median change ${(100 * loss[Math.floor(loss.length / 2)]!).toFixed(2)} %`;
+              const loss = conductance.map((g, i) => g / first[i] - 1).toSorted();
+              return `${time.toFixed(3).padStart(10)} s: median change ${(100 * loss[Math.floor(loss.length / 2)]).toFixed(2)} %`;
             });
             return {
               result: {
@@ -107,7 +107,7 @@ export function register(program: Command): void {
             save('csv', found.high.map((high, i) => `${i + 1},${high},${found.low[i]}`).join('\n'));
             return {
               result: { samples: found },
-              text: `${o.endurance} cycles: ${micro(found.low[0]!)} / ${micro(found.high[0]!)} at first, ${micro(found.low.at(-1)!)} / ${micro(found.high.at(-1)!)} at last; ${found.failedAfter === undefined ? 'the window held' : `the window had halved after ${found.failedAfter} cycles`}`,
+              text: `${o.endurance} cycles: ${micro(found.low[0])} / ${micro(found.high[0])} at first, ${micro(found.low.at(-1)!)} / ${micro(found.high.at(-1)!)} at last; ${found.failedAfter === undefined ? 'the window held' : `the window had halved after ${found.failedAfter} cycles`}`,
             };
           }
           if (o.forming) {

@@ -7,34 +7,40 @@ export class RunAssembly {
   /** First sample that no frame has reached yet. */
   #next = 0;
 
+  readonly #run: number;
+  readonly #samples: number;
+  readonly #decimation: number;
+  readonly #neurons: number;
+  readonly #step: number;
+
   /** `step`: volts a count. */
-  constructor(
-    private readonly run: number,
-    private readonly samples: number,
-    private readonly decimation: number,
-    private readonly neurons: number,
-    private readonly step: number,
-  ) {
+  constructor(run: number, samples: number, decimation: number, neurons: number, step: number) {
+    this.#run = run;
+    this.#samples = samples;
+    this.#decimation = decimation;
+    this.#neurons = neurons;
+    this.#step = step;
+
     this.#voltages = new Float32Array(samples * neurons).fill(Number.NaN);
   }
 
   /** The frame in volts, a view into the run's voltages; undefined if it is not of this run. */
   add({ run, step, decimation, counts }: Samples): NeuronFrame | undefined {
-    const { neurons } = this;
+    const neurons = this.#neurons;
     // The first sample follows step `decimation`.
-    const first = step / this.decimation - 1;
+    const first = step / this.#decimation - 1;
     const count = counts.length / neurons;
     const fits =
-      run === this.run &&
-      decimation === this.decimation &&
+      run === this.#run &&
+      decimation === this.#decimation &&
       Number.isInteger(first) &&
       Number.isInteger(count) &&
       first >= 0 &&
-      first + count <= this.samples;
+      first + count <= this.#samples;
     if (!fits) return undefined;
     const begin = first * neurons;
     const voltages = this.#voltages.subarray(begin, begin + counts.length);
-    const volts = this.step;
+    const volts = this.#step;
     for (let i = 0; i < counts.length; i++) voltages[i] = counts[i] * volts;
     const lost = Math.max(0, first - this.#next);
     this.#next = first + count;
@@ -43,12 +49,13 @@ export class RunAssembly {
 
   finish(): NeuronRun {
     let lost = 0;
-    for (let i = 0; i < this.#voltages.length; i += this.neurons) if (Number.isNaN(this.#voltages[i])) lost++;
+    for (let i = 0; i < this.#voltages.length; i += this.#neurons)
+      if (Number.isNaN(this.#voltages[i])) lost++;
     return {
-      run: this.run,
-      decimation: this.decimation,
+      run: this.#run,
+      decimation: this.#decimation,
       voltages: this.#voltages,
-      samples: this.samples,
+      samples: this.#samples,
       lost,
     };
   }

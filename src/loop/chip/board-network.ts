@@ -67,24 +67,30 @@ export class BoardNetwork {
   readonly stepTime: number;
   /** s between two membrane samples. */
   readonly samplePeriod: number;
-  private readonly steps: number;
+  readonly #steps: number;
   /** Board steps at which the input arrives. */
-  private readonly inputSteps: number[];
+  readonly #inputSteps: number[];
+
+  readonly #bank: NeuronBank;
+  readonly #multiply: Multiply;
 
   /** @param decimation board steps between two membrane samples. */
   constructor(
-    private readonly bank: NeuronBank,
-    private readonly multiply: Multiply,
+    bank: NeuronBank,
+    multiply: Multiply,
     readonly network: Network,
     readonly map: NetworkMap,
     readonly decimation: number,
   ) {
+    this.#bank = bank;
+    this.#multiply = multiply;
+
     const { spec } = network;
     this.stepTime = bank.description.stepTime;
     this.samplePeriod = decimation * this.stepTime;
     const perStep = spec.duration / spec.steps / this.stepTime;
-    this.steps = Math.min(Math.round(spec.steps * perStep), bank.description.maxSteps);
-    this.inputSteps = spec.pulseSteps.map((step) => Math.round(step * perStep));
+    this.#steps = Math.min(Math.round(spec.steps * perStep), bank.description.maxSteps);
+    this.#inputSteps = spec.pulseSteps.map((step) => Math.round(step * perStep));
   }
 
   get outputs(): number {
@@ -104,14 +110,14 @@ export class BoardNetwork {
 
   /** Parameters of the neurons that a layer of this width drives. */
   neurons(width: number): MifParameters[] {
-    const { parameters } = this.bank;
+    const { parameters } = this.#bank;
     return Array.from({ length: width }, (_, j) => parameters[j % parameters.length]);
   }
 
   /** Board steps at which layer l drives its neurons: at the input pulses, or at every sample that drives it. */
   pulseSteps(l: number): number[] {
-    if (!this.takesWaveforms(l)) return this.inputSteps;
-    const samples = Math.floor(this.steps / this.decimation);
+    if (!this.takesWaveforms(l)) return this.#inputSteps;
+    const samples = Math.floor(this.#steps / this.decimation);
     return Array.from({ length: samples - 1 }, (_, t) => (t + 1) * this.decimation);
   }
 
@@ -123,7 +129,7 @@ export class BoardNetwork {
   }
 
   get driveMax(): number {
-    return Math.min(this.bank.description.driveMax, this.network.spec.driveMax);
+    return Math.min(this.#bank.description.driveMax, this.network.spec.driveMax);
   }
 
   /**
@@ -136,11 +142,11 @@ export class BoardNetwork {
     batch: number,
     dropout?: Dropout,
   ): AsyncGenerator<{ images: Dataset; forward: BoardForward }> {
-    yield* inTurns(batches(dataset, batch).map((images) => this.batchSteps(images, dropout)));
+    yield* inTurns(batches(dataset, batch).map((images) => this.#batchSteps(images, dropout)));
   }
 
   /** The forward pass of a batch, with a step each time the board is asked. */
-  private *batchSteps(
+  *#batchSteps(
     images: Dataset,
     dropout: Dropout | undefined,
   ): Steps<{ images: Dataset; forward: BoardForward }> {
@@ -155,7 +161,7 @@ export class BoardNetwork {
           dropout.random.uniform() < dropout.share ? 0 : value / (1 - dropout.share),
         );
       const clipped = values.map((value) => Math.min(layer.inputMax, Math.max(layer.inputMin, value)));
-      const sums = yield* answered(this.layerSums(layer, clipped));
+      const sums = yield* answered(this.#layerSums(layer, clipped));
       for (let i = 0; i < sums.length; i++) sums[i] += biases[l][i % layer.outputs];
       const forward: LayerForward = {
         vectors: clipped.length / (count * layer.inputs),
@@ -164,10 +170,10 @@ export class BoardNetwork {
       };
       layers.push(forward);
       if (this.drivesNeurons(l)) {
-        const driven = yield* answered(this.runNeurons(l, sums, count));
+        const driven = yield* answered(this.#runNeurons(l, sums, count));
         forward.voltages = driven.voltages;
         lost += driven.lost;
-        if (l + 1 < this.map.layers.length) values = this.waveforms(l, driven.voltages);
+        if (l + 1 < this.map.layers.length) values = this.#waveforms(l, driven.voltages);
       } else values = spec.layers[l].activation === 'relu' ? sums.map((value) => Math.max(0, value)) : sums;
     }
     const voltages = layers.at(-1)!.voltages!;
@@ -182,7 +188,7 @@ export class BoardNetwork {
     return { images, forward };
   }
 
-  private async layerSums(layer: LayerMap, inputs: Float32Array): Promise<Float32Array> {
+  async #layerSums(layer: LayerMap, inputs: Float32Array): Promise<Float32Array> {
     const { map } = this;
     const count = inputs.length / layer.inputs;
     const sums = new Float32Array(count * layer.outputs);
@@ -199,7 +205,7 @@ export class BoardNetwork {
               (inputs[n * layer.inputs + tile.inputStart + i] - layer.inputMin) * voltsPerUnit;
         for (let n = count; n < count + baselines; n++)
           voltages.fill(-layer.inputMin * voltsPerUnit, n * map.rows, n * map.rows + tile.inputCount);
-        const currents = await this.multiply(tile.array, voltages);
+        const currents = await this.#multiply(tile.array, voltages);
         const difference = (n: number, j: number) =>
           currents[n * map.columns + 2 * j] - currents[n * map.columns + 2 * j + 1];
         for (let j = 0; j < tile.outputCount; j++) {
@@ -214,12 +220,12 @@ export class BoardNetwork {
   }
 
   /** Runs the neurons that layer l drives, as many at once as the board has. */
-  private async runNeurons(
+  async #runNeurons(
     l: number,
     sums: Float32Array,
     count: number,
   ): Promise<{ voltages: Float32Array[]; lost: number }> {
-    const { neurons } = this.bank.description;
+    const { neurons } = this.#bank.description;
     const width = this.map.layers[l].outputs;
     const pulseSteps = this.pulseSteps(l);
     const vectors = sums.length / (count * width);
@@ -235,9 +241,9 @@ export class BoardNetwork {
             const sum = sums[(n * vectors + (vectors === 1 ? 0 : p)) * width + first + j];
             drives[p * neurons + j] = Math.max(-most, Math.min(most, sum * scale));
           }
-        stimuli.push({ steps: this.steps, decimation: this.decimation, pulseSteps, drives });
+        stimuli.push({ steps: this.#steps, decimation: this.decimation, pulseSteps, drives });
       }
-    const runs = await this.bank.run(stimuli);
+    const runs = await this.#bank.run(stimuli);
     const voltages = Array.from({ length: count }, (_, n) => {
       const joined = new Float32Array(runs[n * groups].samples * width);
       for (let j = 0; j < width; j++) {
@@ -251,7 +257,7 @@ export class BoardNetwork {
   }
 
   /** Inputs of the layer behind MIF layer l: (v − rest)/unit at each sample that can still drive; a lost sample is the one before it. */
-  private waveforms(l: number, voltages: readonly Float32Array[]): Float32Array {
+  #waveforms(l: number, voltages: readonly Float32Array[]): Float32Array {
     const width = this.map.layers[l].outputs;
     const rest = restState(this.network.spec.neuron).v;
     const vectors = this.pulseSteps(l + 1).length;

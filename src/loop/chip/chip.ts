@@ -36,11 +36,17 @@ export class Chip {
   /** Cells that no longer move or are at the end of their range, at their measured conductance; NaN for healthy ones, S. */
   readonly frozen: ArrayConductances;
 
+  readonly #passport: Passport;
+  readonly #map: NetworkMap;
+
   constructor(
     readonly board: CalibratedBoard,
-    private readonly passport: Passport,
-    private readonly map: NetworkMap,
+    passport: Passport,
+    map: NetworkMap,
   ) {
+    this.#passport = passport;
+    this.#map = map;
+
     this.targets = emptyConductances(map);
     this.measured = emptyConductances(map);
     this.frozen = emptyConductances(map);
@@ -60,11 +66,11 @@ export class Chip {
   readonly multiply = async (array: number, voltages: Float32Array): Promise<Float32Array> => {
     if (this.measured.get(array)!.every(Number.isNaN))
       this.measured.set(array, await this.board.conductances(array));
-    const { rows, columns } = this.map;
+    const { rows, columns } = this.#map;
     const vectors = voltages.length / rows;
     const byRange = this.board.description.currentRanges.map(() => [] as Part[]);
     for (let vector = 0; vector < vectors; vector++) {
-      const { range, parts } = this.partsOf(array, voltages.subarray(vector * rows, (vector + 1) * rows));
+      const { range, parts } = this.#partsOf(array, voltages.subarray(vector * rows, (vector + 1) * rows));
       for (const [first, end] of parts) byRange[range].push({ vector, first, end });
     }
     const sums = new Float32Array(vectors * columns);
@@ -85,8 +91,8 @@ export class Chip {
   };
 
   /** The lowest range that a vector can be multiplied in, and the stretches of rows [first, end) that this takes. */
-  private partsOf(array: number, voltages: Float32Array): { range: number; parts: [number, number][] } {
-    const { rows, columns } = this.map;
+  #partsOf(array: number, voltages: Float32Array): { range: number; parts: [number, number][] } {
+    const { rows, columns } = this.#map;
     const { currentRanges } = this.board.description;
     const conductance = this.measured.get(array)!;
     for (let range = 0; range < currentRanges.length - 1; range++) {
@@ -122,18 +128,18 @@ export class Chip {
     weights: readonly Float32Array[],
     options: ProgramOptions,
   ): Promise<ProgrammingReport[]> {
-    const first = await this.program(targetConductances(this.map, weights), options);
+    const first = await this.program(targetConductances(this.#map, weights), options);
     if (first.every((report) => report.failed.length === 0)) return first;
-    const second = await this.program(targetConductances(this.map, weights, this.frozen), options);
-    return first.map((report, i) => merged(report, second[i], this.map.columns));
+    const second = await this.program(targetConductances(this.#map, weights, this.frozen), options);
+    return first.map((report, i) => merged(report, second[i], this.#map.columns));
   }
 
   /** Programs every array with a target; NaN leaves a cell alone. */
   async program(targets: ArrayConductances, options: ProgramOptions): Promise<ProgrammingReport[]> {
     const reports: ProgrammingReport[] = [];
     for (const [array, wanted] of targets) {
-      const report = await programArray(this.board, this.passport, array, wanted, options);
-      this.note(report);
+      const report = await programArray(this.board, this.#passport, array, wanted, options);
+      this.#note(report);
       reports.push(report);
     }
     return reports;
@@ -157,7 +163,7 @@ export class Chip {
     for (const array of this.measured.keys()) this.measured.set(array, await this.board.conductances(array));
   }
 
-  private note({ array, conductance, targets, failed }: ProgrammingReport): void {
+  #note({ array, conductance, targets, failed }: ProgrammingReport): void {
     const measured = this.measured.get(array)!;
     const wanted = this.targets.get(array)!;
     for (let i = 0; i < measured.length; i++) {
@@ -166,7 +172,7 @@ export class Chip {
     }
     const frozen = this.frozen.get(array)!;
     for (const { row, column, reason, conductance } of failed) {
-      const cell = row * this.map.columns + column;
+      const cell = row * this.#map.columns + column;
       // One that is out of reach is the partner of a stuck cell, and is left where that takes the least from the weight.
       if (outOfUse(reason) || reason === 'out of reach') frozen[cell] = conductance;
     }

@@ -113,13 +113,17 @@ const largest = (values: Float32Array): number =>
   values.reduce((most, v) => Math.max(most, Math.abs(v)), 1e-6);
 
 export class Deployment {
+  readonly #passport: Passport;
+
   private constructor(
     readonly context: LoopContext,
     readonly network: Network,
     readonly chip: Chip,
     readonly hardware: BoardNetwork,
-    private readonly passport: Passport,
-  ) {}
+    passport: Passport,
+  ) {
+    this.#passport = passport;
+  }
 
   /**
    * Places the network; calibrates converters and neurons if the passport has no fresh calibration. No pulse is applied.
@@ -191,8 +195,8 @@ export class Deployment {
       const { spec } = this.network;
       const unknown = spec.layers.slice(0, -1).some(({ activation }) => activation === 'mif')
         ? 'hidden MIF neurons are taken as nominal there'
-        : this.passport.converters === undefined && 'the converters are taken as exact';
-      if (!unknown) return twinTraining(this.passport, spec, this.hardware.map.layers);
+        : this.#passport.converters === undefined && 'the converters are taken as exact';
+      if (!unknown) return twinTraining(this.#passport, spec, this.hardware.map.layers);
       emit({ type: 'log', level: 'info', message: `not trained offline for this chip: ${unknown}` });
       return undefined;
     });

@@ -12,7 +12,10 @@ export interface Budget {
 const FIRST_GUESS = 1.5;
 
 export class PulseEconomy {
-  private cells = 0;
+  #cells = 0;
+
+  readonly #limit: Budget;
+  readonly #rounds: number;
 
   /**
    * @param limit what fine-tuning may spend; Infinity for no limit.
@@ -20,34 +23,37 @@ export class PulseEconomy {
    * @param rounds pulses that one programming gives a cell at most.
    */
   constructor(
-    private readonly limit: Budget,
+    limit: Budget,
     readonly spent: Budget,
-    private readonly rounds: number,
-  ) {}
+    rounds: number,
+  ) {
+    this.#limit = limit;
+    this.#rounds = rounds;
+  }
 
   note(reports: readonly ProgrammingReport[]): void {
     for (const { pulses, energy, cells } of reports) {
       this.spent.pulses += pulses;
       this.spent.energy += energy;
-      this.cells += cells;
+      this.#cells += cells;
     }
   }
 
   /** Pulses that the budget still holds, J turned into pulses of the size seen so far. */
   get left(): number {
     const each = this.spent.pulses > 0 ? this.spent.energy / this.spent.pulses : 0;
-    const byEnergy = each > 0 ? (this.limit.energy - this.spent.energy) / each : Infinity;
-    return Math.max(0, Math.min(this.limit.pulses - this.spent.pulses, byEnergy));
+    const byEnergy = each > 0 ? (this.#limit.energy - this.spent.energy) / each : Infinity;
+    return Math.max(0, Math.min(this.#limit.pulses - this.spent.pulses, byEnergy));
   }
 
   /** Pulses that re-programming so many cells is expected to take. */
   costOf(cells: number): number {
-    return cells * (this.cells > 0 ? Math.max(1, this.spent.pulses / this.cells) : FIRST_GUESS);
+    return cells * (this.#cells > 0 ? Math.max(1, this.spent.pulses / this.#cells) : FIRST_GUESS);
   }
 
   /** Cells that may be re-programmed for so many pulses, even if all take every round there is. */
   cellsFor(pulses: number): number {
-    return Math.floor(Math.min(pulses / this.costOf(1), this.left / this.rounds));
+    return Math.floor(Math.min(pulses / this.costOf(1), this.left / this.#rounds));
   }
 
   /**

@@ -29,15 +29,15 @@ export class Engine {
   readonly firstMoment: Float32Array;
   readonly secondMoment: Float32Array;
   readonly average: Float32Array;
-  private readonly plan: Plan;
-  private readonly memory: KernelMemory;
-  private readonly losses: Float32Array;
-  private readonly peaks: Float32Array;
-  private readonly settings: Float32Array;
-  private readonly gradientLists: Float32Array[];
-  private readonly runForward: () => void;
-  private readonly runGradient: (() => void) | undefined;
-  private readonly runAdam: (() => void) | undefined;
+  readonly #plan: Plan;
+  readonly #memory: KernelMemory;
+  readonly #losses: Float32Array;
+  readonly #peaks: Float32Array;
+  readonly #settings: Float32Array;
+  readonly #gradientLists: Float32Array[];
+  readonly #runForward: () => void;
+  readonly #runGradient: (() => void) | undefined;
+  readonly #runAdam: (() => void) | undefined;
 
   constructor(
     readonly spec: NetworkSpec,
@@ -46,21 +46,21 @@ export class Engine {
   ) {
     const plan = new Plan(spec, rows, options);
     const memory = new KernelMemory(plan.bytes);
-    this.plan = plan;
-    this.memory = memory;
+    this.#plan = plan;
+    this.#memory = memory;
     plan.fill(memory);
     const list = (address: number) => memory.floats(address, address ? plan.size : 0);
     this.parameters = list(plan.weights);
     this.firstMoment = list(plan.firstMoment);
     this.secondMoment = list(plan.secondMoment);
     this.average = list(plan.average);
-    this.gradientLists = plan.gradients.map(list);
+    this.#gradientLists = plan.gradients.map(list);
     this.inputStride = plan.places[0].inputs;
     this.inputs = memory.floats(plan.activations[0], plan.rows * this.inputStride);
     this.labels = memory.ints(plan.labels, plan.rows).fill(-1);
-    this.losses = memory.floats(plan.losses, plan.rows);
-    this.peaks = memory.floats(plan.peaks, plan.rows * spec.layers.at(-1)!.outputs);
-    this.settings = memory.floats(plan.settings, 8);
+    this.#losses = memory.floats(plan.losses, plan.rows);
+    this.#peaks = memory.floats(plan.peaks, plan.rows * spec.layers.at(-1)!.outputs);
+    this.#settings = memory.floats(plan.settings, 8);
     plan.masks.forEach((mask, l) => {
       const stride = plan.places[l].outputs;
       if (mask)
@@ -70,45 +70,45 @@ export class Engine {
           outputs: spec.layers[l].outputs,
         });
     });
-    this.runForward = memory.program(plan.forward());
+    this.#runForward = memory.program(plan.forward());
     if (options.training) {
-      this.runGradient = memory.program(plan.gradient());
-      this.runAdam = memory.program(plan.adam());
+      this.#runGradient = memory.program(plan.gradient());
+      this.#runAdam = memory.program(plan.adam());
     }
   }
 
   /** Samples a batch can hold. */
   get rows(): number {
-    return this.plan.rows;
+    return this.#plan.rows;
   }
 
   /** Where each layer is in a parameter list. */
   get places(): readonly LayerPlace[] {
-    return this.plan.places;
+    return this.#plan.places;
   }
 
   /** Other parameters for the output neurons, one each; the engine's spec must have one each too. */
   setOutputNeurons(parameters: readonly MifParameters[]): void {
-    this.plan.setOutputNeurons(this.memory, parameters);
+    this.#plan.setOutputNeurons(this.#memory, parameters);
   }
 
   /** Largest input of a layer in the batch last run; 1 for the first, and for those after hidden MIF neurons. */
   largestInput(l: number): number {
-    const list = this.plan.activations[l];
+    const list = this.#plan.activations[l];
     if (l === 0 || list === undefined) return 1;
-    return this.memory
-      .floats(list, this.plan.rows * this.plan.places[l].inputs)
+    return this.#memory
+      .floats(list, this.#plan.rows * this.#plan.places[l].inputs)
       .reduce((most, value) => Math.max(most, value), 0);
   }
 
   /** Bytes of the kernel's memory. */
   get bytes(): number {
-    return this.memory.bytes;
+    return this.#memory.bytes;
   }
 
   setWeights(network: Network): void {
     this.spec.layers.forEach(({ inputs, outputs }, l) => {
-      const place = this.plan.places[l];
+      const place = this.#plan.places[l];
       for (let o = 0; o < outputs; o++)
         this.parameters.set(
           network.weights[l].subarray(o * inputs, (o + 1) * inputs),
@@ -121,7 +121,7 @@ export class Engine {
   /** Copies a padded list (the weights unless another is given) into a network of the same shape. */
   getWeights(network: Network, list: Float32Array = this.parameters): Network {
     this.spec.layers.forEach(({ inputs, outputs }, l) => {
-      const place = this.plan.places[l];
+      const place = this.#plan.places[l];
       for (let o = 0; o < outputs; o++) {
         const at = place.weights + o * place.inputs;
         network.weights[l].set(list.subarray(at, at + inputs), o * inputs);
@@ -149,19 +149,19 @@ export class Engine {
 
   /** Forward only; then `decisions`. */
   forward(): void {
-    this.runForward();
+    this.#runForward();
   }
 
   /** Forward and backward: the mean loss of the labelled rows. Gradients of the batch's sum are kept. */
   gradient(): number {
-    if (!this.runGradient) throw new MemloopError('training', 'this engine was made without training');
-    this.losses.fill(0);
-    this.runGradient();
+    if (!this.#runGradient) throw new MemloopError('training', 'this engine was made without training');
+    this.#losses.fill(0);
+    this.#runGradient();
     let sum = 0;
     let count = 0;
     for (let r = 0; r < this.rows; r++)
       if (this.labels[r] >= 0) {
-        sum += this.losses[r];
+        sum += this.#losses[r];
         count++;
       }
     return sum / (count * this.spec.steps);
@@ -171,7 +171,7 @@ export class Engine {
   readGradient(network: Network): Network {
     const count = this.labels.reduce((n, label) => n + (label >= 0 ? 1 : 0), 0);
     const sum = new Float32Array(this.parameters.length);
-    for (const part of this.gradientLists) for (let i = 0; i < sum.length; i++) sum[i] += part[i];
+    for (const part of this.#gradientLists) for (let i = 0; i < sum.length; i++) sum[i] += part[i];
     return this.getWeights(
       network,
       sum.map((g) => g / count),
@@ -183,7 +183,7 @@ export class Engine {
     const { beta1, beta2, rate, epsilon, decay, averaging } = settings;
     // The kept gradients are sums over the batch: the scale cancels but for epsilon.
     const samples = this.labels.reduce((n, label) => n + (label >= 0 ? 1 : 0), 0);
-    this.settings.set([
+    this.#settings.set([
       beta1,
       beta2,
       1 / (1 - beta1 ** count),
@@ -193,13 +193,13 @@ export class Engine {
       rate * decay,
       averaging,
     ]);
-    this.runAdam!();
+    this.#runAdam!();
   }
 
   /** Highest v of output neuron n over time for the sample in this row, V. */
   peak(row: number, n: number): number {
     const neurons = this.spec.layers.at(-1)!.outputs;
-    return this.peaks[((row >> 2) * neurons + n) * 4 + (row & 3)];
+    return this.#peaks[((row >> 2) * neurons + n) * 4 + (row & 3)];
   }
 
   /** The neuron with the highest v over time, for each of the first `count` rows. */
@@ -213,6 +213,6 @@ export class Engine {
   }
 
   dispose(): void {
-    this.memory.dispose();
+    this.#memory.dispose();
   }
 }

@@ -86,52 +86,52 @@ const require = createRequire(import.meta.url);
 
 /** The threads, shared by everything in the process that uses the kernel. */
 class Pool {
-  private readonly module = new WebAssembly.Module(readFileSync(require.resolve('#assets/mif-kernel.wasm')));
-  private readonly control = new Int32Array(new SharedArrayBuffer(64));
-  private workers: { worker: Worker; port: MessagePort }[] = [];
-  private readonly instances = new Map<number, { memory: WebAssembly.Memory; exports: KernelExports }>();
-  private readonly programs = new Map<number, Program>();
-  private nextId = 1;
-  private threads = 1;
+  readonly #module = new WebAssembly.Module(readFileSync(require.resolve('#assets/mif-kernel.wasm')));
+  readonly #control = new Int32Array(new SharedArrayBuffer(64));
+  #workers: { worker: Worker; port: MessagePort }[] = [];
+  readonly #instances = new Map<number, { memory: WebAssembly.Memory; exports: KernelExports }>();
+  readonly #programs = new Map<number, Program>();
+  #nextId = 1;
+  #threads = 1;
 
   /** Threads that run tasks, the caller's included. */
   setThreads(threads: number): void {
-    if (threads === this.threads) return;
-    this.stop();
-    this.threads = threads;
+    if (threads === this.#threads) return;
+    this.#stop();
+    this.#threads = threads;
     for (let i = 1; i < threads; i++) {
       const { port1, port2 } = new MessageChannel();
       const worker = new Worker(WORKER, {
         eval: true,
-        workerData: { control: this.control, module: this.module, port: port2, slots: SLOTS, RUN, PROGRAM },
+        workerData: { control: this.#control, module: this.#module, port: port2, slots: SLOTS, RUN, PROGRAM },
         transferList: [port2],
       });
       worker.unref();
       port1.unref();
-      this.workers.push({ worker, port: port1 });
+      this.#workers.push({ worker, port: port1 });
     }
-    for (const [id, { memory }] of this.instances) this.tell({ memory: { id, memory } });
-    for (const [id, program] of this.programs) this.tell({ program: { id, ...program } });
+    for (const [id, { memory }] of this.#instances) this.#tell({ memory: { id, memory } });
+    for (const [id, program] of this.#programs) this.#tell({ program: { id, ...program } });
   }
 
   get threadCount(): number {
-    return this.threads;
+    return this.#threads;
   }
 
-  private stop(): void {
-    const run = this.control[RUN];
-    Atomics.store(this.control, RUN, -1);
-    Atomics.notify(this.control, RUN);
-    for (const { worker, port } of this.workers) {
+  #stop(): void {
+    const run = this.#control[RUN];
+    Atomics.store(this.#control, RUN, -1);
+    Atomics.notify(this.#control, RUN);
+    for (const { worker, port } of this.#workers) {
       port.close();
       void worker.terminate();
     }
-    this.workers = [];
-    Atomics.store(this.control, RUN, run);
+    this.#workers = [];
+    Atomics.store(this.#control, RUN, run);
   }
 
-  private tell(message: unknown): void {
-    for (const { port } of this.workers) port.postMessage(message);
+  #tell(message: unknown): void {
+    for (const { port } of this.#workers) port.postMessage(message);
   }
 
   openMemory(bytes: number): { id: number; memory: WebAssembly.Memory; exports: KernelExports } {
@@ -142,33 +142,33 @@ class Pool {
         `this network needs ${Math.ceil(bytes / 2 ** 20)} MB for one batch, more than ${MAX_PAGES / 16} MB: use a smaller batch or fewer steps`,
       );
     const memory = new WebAssembly.Memory({ initial: pages, maximum: MAX_PAGES, shared: true });
-    const exports = new WebAssembly.Instance(this.module, { env: { memory } }).exports as KernelExports;
-    const id = this.nextId++;
-    this.instances.set(id, { memory, exports });
-    this.tell({ memory: { id, memory } });
+    const exports = new WebAssembly.Instance(this.#module, { env: { memory } }).exports as KernelExports;
+    const id = this.#nextId++;
+    this.#instances.set(id, { memory, exports });
+    this.#tell({ memory: { id, memory } });
     return { id, memory, exports };
   }
 
   addProgram(memory: number, tasks: readonly Task[]): number {
     if (tasks.length > MAX_TASKS)
       throw new MemloopError('limit', `a program of ${tasks.length} tasks is too long`);
-    const id = this.nextId++;
-    this.programs.set(id, { memory, tasks });
-    this.tell({ program: { id, memory, tasks } });
+    const id = this.#nextId++;
+    this.#programs.set(id, { memory, tasks });
+    this.#tell({ program: { id, memory, tasks } });
     return id;
   }
 
   forget(memory: number): void {
-    const programs = [...this.programs].filter(([, program]) => program.memory === memory).map(([id]) => id);
-    for (const id of programs) this.programs.delete(id);
-    this.instances.delete(memory);
-    this.tell({ forget: { memory, programs } });
+    const programs = [...this.#programs].filter(([, program]) => program.memory === memory).map(([id]) => id);
+    for (const id of programs) this.#programs.delete(id);
+    this.#instances.delete(memory);
+    this.#tell({ forget: { memory, programs } });
   }
 
   run(id: number): void {
-    const { control } = this;
-    const { memory, tasks } = this.programs.get(id)!;
-    const { exports } = this.instances.get(memory)!;
+    const control = this.#control;
+    const { memory, tasks } = this.#programs.get(id)!;
+    const { exports } = this.#instances.get(memory)!;
     const run = (control[RUN] + 1) & RUN_MASK;
     Atomics.store(control, DONE, 0);
     Atomics.store(control, PROGRAM, id);
@@ -207,15 +207,15 @@ export const kernelThreads = (): number => sharedPool().threadCount;
 
 /** A shared memory with the kernel on it. Addresses are bytes, aligned to 16. */
 export class KernelMemory {
-  private readonly pool = sharedPool();
-  private readonly id: number;
+  readonly #pool = sharedPool();
+  readonly #id: number;
   readonly memory: WebAssembly.Memory;
   /** The kernel's functions on this thread. */
   readonly exports: KernelExports;
 
   constructor(readonly bytes: number) {
-    const opened = this.pool.openMemory(bytes);
-    this.id = opened.id;
+    const opened = this.#pool.openMemory(bytes);
+    this.#id = opened.id;
     this.memory = opened.memory;
     this.exports = opened.exports;
   }
@@ -230,26 +230,26 @@ export class KernelMemory {
 
   /** A program that can be run any number of times. */
   program(tasks: readonly Task[]): () => void {
-    const id = this.pool.addProgram(this.id, tasks);
-    return () => this.pool.run(id);
+    const id = this.#pool.addProgram(this.#id, tasks);
+    return () => this.#pool.run(id);
   }
 
   /** The memory is freed once nothing refers to its views. */
   dispose(): void {
-    this.pool.forget(this.id);
+    this.#pool.forget(this.#id);
   }
 }
 
 /** Hands out addresses, above the kernel's own numbers; its end is the size of the memory needed. */
 export class Layout {
-  private end = 2048;
+  #end = 2048;
   take(bytes: number): number {
-    const at = this.end;
-    this.end += Math.ceil(bytes / 16) * 16;
+    const at = this.#end;
+    this.#end += Math.ceil(bytes / 16) * 16;
     return at;
   }
   get bytes(): number {
-    return this.end;
+    return this.#end;
   }
 }
 

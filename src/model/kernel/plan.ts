@@ -81,19 +81,21 @@ export class Plan {
   /** Of each such layer's outputs, where it has one. */
   readonly masks: number[];
   readonly bytes: number;
-  private readonly bars: number[];
-  private readonly populations: Population[];
-  private readonly shards: Shard[];
-  private readonly pulseSlots: number;
-  private readonly waveSlots: number;
+  readonly #bars: number[];
+  readonly #populations: Population[];
+  readonly #shards: Shard[];
+  readonly #pulseSlots: number;
+  readonly #waveSlots: number;
   /** The layer whose outputs drive the first population by pulses. */
-  private readonly pulsed: number;
+  readonly #pulsed: number;
 
-  constructor(
-    private readonly spec: NetworkSpec,
-    rows: number,
-    private readonly options: PlanOptions,
-  ) {
+  readonly #spec: NetworkSpec;
+  readonly #options: PlanOptions;
+
+  constructor(spec: NetworkSpec, rows: number, options: PlanOptions) {
+    this.#spec = spec;
+    this.#options = options;
+
     checkSpec(spec);
     const { training = false, masks = false } = options;
     const { layers, steps } = spec;
@@ -102,7 +104,7 @@ export class Plan {
     const last = layers.length - 1;
     const firstMif = layers.findIndex((layer) => layer.activation === 'mif');
     const pulsed = firstMif < 0 ? last : firstMif;
-    this.pulsed = pulsed;
+    this.#pulsed = pulsed;
     this.rows = pad4(rows);
     const groups = this.rows / 4;
 
@@ -122,29 +124,29 @@ export class Plan {
     this.settings = layout.take(8 * FLOAT);
     this.labels = layout.take(this.rows * FLOAT);
     this.losses = layout.take(this.rows * FLOAT);
-    this.pulseSlots = layout.take(steps * FLOAT);
-    this.waveSlots = layout.take(steps * FLOAT);
+    this.#pulseSlots = layout.take(steps * FLOAT);
+    this.#waveSlots = layout.take(steps * FLOAT);
 
     this.activations = [layout.take(this.rows * this.places[0].inputs * FLOAT)];
-    this.bars = [0];
+    this.#bars = [0];
     this.masks = [];
     for (let l = 0; l <= pulsed; l++) {
       const bytes = this.rows * this.places[l].outputs * FLOAT;
       this.activations.push(layout.take(bytes));
-      this.bars.push(ifTraining(bytes));
+      this.#bars.push(ifTraining(bytes));
       this.masks.push(masks && layers[l].activation === 'relu' ? layout.take(bytes) : 0);
     }
 
-    this.populations = layers.slice(pulsed).map((layer, i) => {
+    this.#populations = layers.slice(pulsed).map((layer, i) => {
       const parameters = (pulsed + i === last && spec.outputNeurons) || [spec.neuron];
       return new Population(layer.outputs, parameters, spec.integrator, steps, spec.duration / steps, layout);
     });
     this.peaks = layout.take(groups * layers[last].outputs * VECTOR);
-    this.shards = Array.from({ length: shards }, (_, index) => ({
+    this.#shards = Array.from({ length: shards }, (_, index) => ({
       index,
       from: Math.floor((index * groups) / shards),
       to: Math.floor(((index + 1) * groups) / shards),
-      scratch: this.populations.map(({ neurons, trajectoryBytes }, i): Scratch => {
+      scratch: this.#populations.map(({ neurons, trajectoryBytes }, i): Scratch => {
         const slots = i === 0 ? 1 : steps;
         const { inputs } = layers[pulsed + i];
         return {
@@ -168,11 +170,11 @@ export class Plan {
 
   /** Writes what never changes: the neurons' constants, when drives arrive, masks of ones. */
   fill(memory: KernelMemory): void {
-    const { steps, pulseSteps } = this.spec;
-    const pulses = memory.ints(this.pulseSlots, steps).fill(-1);
+    const { steps, pulseSteps } = this.#spec;
+    const pulses = memory.ints(this.#pulseSlots, steps).fill(-1);
     for (const step of pulseSteps) pulses[step] = 0;
-    memory.ints(this.waveSlots, steps).set(Array.from({ length: steps }, (_, t) => t));
-    for (const population of this.populations) population.fill(memory);
+    memory.ints(this.#waveSlots, steps).set(Array.from({ length: steps }, (_, t) => t));
+    for (const population of this.#populations) population.fill(memory);
     this.masks.forEach((mask, l) => {
       if (mask) memory.floats(mask, this.rows * this.places[l].outputs).fill(1);
     });
@@ -180,27 +182,27 @@ export class Plan {
 
   /** Other parameters for the output neurons, one each; they must have had one each. */
   setOutputNeurons(memory: KernelMemory, parameters: readonly MifParameters[]): void {
-    this.populations.at(-1)!.fill(memory, parameters);
+    this.#populations.at(-1)!.fill(memory, parameters);
   }
 
   forward(): Task[] {
-    return this.shards.map((shard) => [
-      ...this.layersForward(shard, false),
-      ...this.groups(shard, (group) => this.groupForward(shard, group)),
+    return this.#shards.map((shard) => [
+      ...this.#layersForward(shard, false),
+      ...this.#groups(shard, (group) => this.#groupForward(shard, group)),
     ]);
   }
 
   /** Forward and backward: losses, peaks and every shard's gradient. */
   gradient(): Task[] {
-    return this.shards.map((shard) => [
-      ...this.layersForward(shard, true),
-      ...this.clearWaves(shard),
-      ...this.groups(shard, (group) => [
-        ...this.groupForward(shard, group),
-        ...this.groupBackward(shard, group),
+    return this.#shards.map((shard) => [
+      ...this.#layersForward(shard, true),
+      ...this.#clearWaves(shard),
+      ...this.#groups(shard, (group) => [
+        ...this.#groupForward(shard, group),
+        ...this.#groupBackward(shard, group),
       ]),
-      ...this.reduceWaves(shard),
-      ...this.layersBackward(shard),
+      ...this.#reduceWaves(shard),
+      ...this.#layersBackward(shard),
     ]);
   }
 
@@ -214,64 +216,64 @@ export class Plan {
     ]);
   }
 
-  private groups(shard: Shard, calls: (group: number) => Call[]): Call[] {
+  #groups(shard: Shard, calls: (group: number) => Call[]): Call[] {
     return Array.from({ length: shard.to - shard.from }, (_, i) => calls(shard.from + i)).flat();
   }
 
-  private weightsAt(l: number): number {
+  #weightsAt(l: number): number {
     return this.weights + this.places[l].weights * FLOAT;
   }
 
-  private biasesAt(l: number): number {
+  #biasesAt(l: number): number {
     return this.weights + this.places[l].biases * FLOAT;
   }
 
-  private isRelu(l: number): boolean {
-    return this.spec.layers[l].activation === 'relu' && l < this.pulsed;
+  #isRelu(l: number): boolean {
+    return this.#spec.layers[l].activation === 'relu' && l < this.#pulsed;
   }
 
   /** The shard's rows in a list of `width` floats a row; 0 stays 0. */
-  private rowsOf(shard: Shard, list: number, width: number): number {
+  #rowsOf(shard: Shard, list: number, width: number): number {
     return list && list + shard.from * 4 * width * FLOAT;
   }
 
-  private layersForward(shard: Shard, masked: boolean): Call[] {
+  #layersForward(shard: Shard, masked: boolean): Call[] {
     const count = (shard.to - shard.from) * 4;
     return this.places
-      .slice(0, this.pulsed + 1)
+      .slice(0, this.#pulsed + 1)
       .map(({ inputs, outputs }, l) => [
         'denseForward',
-        this.rowsOf(shard, this.activations[l], inputs),
+        this.#rowsOf(shard, this.activations[l], inputs),
         inputs,
-        this.weightsAt(l),
-        this.biasesAt(l),
-        this.rowsOf(shard, this.activations[l + 1], outputs),
+        this.#weightsAt(l),
+        this.#biasesAt(l),
+        this.#rowsOf(shard, this.activations[l + 1], outputs),
         outputs,
         count,
-        Number(this.isRelu(l)),
-        masked ? this.rowsOf(shard, this.masks[l], outputs) : 0,
+        Number(this.#isRelu(l)),
+        masked ? this.#rowsOf(shard, this.masks[l], outputs) : 0,
       ]);
   }
 
-  private layersBackward(shard: Shard): Call[] {
+  #layersBackward(shard: Shard): Call[] {
     const count = (shard.to - shard.from) * 4;
     const gradient = this.gradients[shard.index];
     const calls: Call[] = [];
-    for (let l = this.pulsed; l >= 0; l--) {
+    for (let l = this.#pulsed; l >= 0; l--) {
       const { inputs, outputs, weights, biases } = this.places[l];
-      const x = this.rowsOf(shard, this.activations[l], inputs);
-      const yBar = this.rowsOf(shard, this.bars[l + 1], outputs);
+      const x = this.#rowsOf(shard, this.activations[l], inputs);
+      const yBar = this.#rowsOf(shard, this.#bars[l + 1], outputs);
       const [wBar, biasBar] = [gradient + weights * FLOAT, gradient + biases * FLOAT];
       calls.push(['denseBackward', x, inputs, yBar, outputs, count, wBar, biasBar]);
       if (l === 0) continue;
-      const xBar = this.rowsOf(shard, this.bars[l], inputs);
-      const mask = this.rowsOf(shard, this.masks[l - 1], inputs);
-      const relu = Number(this.isRelu(l - 1));
+      const xBar = this.#rowsOf(shard, this.#bars[l], inputs);
+      const mask = this.#rowsOf(shard, this.masks[l - 1], inputs);
+      const relu = Number(this.#isRelu(l - 1));
       calls.push([
         'denseBackwardInput',
         x,
         inputs,
-        this.weightsAt(l),
+        this.#weightsAt(l),
         yBar,
         outputs,
         count,
@@ -284,81 +286,81 @@ export class Plan {
   }
 
   /** Rows of the layer whose outputs are the first population's drives, for one group. */
-  private gathering(group: number, list: number): readonly [number, number, number, number, number] {
-    const { driveScale, driveMax } = this.spec;
-    const bytes = this.places[this.pulsed].outputs * FLOAT;
-    return [list + group * 4 * bytes, bytes, this.populations[0].neurons, driveScale, driveMax];
+  #gathering(group: number, list: number): readonly [number, number, number, number, number] {
+    const { driveScale, driveMax } = this.#spec;
+    const bytes = this.places[this.#pulsed].outputs * FLOAT;
+    return [list + group * 4 * bytes, bytes, this.#populations[0].neurons, driveScale, driveMax];
   }
 
-  private groupForward({ scratch }: Shard, group: number): Call[] {
-    const outputs = this.activations[this.pulsed + 1];
-    const calls: Call[] = [['gatherDrives', ...this.gathering(group, outputs), scratch[0].drives]];
-    this.populations.forEach((population, i) => {
+  #groupForward({ scratch }: Shard, group: number): Call[] {
+    const outputs = this.activations[this.#pulsed + 1];
+    const calls: Call[] = [['gatherDrives', ...this.#gathering(group, outputs), scratch[0].drives]];
+    this.#populations.forEach((population, i) => {
       const s = scratch[i];
       if (i > 0)
         calls.push([
           'waveForward',
-          ...this.wave(scratch, i),
-          this.biasesAt(this.pulsed + i),
+          ...this.#wave(scratch, i),
+          this.#biasesAt(this.#pulsed + i),
           population.neurons,
-          this.waveScale,
+          this.#waveScale,
           s.drives,
           s.signals,
         ]);
       calls.push(
-        ...population.forward(this.slots(i), s.drives, s.trajectory, s.alpha, this.peaksOf(s, i, group)),
+        ...population.forward(this.#slots(i), s.drives, s.trajectory, s.alpha, this.#peaksOf(s, i, group)),
       );
     });
     return calls;
   }
 
-  private groupBackward({ scratch }: Shard, group: number): Call[] {
+  #groupBackward({ scratch }: Shard, group: number): Call[] {
     const calls: Call[] = [];
-    const { smoothing = 0, decision = 0 } = this.options;
-    for (let i = this.populations.length - 1; i >= 0; i--) {
+    const { smoothing = 0, decision = 0 } = this.#options;
+    for (let i = this.#populations.length - 1; i >= 0; i--) {
       const s = scratch[i];
-      const population = this.populations[i];
+      const population = this.#populations[i];
       const source =
-        i === this.populations.length - 1
+        i === this.#populations.length - 1
           ? {
               labels: this.labels + group * VECTOR,
               smoothing,
-              scale: 1 / this.spec.steps,
+              scale: 1 / this.#spec.steps,
               losses: this.losses + group * VECTOR,
               scratch: s.lossRows,
               decision,
-              peaks: this.peaksOf(s, i, group),
+              peaks: this.#peaksOf(s, i, group),
             }
           : { voltageBars: s.voltageBars };
-      calls.push(...population.backward(this.slots(i), s.driveBars, s.slots, s.trajectory, s.bars, source));
+      calls.push(...population.backward(this.#slots(i), s.driveBars, s.slots, s.trajectory, s.bars, source));
       if (i > 0)
         calls.push([
           'waveBackward',
-          ...this.wave(scratch, i),
+          ...this.#wave(scratch, i),
           population.neurons,
-          this.waveScale,
+          this.#waveScale,
           s.driveBars,
           scratch[i - 1].voltageBars,
           s.weightBars,
           s.biasBars,
         ]);
     }
-    const gathering = this.gathering(group, this.activations[this.pulsed + 1]);
-    const [bars] = this.gathering(group, this.bars[this.pulsed + 1]);
+    const gathering = this.#gathering(group, this.activations[this.#pulsed + 1]);
+    const [bars] = this.#gathering(group, this.#bars[this.#pulsed + 1]);
     calls.push(['scatterDriveBars', ...gathering, scratch[0].driveBars, bars]);
     return calls;
   }
 
-  private clearWaves({ scratch }: Shard): Call[] {
-    return this.populations.slice(1).flatMap(({ neurons }, k): Call[] => [
-      ['clear', scratch[k + 1].weightBars, this.populations[k].neurons * neurons * VECTOR],
+  #clearWaves({ scratch }: Shard): Call[] {
+    return this.#populations.slice(1).flatMap(({ neurons }, k): Call[] => [
+      ['clear', scratch[k + 1].weightBars, this.#populations[k].neurons * neurons * VECTOR],
       ['clear', scratch[k + 1].biasBars, neurons * VECTOR],
     ]);
   }
 
-  private reduceWaves({ scratch, index }: Shard): Call[] {
-    return this.populations.slice(1).map(({ neurons }, k) => {
-      const { weights, biases, inputs } = this.places[this.pulsed + k + 1];
+  #reduceWaves({ scratch, index }: Shard): Call[] {
+    return this.#populations.slice(1).map(({ neurons }, k) => {
+      const { weights, biases, inputs } = this.places[this.#pulsed + k + 1];
       const { weightBars, biasBars } = scratch[k + 1];
       const gradient = this.gradients[index];
       const [wBar, biasBar] = [gradient + weights * FLOAT, gradient + biases * FLOAT];
@@ -366,7 +368,7 @@ export class Plan {
         'waveReduce',
         weightBars,
         biasBars,
-        this.populations[k].neurons,
+        this.#populations[k].neurons,
         neurons,
         wBar,
         inputs * FLOAT,
@@ -376,32 +378,32 @@ export class Plan {
   }
 
   /** What both directions of the layer before population i need: waveforms, their unit, weights. */
-  private wave(scratch: readonly Scratch[], i: number): number[] {
-    const { rest, restStride, neurons } = this.populations[i - 1];
-    const l = this.pulsed + i;
+  #wave(scratch: readonly Scratch[], i: number): number[] {
+    const { rest, restStride, neurons } = this.#populations[i - 1];
+    const l = this.#pulsed + i;
     return [
       scratch[i - 1].trajectory,
-      this.spec.steps,
+      this.#spec.steps,
       neurons,
       rest,
       restStride,
       1 / WAVEFORM_UNIT,
-      this.weightsAt(l),
+      this.#weightsAt(l),
       this.places[l].inputs * FLOAT,
     ];
   }
 
-  private get waveScale(): number {
-    const { driveScale, duration, steps, neuron } = this.spec;
+  get #waveScale(): number {
+    const { driveScale, duration, steps, neuron } = this.#spec;
     return (driveScale * duration) / steps / neuron.tauAlpha;
   }
 
-  private slots(i: number): number {
-    return i === 0 ? this.pulseSlots : this.waveSlots;
+  #slots(i: number): number {
+    return i === 0 ? this.#pulseSlots : this.#waveSlots;
   }
 
-  private peaksOf(s: Scratch, i: number, group: number): number {
-    const output = i === this.populations.length - 1;
-    return output ? this.peaks + group * this.populations[i].neurons * VECTOR : s.peaks;
+  #peaksOf(s: Scratch, i: number, group: number): number {
+    const output = i === this.#populations.length - 1;
+    return output ? this.peaks + group * this.#populations[i].neurons * VECTOR : s.peaks;
   }
 }

@@ -61,14 +61,20 @@ export class Population {
   readonly rest: number;
   readonly restStride: number;
 
+  readonly #parameters: readonly MifParameters[];
+  readonly #dt: number;
+
   constructor(
     readonly neurons: number,
-    private readonly parameters: readonly MifParameters[],
+    parameters: readonly MifParameters[],
     readonly integrator: IntegratorName,
     readonly steps: number,
-    private readonly dt: number,
+    dt: number,
     layout: Layout,
   ) {
+    this.#parameters = parameters;
+    this.#dt = dt;
+
     for (const p of parameters) checkStep(p, integrator, dt);
     const each = parameters.length > 1;
     this.constants = layout.take(parameters.length * CONSTANTS);
@@ -78,11 +84,11 @@ export class Population {
   }
 
   /** Fills the constants once the memory is there; again with others of the same number, to vary them. */
-  fill(memory: KernelMemory, parameters: readonly MifParameters[] = this.parameters): void {
+  fill(memory: KernelMemory, parameters: readonly MifParameters[] = this.#parameters): void {
     parameters.forEach((p, i) => {
       memory
         .floats(this.constants + i * CONSTANTS, CONSTANTS / 4)
-        .set(neuronConstants(p, this.integrator, this.dt));
+        .set(neuronConstants(p, this.integrator, this.#dt));
       const { v, x1, x2 } = restState(p);
       memory.floats(this.rest + i * REST, 3).set([v, x1, x2]);
     });

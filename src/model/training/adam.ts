@@ -6,22 +6,28 @@ export class Adam {
   readonly first: Float64Array[];
   readonly second: Float64Array[];
 
+  readonly #parameters: readonly Float32Array[];
+  readonly #options: { beta1?: number; beta2?: number; epsilon?: number };
+
   /** @param parameters are changed in place by `step` */
   constructor(
-    private readonly parameters: readonly Float32Array[],
-    private readonly options: { beta1?: number; beta2?: number; epsilon?: number } = {},
+    parameters: readonly Float32Array[],
+    options: { beta1?: number; beta2?: number; epsilon?: number } = {},
   ) {
+    this.#parameters = parameters;
+    this.#options = options;
+
     this.first = parameters.map((list) => new Float64Array(list.length));
     this.second = parameters.map((list) => new Float64Array(list.length));
   }
 
   /** @param gradients one list a parameter list, of the same lengths */
   step(gradients: readonly ArrayLike<number>[], rate: number): void {
-    const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 } = this.options;
+    const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8 } = this.#options;
     this.count++;
     const scale1 = 1 / (1 - beta1 ** this.count);
     const scale2 = 1 / (1 - beta2 ** this.count);
-    this.parameters.forEach((list, k) => {
+    this.#parameters.forEach((list, k) => {
       const m = this.first[k];
       const v = this.second[k];
       for (let i = 0; i < list.length; i++) {

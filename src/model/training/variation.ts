@@ -54,18 +54,22 @@ export function checkTwin(twin: ChipTwin, { layers }: NetworkSpec): void {
 }
 
 export class Variation {
-  private readonly clean: Float32Array;
+  readonly #clean: Float32Array;
   /** Of each layer, the weights with a limit: index in the padded list, shares. */
-  private readonly limited: { at: number; low: number; high: number }[][];
+  readonly #limited: { at: number; low: number; high: number }[][];
+
+  readonly #engine: Engine;
+  readonly #settings: VariationSettings;
+  readonly #twin: ChipTwin | undefined;
 
   /** @param engine of `variedSpec` */
-  constructor(
-    private readonly engine: Engine,
-    private readonly settings: VariationSettings,
-    private readonly twin: ChipTwin | undefined,
-  ) {
-    this.clean = new Float32Array(engine.parameters.length);
-    this.limited = engine.spec.layers.map(({ inputs }, l) => {
+  constructor(engine: Engine, settings: VariationSettings, twin: ChipTwin | undefined) {
+    this.#engine = engine;
+    this.#settings = settings;
+    this.#twin = twin;
+
+    this.#clean = new Float32Array(engine.parameters.length);
+    this.#limited = engine.spec.layers.map(({ inputs }, l) => {
       const place = engine.places[l];
       const found: { at: number; low: number; high: number }[] = [];
       twin?.limits[l].low.forEach((low, i) => {
@@ -83,12 +87,13 @@ export class Variation {
 
   /** Puts what a chip would have in the place of weights, biases and neurons, until `restore`. */
   apply(random: Random): void {
-    const { engine, settings } = this;
+    const engine = this.#engine;
+    const settings = this.#settings;
     const { parameters } = engine;
-    this.clean.set(parameters);
+    this.#clean.set(parameters);
     engine.spec.layers.forEach(({ inputs, outputs }, l) => {
       const place = engine.places[l];
-      const largest = this.largest(parameters, l);
+      const largest = this.#largest(parameters, l);
       const deviation = settings.weightNoise * largest;
       if (deviation > 0)
         for (let o = 0; o < outputs; o++) {
@@ -99,25 +104,27 @@ export class Variation {
       if (noise > 0)
         for (let o = 0; o < outputs; o++) parameters[place.biases + o] += noise * random.normal();
     });
-    this.varyNeurons(random);
+    this.#varyNeurons(random);
   }
 
   restore(): void {
-    this.engine.parameters.set(this.clean);
+    this.#engine.parameters.set(this.#clean);
   }
 
   /** Draws the weights of a padded list in to what their cells can still do. */
   limit(list: Float32Array): void {
-    this.limited.forEach((weights, l) => {
+    this.#limited.forEach((weights, l) => {
       if (weights.length === 0) return;
-      const largest = this.largest(list, l);
+      const largest = this.#largest(list, l);
       for (const { at, low, high } of weights)
         list[at] = Math.min(high * largest, Math.max(low * largest, list[at]));
     });
   }
 
-  private varyNeurons(random: Random): void {
-    const { engine, twin, settings } = this;
+  #varyNeurons(random: Random): void {
+    const engine = this.#engine;
+    const twin = this.#twin;
+    const settings = this.#settings;
     if (settings.neuronSpread === 0 && !twin) return;
     engine.setOutputNeurons(
       engine.spec.outputNeurons!.map((mean, n) => {
@@ -135,10 +142,10 @@ export class Variation {
   }
 
   /** What the shares of layer l are of: the largest |weight| in a padded list unless it is fixed. */
-  private largest(list: Float32Array, l: number): number {
-    const fixed = this.twin?.limits[l].weightMax;
+  #largest(list: Float32Array, l: number): number {
+    const fixed = this.#twin?.limits[l].weightMax;
     if (fixed !== undefined) return fixed;
-    const { weights, biases } = this.engine.places[l];
+    const { weights, biases } = this.#engine.places[l];
     let most = 0;
     for (let i = weights; i < biases; i++) most = Math.max(most, Math.abs(list[i]));
     return most;

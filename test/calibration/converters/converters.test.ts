@@ -22,12 +22,12 @@ const converterErrors = () =>
   });
 
 const largestError = (measured: ArrayLike<number>, truth: ArrayLike<number>): number =>
-  Array.from(truth, (value, i) => Math.abs(measured[i]! / value - 1)).reduce((a, b) => Math.max(a, b));
+  Array.from(truth, (value, i) => Math.abs(measured[i] / value - 1)).reduce((a, b) => Math.max(a, b));
 
 describe('converter calibration', () => {
   test('reads come out true, which they are not without it', async () => {
     const { board, crossbars } = await converterErrors();
-    const truth = crossbars[0]!.conductances(0.05);
+    const truth = crossbars[0].conductances(0.05);
     const nominal = await measureConductance(new CalibratedBoard(board, nominalCalibration(board)), 0);
     expect(largestError(nominal, truth)).toBeGreaterThan(0.05);
     const calibrated = await measureConductance(
@@ -41,14 +41,14 @@ describe('converter calibration', () => {
   test('products come out true: voltages asked for, currents in amperes', async () => {
     const { board, crossbars } = await converterErrors();
     const calibrated = new CalibratedBoard(board, await calibrateConverters(board));
-    const truth = crossbars[0]!.conductances(0.1);
+    const truth = crossbars[0].conductances(0.1);
     const voltages = Float32Array.from({ length: 8 }, (_, row) => (row % 2 ? 0.1 : -0.08));
     const currents = await calibrated.multiply(0, voltages);
     for (let column = 0; column < 8; column++) {
       let expected = 0;
-      for (let row = 0; row < 8; row++) expected += voltages[row]! * truth[row * 8 + column]!;
+      for (let row = 0; row < 8; row++) expected += voltages[row] * truth[row * 8 + column];
       // Half a DAC step on each row and a count of the ADC.
-      expect(Math.abs(currents[column]! - expected)).toBeLessThan(8 * 0.25e-3 * 6e-5 + 2e-8);
+      expect(Math.abs(currents[column] - expected)).toBeLessThan(8 * 0.25e-3 * 6e-5 + 2e-8);
     }
   });
 
@@ -58,7 +58,7 @@ describe('converter calibration', () => {
     const second = await calibrateConverters(board);
     const deviations = first.columns.flatMap((range, r) =>
       range.map((line, c) => {
-        const other = second.columns[r]![c]!;
+        const other = second.columns[r][c];
         return (line.gain - other.gain) / Math.hypot(line.gainSigma, other.gainSigma);
       }),
     );
@@ -108,14 +108,14 @@ describe("the vendor's R(v)", () => {
 
   test('arrays read by it come out near the truth, nearer than without calibration', async () => {
     const { board, crossbars } = await converterErrors();
-    const truth = crossbars[0]!.conductances(0.05);
+    const truth = crossbars[0].conductances(0.05);
     const calibration = await calibrateConverters(board, { readProfile: 'vendor' });
     const home = temporaryHome();
     Passport.open(board.description, home).saveConverters(calibration);
     const kept = Passport.open(board.description, home).converters!;
     expect(kept).toEqual(calibration);
     const error = (g: Float64Array) =>
-      Math.hypot(...truth.map((value, i) => g[i]! / value - 1)) / Math.sqrt(truth.length);
+      Math.hypot(...truth.map((value, i) => g[i] / value - 1)) / Math.sqrt(truth.length);
     const [curve, line, nominal] = await Promise.all(
       [kept, { ...kept, reads: undefined }, nominalCalibration(board)].map(async (by) =>
         error(await measureConductance(new CalibratedBoard(board, by), 0)),

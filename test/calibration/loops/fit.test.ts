@@ -26,7 +26,7 @@ function simulatedLoop(
   const seen = current.map((value) => value + noise * range * random.normal());
   return {
     name: `simulated-${seed}`,
-    voltage: applied.map((v, i) => v - seen[i]! * resistance),
+    voltage: applied.map((v, i) => v - seen[i] * resistance),
     current: seen,
     resistance,
     frequency,
@@ -45,8 +45,8 @@ describe('the loop model', () => {
       { substeps: 20, periods: 1, start: 0.1 },
     );
     // The first half is one long pulse; the ramp from the last to the first sample costs one sample.
-    expect(state[49]).toBeCloseTo(stateAfterPulse(p, state[0]!, 0.28, 49e-6, 5000), 2);
-    expect(state[99]).toBeCloseTo(stateAfterPulse(p, state[50]!, -0.14, 49e-6, 5000), 2);
+    expect(state[49]).toBeCloseTo(stateAfterPulse(p, state[0], 0.28, 49e-6, 5000), 2);
+    expect(state[99]).toBeCloseTo(stateAfterPulse(p, state[50], -0.14, 49e-6, 5000), 2);
   });
 
   test('closes its cycle: the state after a period is the state before it', () => {
@@ -54,7 +54,7 @@ describe('the loop model', () => {
     const drive = { applied, samplePeriod: 5e-5, resistance: 5000 };
     const low = steadyLoop(W_SDC, drive, { start: 0 });
     const high = steadyLoop(W_SDC, drive, { start: 1 });
-    for (let i = 0; i < 200; i++) expect(low.state[i]).toBeCloseTo(high.state[i]!, 3);
+    for (let i = 0; i < 200; i++) expect(low.state[i]).toBeCloseTo(high.state[i], 3);
   });
 });
 
@@ -121,14 +121,14 @@ describe('a loop file', () => {
     expect(read.resistance).toBe(47e3);
     expect(read.frequency).toBe(10);
     expect(read.device).toBe('M1');
-    for (const [i, v] of read.voltage.entries()) expect(v).toBeCloseTo(loop.voltage[i]!, 12);
-    for (const [i, c] of read.current.entries()) expect(c).toBeCloseTo(loop.current[i]!, 15);
+    for (const [i, v] of read.voltage.entries()) expect(v).toBeCloseTo(loop.voltage[i], 12);
+    for (const [i, c] of read.current.entries()) expect(c).toBeCloseTo(loop.current[i], 15);
     const across = {
-      voltage: loop.voltage.map((v, i) => v + loop.current[i]! * 5000),
+      voltage: loop.voltage.map((v, i) => v + loop.current[i] * 5000),
       current: loop.current,
     };
     const both = readLoop(write('5k_0.5V_100Hz_M1', formatLoop(across), 'resistor-plus-memristor.csv'));
-    for (const [i, v] of both.voltage.entries()) expect(v).toBeCloseTo(loop.voltage[i]!, 9);
+    for (const [i, v] of both.voltage.entries()) expect(v).toBeCloseTo(loop.voltage[i], 9);
     expect(parseLoopName('470_0.3V_1.5Hz_A 2')).toEqual({
       resistance: 470,
       amplitude: 0.3,

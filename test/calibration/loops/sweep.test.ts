@@ -35,7 +35,7 @@ describe('a sweep', () => {
     const { calibrated, passport } = await calibratedBoard({ effects: ['deviceSpread'] });
     const steps = waveSteps(calibrated.description.limits, { amplitude: 0.4, frequency: 100, points: 200 });
     const samples = await driveCell(calibrated, passport.array(0), cell, steps, { budget: 200 });
-    const at = (share: number) => samples[Math.round(share * 199)]!.conductance;
+    const at = (share: number) => samples[Math.round(share * 199)].conductance;
     expect(at(0.3)).toBeGreaterThan(3 * at(0.05));
     expect(at(0.8)).toBeLessThan(at(0.5) / 5);
     for (const { voltage, current } of samples) expect(voltage * current).toBeGreaterThanOrEqual(0);
@@ -83,7 +83,7 @@ describe('a sweep', () => {
       budget: 10,
     });
     expect(found.high).toHaveLength(5);
-    for (const [i, high] of found.high.entries()) expect(high).toBeGreaterThan(5 * found.low[i]!);
+    for (const [i, high] of found.high.entries()) expect(high).toBeGreaterThan(5 * found.low[i]);
     expect(found.failedAfter).toBeUndefined();
     const before = trace.length;
     const { formed } = await formCell(calibrated, passport.array(0), { ...cell, row: 5 }, { budget: 14 });
@@ -103,8 +103,8 @@ describe('a sweep', () => {
       wait: async (seconds) => virtual.elapse(seconds),
     });
     const mean = reads.map(({ conductance }) => conductance.reduce((a, b) => a + b) / 64);
-    expect(mean[1]).toBeLessThan(0.95 * mean[0]!);
-    expect(mean[2]).toBeLessThan(0.9 * mean[1]!);
+    expect(mean[1]).toBeLessThan(0.95 * mean[0]);
+    expect(mean[2]).toBeLessThan(0.9 * mean[1]);
     expect(trace).toHaveLength(0);
   });
 });

@@ -54,7 +54,7 @@ describe('neuron calibration', () => {
     ]);
     const { states } = runMif(parameters, 'exponential', board.description.stepTime, 500, jumps);
     run!.voltages.forEach((v, s) => {
-      expect(Math.abs(v - states[s + 1]!.v)).toBeLessThan(0.6 * board.description.membraneStep);
+      expect(Math.abs(v - states[s + 1].v)).toBeLessThan(0.6 * board.description.membraneStep);
     });
   });
 
@@ -63,14 +63,14 @@ describe('neuron calibration', () => {
     const { neurons } = await calibrateNeurons(board);
     const deviations = neurons.flatMap(({ parameters, driveOffset, sigma }, n) =>
       (Object.keys(sigma) as (keyof typeof sigma)[]).map(
-        (name) => (({ ...parameters, driveOffset })[name] - OWN[n]![name]) / sigma[name],
+        (name) => (({ ...parameters, driveOffset })[name] - OWN[n][name]) / sigma[name],
       ),
     );
     expect(deviations.filter((z) => Math.abs(z) < 2).length).toBeGreaterThanOrEqual(19);
     for (const z of deviations) expect(Math.abs(z)).toBeLessThan(4.5);
     // and those are small: the parameter that shows least is known to a few per cent.
     for (const { sigma } of neurons) expect(sigma.voff / MIF.voff).toBeLessThan(0.05);
-    expect(neurons[0]!.parameters.capacitance / 1.3e-9).toBeCloseTo(1, 2);
+    expect(neurons[0].parameters.capacitance / 1.3e-9).toBeCloseTo(1, 2);
   });
 
   test.each([7, 8, 14])('finds neurons that differ by a fifth, chip %i', async (seed) => {
@@ -105,11 +105,11 @@ describe('neuron calibration', () => {
     let [before, after] = [0, 0];
     neurons.forEach(({ parameters }, n) => {
       const error = (p: MifParameters) => {
-        const jumps = new Map(pulseSteps.map((step, k) => [step, drives[k * count + n]!]));
+        const jumps = new Map(pulseSteps.map((step, k) => [step, drives[k * count + n]]));
         const { states } = runMif(p, 'exponential', stepTime, 1000, jumps);
         let squares = 0;
         for (let s = 0; s < run!.samples; s++)
-          squares += (states[(s + 1) * 8]!.v - run!.voltages[s * count + n]!) ** 2 / run!.samples;
+          squares += (states[(s + 1) * 8].v - run!.voltages[s * count + n]) ** 2 / run!.samples;
         return squares;
       };
       before += error(MIF) / count;
@@ -152,7 +152,7 @@ describe('neuron calibration', () => {
     const { board: twin } = await virtualBoard({ change: (made) => Object.assign(made, profile), seed: 9 });
     const again = await calibrateNeurons(twin);
     again.neurons.forEach(({ parameters }, n) => {
-      const { sigma, parameters: before } = measured.neurons[n]!;
+      const { sigma, parameters: before } = measured.neurons[n];
       expect(Math.abs(parameters.tau - before.tau)).toBeLessThan(6 * sigma.tau);
       expect(Math.abs(parameters.e2 - before.e2)).toBeLessThan(6 * sigma.e2);
     });

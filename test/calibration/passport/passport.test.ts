@@ -50,7 +50,7 @@ describe('a passport', () => {
     const { board } = await virtualBoard();
     const passport = Passport.open(board.description, temporaryHome());
     passport.array(0).save();
-    const text = readFileSync(join(passport.folder, readdirSync(passport.folder)[0]!), 'utf8');
+    const text = readFileSync(join(passport.folder, readdirSync(passport.folder)[0]), 'utf8');
     expect(text).toContain('[0, 0, 0, 0, 0, 0, 0, 0]');
   });
 
@@ -79,7 +79,7 @@ describe('a passport', () => {
     expect(open).toThrow(new RegExp(`the passport ${path} is not JSON`));
     writeFileSync(path, good.replace('"pulseLog": 0', '"pulseLog": "none"'));
     expect(open).toThrow(/is damaged at pulseLog/);
-    writeFileSync(path, good.replaceAll(board.description.arraySerials[0]!, 'A-9'));
+    writeFileSync(path, good.replaceAll(board.description.arraySerials[0], 'A-9'));
     expect(open).toThrow(/is of array A-9 on board .*, not of/);
     writeFileSync(path, good.replace('"rows": 8', '"rows": 9'));
     expect(open).toThrow(/is of a 9x8 array, this one has 8x8/);

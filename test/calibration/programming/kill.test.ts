@@ -79,7 +79,7 @@ describe.each(Object.keys(jobs))('a kill during %s', (name) => {
         });
         job = (async () => {
           const living = await connectBoard(inProcessTransport('virtual:mortal', dying));
-          await jobs[name]!(living, Passport.open(living.description, home));
+          await jobs[name](living, Passport.open(living.description, home));
           // It was quicker than death.
           cpSync(home, after, { recursive: true });
           resolve();
@@ -91,9 +91,9 @@ describe.each(Object.keys(jobs))('a kill during %s', (name) => {
 
       const board = await connectBoard(inProcessTransport('virtual:next', device));
       const passport = Passport.open(board.description, after);
-      await jobs[name]!(board, passport);
+      await jobs[name](board, passport);
       const applied = new Float64Array(64);
-      for (const { row, column } of trace) applied[row * 8 + column]! += 1;
+      for (const { row, column } of trace) applied[row * 8 + column] += 1;
       expect([...passport.array(0).tables.pulses], `killed at write ${dieAt}`).toEqual([...applied]);
       await board.close();
       virtual.close();

@@ -124,8 +124,8 @@ describe('programming an array', () => {
     });
     expect(report.inTolerance).toBeGreaterThanOrEqual(0.98);
     expect(report.pulsesPerCell).toBeLessThanOrEqual(6);
-    const truth = crossbars[0]!.conductances(0.05);
-    const off = targets.filter((target, i) => Math.abs(truth[i]! - target) > 1.25 * report.tolerance);
+    const truth = crossbars[0].conductances(0.05);
+    const off = targets.filter((target, i) => Math.abs(truth[i] - target) > 1.25 * report.tolerance);
     expect(off.length).toBeLessThanOrEqual(1);
   });
 
@@ -136,7 +136,7 @@ describe('programming an array', () => {
         profile.effects.stuckCells.high = 0.06;
       },
     });
-    const { stuck } = crossbars[0]!;
+    const { stuck } = crossbars[0];
     expect(stuck.filter((s) => s !== 0).length).toBeGreaterThan(4);
     const named = report.failed.filter(({ reason }) => reason.startsWith('stuck'));
     for (const { row, column, reason } of named) {
@@ -150,7 +150,7 @@ describe('programming an array', () => {
   test('the passport counts what the board applied, cell by cell', async () => {
     const { passport, trace } = await programmed({ seed: 3 });
     const applied = new Float64Array(64);
-    for (const { row, column } of trace) applied[row * 8 + column]! += 1;
+    for (const { row, column } of trace) applied[row * 8 + column] += 1;
     expect([...passport.array(0).tables.pulses]).toEqual([...applied]);
     expect(passport.array(0).tables.energy.reduce((a, b) => a + b)).toBeGreaterThan(0);
   });
@@ -165,7 +165,7 @@ describe('programming an array', () => {
     expect(again.pulses).toBe(0);
     expect(trace.length).toBe(before);
     const one = new Float64Array(64).fill(Number.NaN);
-    one[19] = targets[19]! > 2.5e-5 ? 1.2e-5 : 4e-5;
+    one[19] = targets[19] > 2.5e-5 ? 1.2e-5 : 4e-5;
     const small = await programArray(calibrated, passport, 0, one);
     expect(small.inTolerance).toBe(1);
     expect(small.cells).toBe(1);
@@ -256,7 +256,7 @@ async function calibratedAndProgrammed(options: BoardOptions) {
   const cells = chip.rows * chip.columns;
   const targets = randomTargets(cells, arrayWindow(chip), 5);
   const report = await programArray(made.calibrated, made.passport, 0, targets);
-  const crossbar = made.crossbars[0]!;
+  const crossbar = made.crossbars[0];
   const truth = crossbar.conductances(0.05);
   const named = new Set(report.failed.map(({ row, column }) => row * chip.columns + column));
   let healthy = 0;
@@ -265,7 +265,7 @@ async function calibratedAndProgrammed(options: BoardOptions) {
   crossbar.stuck.forEach((stuck, i) => {
     if (stuck !== 0) return;
     healthy += 1;
-    const miss = Math.abs(truth[i]! - targets[i]!) / report.tolerance;
+    const miss = Math.abs(truth[i] - targets[i]) / report.tolerance;
     if (miss <= 1.25) good += 1;
     else if (!named.has(i) && miss > 2) silent += 1;
   });
@@ -323,7 +323,7 @@ describe('calibrating devices', () => {
         profile.effects.stuckCells.high = 0.05;
       },
     });
-    const crossbar = crossbars[0]!;
+    const crossbar = crossbars[0];
     const fit = await calibrateDevices(calibrated, passport.array(0), 0);
     expect(trace).toHaveLength(6 * 64);
     const chip = Passport.open(calibrated.description, passport.folder.replace(/\/passports.*/, '')).array(0);
@@ -332,7 +332,7 @@ describe('calibrating devices', () => {
       expect(chip.unhealthy.get(cell)?.health).toBe(expected);
       if (stuck !== 0) return;
       const { ron, phi } = crossbar.parameters(Math.floor(cell / 8), cell % 8);
-      expect(Math.abs((chip.tables.windowHigh[cell]! * ron) / phi - 1)).toBeLessThan(0.08);
+      expect(Math.abs((chip.tables.windowHigh[cell] * ron) / phi - 1)).toBeLessThan(0.08);
     });
     expect(fit.window.high).toBeGreaterThan(4e-5);
     expect(fit.window.low).toBeLessThan(6e-6);
@@ -350,7 +350,7 @@ describe('calibrating devices', () => {
       const counts = { weak: 0, found: 0, others: 0, falseAlarms: 0 };
       chip.tables[name].forEach((seems, cell) => {
         if (chip.unhealthy.has(cell)) return;
-        const weak = crossbars[0]!.parameters(Math.floor(cell / 32), cell % 32)[name] < weakBelow;
+        const weak = crossbars[0].parameters(Math.floor(cell / 32), cell % 32)[name] < weakBelow;
         counts[weak ? 'weak' : 'others']++;
         if (seems < weakBelow) counts[weak ? 'found' : 'falseAlarms']++;
       });
