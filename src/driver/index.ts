@@ -1,6 +1,7 @@
 /** Talk to a board: transport (bytes) → link (exactly-once requests, streams) → board (typed operations). */
 export type * from './board/board.js';
 export { checkCellOperation } from './board/limits.js';
+export { HOST_CODE, type HostCode, type OutcomeCode, outcomeText } from './board/outcome.js';
 export { type ConnectOptions, connectBoard, ProtocolBoard } from './board/protocol-board.js';
 export { describeFrame } from './link/flight.js';
 export type { LinkCounters } from './link/link.js';

@@ -22,7 +22,7 @@ export interface PlannedPulse {
 
 /** Unknown, or held back because the session with the board was lost: what is planned on is no longer sure. */
 const isUnsettled = (outcome: CellOutcome): boolean =>
-  outcome.status === 'unknown' || (outcome.status === 'refused' && outcome.reason.startsWith('not sent: '));
+  outcome.status === 'unknown' || (outcome.status === 'refused' && outcome.code === 'NOT_SENT');
 
 export class PulseSender {
   readonly #board: CalibratedBoard;
@@ -91,7 +91,7 @@ export class PulseSender {
       for (const [i, outcome] of outcomes.entries()) {
         if (outcome.status !== 'refused') continue;
         const { cell } = batch[i];
-        if (/had all the pulses/.test(outcome.reason)) {
+        if (outcome.code === 'LIMIT_PULSES') {
           exhausted.push(cell);
           continue;
         }

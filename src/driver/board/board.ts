@@ -3,6 +3,7 @@
  * the board's stated converter steps; offset and gain errors are `calibration`'s to correct.
  */
 import type { Observable } from 'rxjs';
+import type { OutcomeCode } from './outcome.js';
 
 export interface BoardDescription {
   boardSerial: string;
@@ -66,8 +67,8 @@ export type CellOperation =
  */
 export type CellOutcome =
   | { status: 'applied' /** A, for a read */; current?: number; saturated?: boolean }
-  | { status: 'refused'; reason: string }
-  | { status: 'unknown'; reason: string };
+  | { status: 'refused'; code: OutcomeCode; reason: string }
+  | { status: 'unknown'; code: OutcomeCode; reason: string };
 
 /** A stretch of membrane samples as it came from the board. */
 export interface NeuronFrame {
@@ -111,8 +112,15 @@ export interface BoardHealth {
   pulsesApplied: number;
 }
 
+/** Counted since the board was opened; a kind of board may have more. */
+export interface BoardCounters {
+  /** Requests made to the board, however often each was sent. */
+  readonly requests: number;
+}
+
 export interface Board {
   readonly description: BoardDescription;
+  readonly counters: BoardCounters;
   /** Every frame of membrane voltages of every run; hot. */
   readonly neurons: Observable<NeuronFrame>;
   /** Operations in order, in as few round trips as the board allows; one outcome each, never rejects for a lost board: those are `unknown`. */

@@ -9,7 +9,7 @@ import type {
   ReplyOf,
   Request,
 } from '../../../firmware-protocol/generated/protocol.js';
-import { BOUNDS, MAX_OPS, STATUS, WINDOW } from '../../../firmware-protocol/generated/protocol.js';
+import { BOUNDS, MAX_OPS, type STATUS, WINDOW } from '../../../firmware-protocol/generated/protocol.js';
 import { MemloopError } from '../../shared/errors.js';
 import type { Emit, EventBody } from '../../shared/events.js';
 import { Link, RefusedError } from '../link/link.js';
@@ -38,6 +38,7 @@ import {
   SLACK,
   tightenLimits,
 } from './limits.js';
+import { type OutcomeCode, outcomeText } from './outcome.js';
 import { RunAssembly } from './run-assembly.js';
 
 export interface ConnectOptions {
@@ -204,7 +205,7 @@ export class ProtocolBoard implements Board {
         const cell = this.#cell(operation);
         const pulses = (planned.get(cell) ?? this.#pulses[cell]) + 1;
         if (pulses > this.description.limits.maxPulses) {
-          outcomes[i] = { status: 'refused', reason: STATUS.LIMIT_PULSES.doc };
+          outcomes[i] = refusal('LIMIT_PULSES');
           refused.push(i);
           continue;
         }
@@ -245,8 +246,12 @@ export class ProtocolBoard implements Board {
         if (!(error instanceof MemloopError)) throw error;
         const unknown = error instanceof LinkError ? error.fate === 'unknown' : error.reason === 'board-lost';
         if (effect && error instanceof LinkError) broken = error.message;
-        const status = unknown ? 'unknown' : 'refused';
-        for (const i of indices) outcomes[i] = { status, reason: error.message };
+        const failed = {
+          status: unknown ? ('unknown' as const) : ('refused' as const),
+          code: codeOf(error),
+          reason: error.message,
+        };
+        for (const i of indices) outcomes[i] = failed;
       }
       for (const i of indices) {
         const operation = operations[i];
@@ -497,7 +502,7 @@ export class ProtocolBoard implements Board {
   }
 
   #outcome(operation: CellOperation, result: { status: keyof typeof STATUS; count: number }): CellOutcome {
-    if (result.status !== 'OK') return { status: 'refused', reason: STATUS[result.status].doc };
+    if (result.status !== 'OK') return refusal(result.status);
     if (operation.kind === 'pulse') return { status: 'applied' };
     const { step, max } = this.description.currentRanges[0];
     const current = result.count * step;
@@ -530,6 +535,13 @@ export class ProtocolBoard implements Board {
   #readCode(voltage: number): number {
     return this.#rowCode(voltage, this.description.limits.maxReadVoltage);
   }
+}
+
+const refusal = (code: OutcomeCode): CellOutcome => ({ status: 'refused', code, reason: outcomeText(code) });
+
+function codeOf(error: MemloopError): OutcomeCode {
+  if (error instanceof RefusedError && error.status !== 'OK') return error.status;
+  return error instanceof LinkError && error.fate === 'not-sent' ? 'NOT_SENT' : 'BOARD_LOST';
 }
 
 function copyScaled(counts: Int16Array, expected: number, step: number, out: Float32Array, at: number): void {

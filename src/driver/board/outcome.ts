@@ -1,0 +1,17 @@
+/** Why an operation was not applied, or may not have been: the one list of codes, from the wire up to the library. */
+import { STATUS, type Status } from '../../../firmware-protocol/generated/protocol.js';
+
+/** What only the host can know. */
+export const HOST_CODE = Object.freeze({
+  NOT_SENT: 'not sent: the session with the board was lost before, so what was planned on is no longer sure',
+  BOARD_LOST: 'the board was lost before it answered',
+  QUARANTINED: 'refused: the cell is quarantined in the passport',
+  BUDGET: 'refused: the cell has had all the pulses that its passport allows',
+});
+export type HostCode = keyof typeof HOST_CODE;
+
+/** The board's status, or a code of the host. Code decides by these; words are for people. */
+export type OutcomeCode = Exclude<Status, 'OK'> | HostCode;
+
+export const outcomeText = (code: OutcomeCode): string =>
+  code in HOST_CODE ? HOST_CODE[code as HostCode] : STATUS[code as Status].doc;
