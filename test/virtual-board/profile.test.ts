@@ -100,7 +100,7 @@ describe('loading', () => {
   });
 });
 
-describe('docs/profiles.md', () => {
+describe('docs/reference/profiles.md', () => {
   interface Node {
     description?: string;
     properties?: Record<string, Node>;
@@ -136,7 +136,7 @@ describe('docs/profiles.md', () => {
   }
 
   it('lists every field with its range and meaning (vitest -u brings it up to date)', async () => {
-    const path = new URL('../../docs/profiles.md', import.meta.url).pathname;
+    const path = new URL('../../docs/reference/profiles.md', import.meta.url).pathname;
     const fields = rows(z.toJSONSchema(profileSchema) as Node, '');
     for (const row of fields) expect(row).not.toContain('undefined');
     const table = ['| field | range | meaning |', '|---|---|---|', ...fields].join('\n');
