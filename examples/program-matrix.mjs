@@ -5,7 +5,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openBoard } from 'memloop';
-import { arrayWindow, calibratedBoard, Passport, programArray } from 'memloop/calibration';
+import { arrayWindow, calibratedBoard, programArray } from 'memloop/calibration';
 
 // What is known of a chip is kept here. Leave this line out for a real chip: its passport belongs in the data folder.
 process.env.MEMLOOP_HOME ??= mkdtempSync(join(tmpdir(), 'memloop-example-'));
@@ -17,17 +17,16 @@ const board = await openBoard(process.argv[2] ?? 'virtual:w-sdc-8x8x4?seed=7', {
 try {
   const array = 0;
   const { rows, columns } = board.description;
-  const passport = Passport.open(board.description);
   // Corrects converters; calibrates them first where the passport has no fresh calibration. No pulse.
-  const calibrated = await calibratedBoard(board, passport, { emit });
+  const calibrated = await calibratedBoard(board, { emit });
 
   // A ramp over the conductances that nearly all cells of the array can be brought to, S, row by row.
-  const { low, high } = arrayWindow(passport.array(array));
+  const { low, high } = arrayWindow(board.passport.array(array));
   const targets = Float64Array.from(
     { length: rows * columns },
     (_, i) => low + ((high - low) * i) / (rows * columns - 1),
   );
-  const report = await programArray(calibrated, passport, array, targets, { emit });
+  const report = await programArray(calibrated, array, targets, { emit });
 
   const { inTolerance, pulsesPerCell, tolerance, failed, conductance } = report;
   console.log(
