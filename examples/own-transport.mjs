@@ -33,16 +33,15 @@ function openExec(url) {
 if (process.argv[2] === 'serve') {
   const { createVirtualBoard } = await import('memloop/virtual-board');
   const device = createVirtualBoard({ profile: 'w-sdc-8x8x4', seed: 7 });
-  device.onData((bytes) => {
-    process.stdout.write(bytes);
-  });
+  device.onData((bytes) => void process.stdout.write(bytes));
   process.stdin.on('data', (bytes) => device.write(bytes));
   process.stdin.on('end', () => device.close());
 } else {
   registerTransport('exec', openExec);
-  const board = await openBoard(`exec:${process.execPath} ${fileURLToPath(import.meta.url)} serve`);
-  const { boardSerial, arrays, rows, columns } = board.description;
-  console.log(`board ${boardSerial}: ${arrays} arrays of ${rows}×${columns}`);
+  const url = `exec:${process.execPath} ${fileURLToPath(import.meta.url)} serve`;
+  const board = await openBoard(url, { link: { handshakeTimeout: 10 } }); // s: commands start slowly
+  const { boardSerial, arrays } = board.description;
+  console.log(`board ${boardSerial} has ${arrays} arrays`);
   const row = Array.from(await board.readRows(0, 0, 1, 0.05, 8), (current) => (1e9 * current).toFixed(0));
   console.log(`first row at 50 mV, nA: ${row.join(' ')}`);
   await board.close();
