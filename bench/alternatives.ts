@@ -6,8 +6,8 @@
 import type { CalibratedBoard } from '../src/calibration/converters/calibrated-board.js';
 import type { ArrayPassport } from '../src/calibration/passport/passport.js';
 import { PulseLog } from '../src/calibration/passport/pulse-log.js';
-import { arrayWindow } from '../src/calibration/programming/program.js';
-import type { FailedCell, ProgrammingReport } from '../src/calibration/types.js';
+import { arrayWindow } from '../src/calibration/programming/beliefs.js';
+import type { FailedCell, ProgrammingReport } from '../src/calibration/programming/report.js';
 import type { CellOperation } from '../src/driver/board/board.js';
 
 export type AlternativeName = 'vendor voltage sweep' | 'vendor width sweep' | 'incremental steps';

@@ -5,8 +5,10 @@ export {
   DEFAULT_READ_VOLTAGE,
   measureConductance,
   nominalCalibration,
+  type ReadOptions,
 } from './converters/calibrated-board.js';
 export { type CalibrateOptions, calibrateConverters } from './converters/converters.js';
+export type { ConverterCalibration, ConverterLine } from './converters/types.js';
 export {
   type Fit,
   type FittedName,
@@ -34,9 +36,8 @@ export {
   checkNeurons,
   correctedStimuli,
   freshNeurons,
-  type NeuronCalibration,
-  type NeuronFit,
 } from './neurons/neurons.js';
+export type { NeuronCalibration, NeuronFit } from './neurons/types.js';
 export {
   ArrayPassport,
   type CellHealth,
@@ -51,18 +52,15 @@ export {
   passportSummary,
   passportText,
 } from './passport/passport-view.js';
+export { arrayWindow } from './programming/beliefs.js';
 export type { Belief, Prior } from './programming/device-estimate.js';
 export { calibrateDevices, type DeviceCalibration } from './programming/devices.js';
 export { W_SDC_PRIOR } from './programming/prior.js';
-export { arrayWindow, programArray } from './programming/program.js';
+export { type ProgramOptions, programArray } from './programming/program.js';
+export {
+  type FailedCell,
+  type FailureReason,
+  outOfUse,
+  type ProgrammingReport,
+} from './programming/report.js';
 export { twinCells, twinProfile } from './twin.js';
-export type {
-  ConverterCalibration,
-  ConverterLine,
-  FailedCell,
-  FailureReason,
-  ProgrammingReport,
-  ProgramOptions,
-  ReadOptions,
-} from './types.js';
-export { outOfUse } from './types.js';

@@ -1,8 +1,8 @@
 /** A board whose reads, products and voltages are true SI values: the converters' errors are taken out. */
 import type { Board, BoardDescription } from '../../driver/board/board.js';
 import { MemloopError } from '../../shared/errors.js';
-import type { ConverterCalibration, ConverterLine, ReadOptions } from '../types.js';
 import { resistanceAt } from './read-profile.js';
+import type { ConverterCalibration, ConverterLine } from './types.js';
 
 export const DEFAULT_READ_VOLTAGE = 0.05;
 /** A converter calibration older than this is refused, s. */
@@ -26,6 +26,15 @@ export function nominalCalibration(board: Board): ConverterCalibration {
     columns: currentRanges.map(() => Array.from({ length: columns }, () => EXACT)),
     residuals: currentRanges.map(() => 0),
   };
+}
+
+export interface ReadOptions {
+  /** V; default 0.05, or less where the board's read limit is lower. */
+  voltage?: number;
+  /** ADC samples averaged by the board, 1 to 255; default 8. */
+  samples?: number;
+  /** Only these rows are read (others are NaN); default all. */
+  rows?: readonly number[];
 }
 
 export class CalibratedBoard {

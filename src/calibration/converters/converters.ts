@@ -3,9 +3,9 @@ import type { Board } from '../../driver/board/board.js';
 import { MemloopError } from '../../shared/errors.js';
 import type { Emit } from '../../shared/events.js';
 import { progressOf } from '../../shared/progress.js';
-import type { ConverterCalibration, ConverterLine } from '../types.js';
 import { readVoltageOf } from './calibrated-board.js';
 import { measureReadProfile } from './read-profile.js';
+import type { ConverterCalibration, ConverterLine } from './types.js';
 
 export interface CalibrateOptions {
   /** ADC samples averaged at each voltage; default 16. */

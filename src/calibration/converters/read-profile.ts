@@ -4,7 +4,7 @@ import type { Board } from '../../driver/board/board.js';
 import { MemloopError } from '../../shared/errors.js';
 import type { Emit } from '../../shared/events.js';
 import { progressOf } from '../../shared/progress.js';
-import type { ReadCurve, ReadProfile } from '../types.js';
+import type { ReadCurve, ReadProfile } from './types.js';
 
 /** ADC samples averaged at each resistor. */
 const SAMPLES = 64;

@@ -5,7 +5,7 @@ import { type MemristorParameters, sigmoid, W_SDC } from '../../model/devices/me
 import { Random } from '../../model/random.js';
 import { MemloopError } from '../../shared/errors.js';
 import { W_SDC_PRIOR } from '../programming/prior.js';
-import type { FailureReason } from '../types.js';
+import type { FailureReason } from '../programming/report.js';
 import { type LoopDrive, type LoopResponse, steadyLoop } from './loop-model.js';
 
 /** One period of a periodic measurement, evenly spaced in time. */

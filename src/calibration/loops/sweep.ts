@@ -11,9 +11,9 @@ import { progressOf } from '../../shared/progress.js';
 import { type CalibratedBoard, DEFAULT_READ_VOLTAGE, readVoltageOf } from '../converters/calibrated-board.js';
 import type { ArrayPassport } from '../passport/passport.js';
 import { PulseLog } from '../passport/pulse-log.js';
+import { beliefOf } from '../programming/beliefs.js';
 import { parametersOf } from '../programming/device-estimate.js';
 import { W_SDC_PRIOR } from '../programming/prior.js';
-import { beliefOf } from '../programming/program.js';
 
 export interface CellSample {
   /** s of pulses since the beginning */

@@ -16,27 +16,7 @@ import type { Emit } from '../../shared/events.js';
 import { progressOf } from '../../shared/progress.js';
 import { CALIBRATION_LIFETIME } from '../converters/calibrated-board.js';
 import type { Passport } from '../passport/passport.js';
-
-/** One neuron as measured. */
-export interface NeuronFit {
-  /** Effective: of the voltages and drives as the board tells and takes them. */
-  parameters: MifParameters;
-  /** What its drive DAC adds to every input pulse, A. */
-  driveOffset: number;
-  /** Standard deviation of each of the above. */
-  sigma: MifParameters & { driveOffset: number };
-  /** RMS of what the fit leaves unexplained of the mean of all repeats, V. */
-  residual: number;
-  /** RMS expected of it from the spread of the repeats, V. */
-  noise: number;
-}
-
-export interface NeuronCalibration {
-  boardSerial: string;
-  /** ISO 8601 */
-  measured: string;
-  neurons: NeuronFit[];
-}
+import type { NeuronCalibration, NeuronFit } from './types.js';
 
 type Name = keyof MifParameters | 'driveOffset';
 

@@ -1,6 +1,6 @@
 /** A passport for people (table and heatmaps in text) and for scripts (its totals). */
 import { MIF, type MifParameters } from '../../model/devices/mif.js';
-import type { NeuronCalibration } from '../neurons/neurons.js';
+import type { NeuronCalibration } from '../neurons/types.js';
 import type { ArrayPassport, CellTable, Passport } from './passport.js';
 
 export interface ArraySummary {

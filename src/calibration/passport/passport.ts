@@ -12,8 +12,8 @@ import type { BoardDescription } from '../../driver/board/board.js';
 import { mifSchema } from '../../model/devices/mif.js';
 import { MemloopError } from '../../shared/errors.js';
 import { writeAtomically } from '../../shared/files.js';
-import type { NeuronCalibration } from '../neurons/neurons.js';
-import type { ConverterCalibration } from '../types.js';
+import type { ConverterCalibration } from '../converters/types.js';
+import type { NeuronCalibration } from '../neurons/types.js';
 
 const line = z.object({
   offset: z.number(),

@@ -5,11 +5,11 @@ import type { Emit } from '../../shared/events.js';
 import { progressOf } from '../../shared/progress.js';
 import { type CalibratedBoard, readVoltageOf } from '../converters/calibrated-board.js';
 import type { ArrayPassport } from '../passport/passport.js';
+import { beliefOf, remember } from './beliefs.js';
 import { Breather } from './breather.js';
 import { aimPulse, type Belief, learn, type Prior, parametersOf, stateOf } from './device-estimate.js';
 import { LineDoses } from './half-select.js';
 import { W_SDC_PRIOR } from './prior.js';
-import { beliefOf, remember } from './program.js';
 import { PulseSender } from './pulse-sender.js';
 
 export interface DeviceCalibration {

@@ -2,16 +2,11 @@
 
 import { dividedVoltage, memristorCurrent } from '../../model/devices/memristor.js';
 import { MemloopError } from '../../shared/errors.js';
+import type { Emit } from '../../shared/events.js';
 import { progressOf } from '../../shared/progress.js';
-import { type CalibratedBoard, DEFAULT_READ_VOLTAGE, readVoltageOf } from '../converters/calibrated-board.js';
+import { type CalibratedBoard, readVoltageOf } from '../converters/calibrated-board.js';
 import type { ArrayPassport, Passport } from '../passport/passport.js';
-import {
-  type FailedCell,
-  type FailureReason,
-  outOfUse,
-  type ProgrammingReport,
-  type ProgramOptions,
-} from '../types.js';
+import { type ArrayWindow, arrayWindow, beliefOf, remember } from './beliefs.js';
 import { Breather } from './breather.js';
 import {
   aimPulse,
@@ -27,6 +22,7 @@ import {
 import { LineDoses, learnFromDisturb } from './half-select.js';
 import { W_SDC_PRIOR } from './prior.js';
 import { PulseSender } from './pulse-sender.js';
+import { type FailedCell, type FailureReason, outOfUse, type ProgrammingReport } from './report.js';
 
 /** Pulses in a row that ought to have moved a cell and did not, after which that direction is given up. */
 const PATIENCE = 6;
@@ -68,66 +64,27 @@ interface Cell {
   denied: number | undefined;
 }
 
-/** Share of the usual cell's highest conductance that targets may ask for. */
-const REACH = 0.95;
-
-/** S */
-export interface ArrayWindow {
-  /** What nearly all cells can be brought to. */
-  low: number;
-  high: number;
-  /** What about half of them can be brought to: enough for the partner of a cell that is stuck high. */
-  reach: number;
-}
-
-/** The array's usable range, S: measured by `calibrate`, or what the population's spread leaves to nearly all cells. */
-export function arrayWindow(passport: ArrayPassport, prior: Prior = W_SDC_PRIOR): ArrayWindow {
-  const range = nominalRange(prior);
-  const { low, high } = passport.window ?? { low: 1.3 * range.low, high: 0.75 * range.high };
-  const highest = passport.tables.windowHigh.filter(Number.isFinite).sort();
-  const usual = highest.length > 0 ? highest[Math.floor(highest.length / 2)] : range.high;
-  return { low, high, reach: Math.max(high, REACH * usual) };
-}
-
-function nominalRange(prior: Prior): { low: number; high: number } {
-  const p = prior.parameters;
-  return {
-    low: memristorCurrent(p, 0, DEFAULT_READ_VOLTAGE) / DEFAULT_READ_VOLTAGE,
-    high: memristorCurrent(p, 1, DEFAULT_READ_VOLTAGE) / DEFAULT_READ_VOLTAGE,
-  };
-}
-
-/** What the passport knows of a cell, the prior for the rest. */
-export function beliefOf(passport: ArrayPassport, index: number, prior: Prior): Belief {
-  const t = passport.tables;
-  const known = (value: number, otherwise: number) => (Number.isFinite(value) ? value : otherwise);
-  const range = nominalRange(prior);
-  return {
-    von: known(t.von[index], prior.parameters.von),
-    vonSigma: known(t.vonSigma[index], prior.vonSigma),
-    voff: known(t.voff[index], prior.parameters.voff),
-    voffSigma: known(t.voffSigma[index], prior.voffSigma),
-    logTau: Math.log(known(t.tau[index], prior.parameters.tau)),
-    tauSigma: known(t.tauSigma[index], prior.tauSigma),
-    low: known(t.windowLow[index], range.low),
-    high: known(t.windowHigh[index], range.high),
-  };
-}
-
-/**
- * A time constant is stated no surer than this, in ln: pulses near the threshold tell it poorly from the threshold, and the
- * belief, which takes both as independent, grows too sure.
- */
-const TAU_SIGMA = 0.15;
-
-export function remember(passport: ArrayPassport, index: number, belief: Belief): void {
-  const t = passport.tables;
-  t.von[index] = belief.von;
-  t.vonSigma[index] = belief.vonSigma;
-  t.voff[index] = belief.voff;
-  t.voffSigma[index] = belief.voffSigma;
-  t.tau[index] = Math.exp(belief.logTau);
-  t.tauSigma[index] = Math.max(belief.tauSigma, TAU_SIGMA);
+export interface ProgramOptions {
+  /** Largest |conductance - target| that counts as done, S; default 2 % of the array's window. */
+  tolerance?: number;
+  /** Pulses a cell may have in this job; default 30. */
+  maxPulses?: number;
+  /** Read-and-pulse rounds; default 100. */
+  maxRounds?: number;
+  /** ADC samples averaged in a read; default 8. */
+  samples?: number;
+  /** What is assumed of cells that the passport does not know; default W+SDC. */
+  prior?: Prior;
+  /**
+   * Whether the passport is written at the end of the job; default true. Many small jobs in a row leave it to the
+   * pulse log, which loses nothing either, and to the last of them.
+   */
+  settle?: boolean;
+  emit?: Emit;
+  /** Heads the progress events; default 'program'. */
+  stage?: string;
+  /** Ends the job after the batch under way, with an 'interrupted' MemloopError. */
+  signal?: AbortSignal;
 }
 
 /**
