@@ -1,6 +1,6 @@
 /**
- * What write-verify believes of each cell, how it aims a pulse with it and what it learns from the answer. All
- * of it is the device's rate equation, read as the time a pulse needs from one state to another:
+ * How write-verify aims a pulse with what it believes of a cell, and what it learns from the answer. All of it is the
+ * device's rate equation, read as the time a pulse needs from one state to another:
  * t(x0 → x1) = ∫ dx / (dX/dt)(x, v(x)), with v(x) from the divider of series resistor and cell.
  */
 import {
@@ -12,7 +12,7 @@ import {
   stateOfConductance,
 } from '../../model/devices/memristor.js';
 
-/** Population of a chip before anything is known of a cell. */
+/** The population of cells, before anything is known of a single one. */
 export interface Prior {
   parameters: MemristorParameters;
   vonSigma: number;
@@ -112,57 +112,10 @@ export const pulseTime = (
   resistance: number,
 ): number => pathTime(p, x0, x1, pathVoltages(p, x0, x1, applied, resistance));
 
-/** Overshooting costs a pulse the other way, which disturbs more: it is avoided at this many standard deviations. */
+/** An overshoot costs a pulse the other way, which disturbs neighbours more: it is avoided at this many standard deviations. */
 const CAUTION = 1.3;
-/** Voltage above threshold at which a pulse begins its search, in units of vt. */
+/** Voltage above threshold at which the search for a pulse begins, in units of vt. */
 const OVERDRIVE = 1;
-
-/**
- * The pulse that takes the cell from x towards target. It runs near the threshold, where the selected cell is
- * fastest against its half-selected neighbours, and aims short by as much as the belief is unsure. `tolerance` is in
- * units of the state.
- */
-export function aimPulse(
-  prior: Prior,
-  belief: Belief,
-  p: MemristorParameters,
-  x: number,
-  target: number,
-  tolerance: number,
-  limits: PulseLimits,
-): Pulse {
-  const up = target > x;
-  const threshold = up ? p.von : -p.voff;
-  const sigma = up ? belief.vonSigma : belief.voffSigma;
-  const sign = up ? 1 : -1;
-  const R = limits.seriesResistance;
-  const shortest = 1.5 * limits.minWidth;
-  let overdrive = OVERDRIVE * p.vt + 0.5 * sigma;
-  let pulse: Pulse = { voltage: 0, width: limits.minWidth };
-  for (let i = 0; i < 40; i++) {
-    // The divider leaves least to the device where it conducts best, so that end of the path sets the voltage.
-    const device = threshold + sign * overdrive;
-    const hardest = Math.max(x, target);
-    const wanted = device + R * memristorCurrent(p, hardest, device);
-    const voltage = Math.min(limits.maxVoltage, Math.max(limits.minVoltage, wanted));
-    const width = (shift: number) =>
-      pulseTime(up ? { ...p, von: p.von + shift } : { ...p, voff: p.voff + shift }, x, aim, voltage, R);
-    let aim = target;
-    const spread = Math.min(2, Math.log(width(sigma) / width(-sigma)) / 2);
-    const unsure = Math.hypot(spread, belief.tauSigma, prior.pulseSigma);
-    aim =
-      x +
-      (target - x) *
-        Math.max(0.35, Math.min(1, (1 + tolerance / Math.abs(target - x)) * Math.exp(-CAUTION * unsure)));
-    const time = width(0);
-    const longest = Math.min(limits.maxWidth, (limits.maxEnergy * 4 * R) / voltage ** 2);
-    pulse = { voltage, width: Math.max(limits.minWidth, Math.min(longest, time)) };
-    if (time > longest && voltage === wanted) overdrive += 0.7 * p.vt;
-    else if (time < shortest && overdrive > -12 * p.vt) overdrive -= 0.5 * p.vt;
-    else break;
-  }
-  return pulse;
-}
 
 const within = (value: number, low: number, high: number): number => Math.min(high, Math.max(low, value));
 
@@ -195,73 +148,177 @@ const GRID_TAU = [-2, -1, 0, 1, 2];
 /** P(standard normal < z), to 1e-4. */
 const normalCdf = (z: number): number => 1 / (1 + Math.exp(-1.5976 * z - 0.07056 * z ** 3));
 
-/**
- * Bayes' rule on a grid of threshold and tau, gathered back into normals. `before` and `after` are measured states
- * with standard deviation `noise`. Returns whether the cell moved as far as could be seen.
- */
-export function learn(
-  prior: Prior,
-  belief: Belief,
-  p: MemristorParameters,
-  pulse: Pulse,
-  before: number,
-  after: number,
-  noise: number,
-  resistance: number,
-): boolean {
-  const up = pulse.voltage > 0;
-  const sign = up ? 1 : -1;
-  const change = (after - before) * sign;
-  const sensed = Math.max(noise * Math.SQRT2, 1e-4);
-  const moved = change > 2 * sensed;
-  const edge = Math.max(EDGE, 2 * sensed);
-  const end = Math.min(1 - edge, Math.max(edge, before + sign * Math.max(change, 2 * sensed)));
-  const atEnd = moved && (up ? after >= 1 - edge : after <= edge);
-  if ((end - before) * sign <= 0) return moved;
-  const voltages = pathVoltages(p, before, end, pulse.voltage, resistance);
-  const sigma = up ? belief.vonSigma : belief.voffSigma;
-  const mean = up ? belief.von : belief.voff;
-  const spread = Math.hypot(prior.pulseSigma, moved ? sensed / change : 0.5);
-  const grid: { threshold: number; logTau: number; evidence: number }[] = [];
-  for (const zTau of GRID_TAU) {
-    for (const z of GRID_THRESHOLD) {
-      const threshold = mean + z * sigma;
-      const logTau = belief.logTau + zTau * belief.tauSigma;
-      const hypothesis = up
-        ? { ...p, von: threshold, tau: Math.exp(logTau) }
-        : { ...p, voff: threshold, tau: Math.exp(logTau) };
-      const miss = Math.log(pathTime(hypothesis, before, end, voltages) / pulse.width) / spread;
-      if (Number.isNaN(miss)) continue;
-      // A cell that has not moved says only that it would have needed longer, one at its end that less was enough.
-      const oneSided = atEnd ? -miss : miss;
-      const logLikelihood =
-        moved && !atEnd ? -0.5 * Math.min(miss * miss, 1e3) : Math.log(Math.max(normalCdf(oneSided), 1e-12));
-      grid.push({ threshold, logTau, evidence: logLikelihood - 0.5 * (z * z + zTau * zTau) });
+/** What is wanted of a pulse, in units of the state. */
+export interface Move {
+  from: number;
+  to: number;
+  tolerance: number;
+}
+
+/** What was seen of a cell, in units of the state. */
+export interface Answer {
+  before: number;
+  after: number;
+  /** Standard deviation of `before` and of `after`. */
+  noise: number;
+}
+
+/** One hypothesis of Bayes' rule and the logarithm of its weight. */
+interface Hypothesis {
+  threshold: number;
+  logTau: number;
+  evidence: number;
+}
+
+/** An answer as Bayes' rule takes it. */
+interface Evidence {
+  /** Whether the state moved as far as could be seen, and whether it came to its end. */
+  moved: boolean;
+  atEnd: boolean;
+  /** The state after the least move that could be seen, or after the one that was. */
+  end: number;
+  /** Standard deviation of ln(time). */
+  spread: number;
+}
+
+/** Aims pulses at the cells of one board and learns from what they do. */
+export class DeviceEstimate {
+  constructor(
+    readonly prior: Readonly<Prior>,
+    readonly limits: Readonly<PulseLimits>,
+    /** V */
+    readonly readVoltage: number,
+  ) {}
+
+  parametersOf(belief: Belief): MemristorParameters {
+    return parametersOf(this.prior, belief, this.readVoltage);
+  }
+
+  /** The state of a cell with these parameters that reads as `conductance`, S. */
+  stateOf(p: MemristorParameters, conductance: number): number {
+    return stateOf(p, conductance, this.readVoltage);
+  }
+
+  /**
+   * The pulse that takes a cell of parameters `p` from one state towards another. It runs near the threshold, where
+   * the selected cell is fastest against its half-selected neighbours, and aims short by as much as the belief is unsure.
+   */
+  aim(belief: Belief, p: MemristorParameters, { from, to, tolerance }: Move): Pulse {
+    const { minVoltage, maxVoltage, minWidth, maxWidth, maxEnergy, seriesResistance: R } = this.limits;
+    const up = to > from;
+    const threshold = up ? p.von : -p.voff;
+    const sigma = up ? belief.vonSigma : belief.voffSigma;
+    const sign = up ? 1 : -1;
+    const shortest = 1.5 * minWidth;
+    let overdrive = OVERDRIVE * p.vt + 0.5 * sigma;
+    let pulse: Pulse = { voltage: 0, width: minWidth };
+    for (let i = 0; i < 40; i++) {
+      // The divider leaves least to the device where it conducts best, so that end of the path sets the voltage.
+      const device = threshold + sign * overdrive;
+      const wanted = device + R * memristorCurrent(p, Math.max(from, to), device);
+      const voltage = Math.min(maxVoltage, Math.max(minVoltage, wanted));
+      const timeTo = (end: number, shift = 0) =>
+        pulseTime(up ? { ...p, von: p.von + shift } : { ...p, voff: p.voff + shift }, from, end, voltage, R);
+      const spread = Math.min(2, Math.log(timeTo(to, sigma) / timeTo(to, -sigma)) / 2);
+      const unsure = Math.hypot(spread, belief.tauSigma, this.prior.pulseSigma);
+      const share = (1 + tolerance / Math.abs(to - from)) * Math.exp(-CAUTION * unsure);
+      const time = timeTo(from + (to - from) * within(share, 0.35, 1));
+      const longest = Math.min(maxWidth, (maxEnergy * 4 * R) / voltage ** 2);
+      pulse = { voltage, width: Math.max(minWidth, Math.min(longest, time)) };
+      if (time > longest && voltage === wanted) overdrive += 0.7 * p.vt;
+      else if (time < shortest && overdrive > -12 * p.vt) overdrive -= 0.5 * p.vt;
+      else break;
     }
+    return pulse;
   }
-  if (grid.length === 0) return moved;
-  const best = grid.reduce((max, { evidence }) => Math.max(max, evidence), Number.NEGATIVE_INFINITY);
-  let weight = 0;
-  let sum = 0;
-  let squares = 0;
-  let sumTau = 0;
-  let squaresTau = 0;
-  for (const { threshold, logTau, evidence } of grid) {
-    const w = Math.exp(evidence - best);
-    weight += w;
-    sum += w * threshold;
-    squares += w * threshold * threshold;
-    sumTau += w * logTau;
-    squaresTau += w * logTau * logTau;
+
+  /**
+   * Bayes' rule on a grid of threshold and tau, gathered back into normals. `p` are the parameters that the pulse
+   * was aimed with. Returns whether the cell moved as far as could be seen.
+   */
+  learn(belief: Belief, p: MemristorParameters, pulse: Pulse, answer: Answer): boolean {
+    const up = pulse.voltage > 0;
+    const evidence = this.#evidenceOf(up, answer);
+    if ((evidence.end - answer.before) * (up ? 1 : -1) <= 0) return evidence.moved;
+    const grid = this.#hypotheses(belief, p, pulse, answer.before, evidence);
+    if (grid.length > 0) this.#gather(belief, up, grid);
+    return evidence.moved;
   }
-  const m = sum / weight;
-  // An answer at the edge of what was believed possible: the belief was too sure of itself.
-  const surprise = Math.abs(m - mean) > 2 * sigma ? 0.5 * Math.abs(m - mean) : 0;
-  const deviation = Math.sqrt(Math.max(0, squares / weight - m * m));
-  believeThreshold(prior, belief, up, m, Math.max(deviation, surprise));
-  const logTau = sumTau / weight;
-  const nominal = Math.log(prior.parameters.tau);
-  belief.logTau = within(logTau, nominal - 3 * prior.tauSigma, nominal + 3 * prior.tauSigma);
-  belief.tauSigma = Math.max(Math.sqrt(Math.max(0, squaresTau / weight - logTau ** 2)), 0.05);
-  return moved;
+
+  #evidenceOf(up: boolean, { before, after, noise }: Answer): Evidence {
+    const sign = up ? 1 : -1;
+    const change = (after - before) * sign;
+    const sensed = Math.max(noise * Math.SQRT2, 1e-4);
+    const moved = change > 2 * sensed;
+    const edge = Math.max(EDGE, 2 * sensed);
+    return {
+      moved,
+      atEnd: moved && (up ? after >= 1 - edge : after <= edge),
+      end: within(before + sign * Math.max(change, 2 * sensed), edge, 1 - edge),
+      spread: Math.hypot(this.prior.pulseSigma, moved ? sensed / change : 0.5),
+    };
+  }
+
+  #hypotheses(
+    belief: Belief,
+    p: MemristorParameters,
+    pulse: Pulse,
+    before: number,
+    { moved, atEnd, end, spread }: Evidence,
+  ): Hypothesis[] {
+    const up = pulse.voltage > 0;
+    const voltages = pathVoltages(p, before, end, pulse.voltage, this.limits.seriesResistance);
+    const sigma = up ? belief.vonSigma : belief.voffSigma;
+    const mean = up ? belief.von : belief.voff;
+    const grid: Hypothesis[] = [];
+    for (const zTau of GRID_TAU) {
+      for (const z of GRID_THRESHOLD) {
+        const threshold = mean + z * sigma;
+        const logTau = belief.logTau + zTau * belief.tauSigma;
+        const hypothesis = up
+          ? { ...p, von: threshold, tau: Math.exp(logTau) }
+          : { ...p, voff: threshold, tau: Math.exp(logTau) };
+        const miss = Math.log(pathTime(hypothesis, before, end, voltages) / pulse.width) / spread;
+        if (Number.isNaN(miss)) continue;
+        // A cell that has not moved says only that it would have needed longer, one at its end that less was enough.
+        const oneSided = atEnd ? -miss : miss;
+        const logLikelihood =
+          moved && !atEnd
+            ? -0.5 * Math.min(miss * miss, 1e3)
+            : Math.log(Math.max(normalCdf(oneSided), 1e-12));
+        grid.push({ threshold, logTau, evidence: logLikelihood - 0.5 * (z * z + zTau * zTau) });
+      }
+    }
+    return grid;
+  }
+
+  /** Makes normals of the weighted hypotheses. */
+  #gather(belief: Belief, up: boolean, grid: readonly Hypothesis[]): void {
+    const best = grid.reduce((max, { evidence }) => Math.max(max, evidence), Number.NEGATIVE_INFINITY);
+    let weight = 0;
+    let sum = 0;
+    let squares = 0;
+    let sumTau = 0;
+    let squaresTau = 0;
+    for (const { threshold, logTau, evidence } of grid) {
+      const w = Math.exp(evidence - best);
+      weight += w;
+      sum += w * threshold;
+      squares += w * threshold * threshold;
+      sumTau += w * logTau;
+      squaresTau += w * logTau * logTau;
+    }
+    const mean = up ? belief.von : belief.voff;
+    const sigma = up ? belief.vonSigma : belief.voffSigma;
+    const m = sum / weight;
+    // An answer at the edge of what was believed possible: the belief was too sure of itself.
+    const surprise = Math.abs(m - mean) > 2 * sigma ? 0.5 * Math.abs(m - mean) : 0;
+    const deviation = Math.sqrt(Math.max(0, squares / weight - m * m));
+    believeThreshold(this.prior, belief, up, m, Math.max(deviation, surprise));
+    const logTau = sumTau / weight;
+    const { parameters, tauSigma } = this.prior;
+    const nominal = Math.log(parameters.tau);
+    belief.logTau = within(logTau, nominal - 3 * tauSigma, nominal + 3 * tauSigma);
+    belief.tauSigma = Math.max(Math.sqrt(Math.max(0, squaresTau / weight - logTau ** 2)), 0.05);
+  }
 }

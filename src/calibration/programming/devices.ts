@@ -7,7 +7,7 @@ import { type CalibratedBoard, readVoltageOf } from '../converters/calibrated-bo
 import type { ArrayPassport } from '../passport/passport.js';
 import { beliefOf, remember } from './beliefs.js';
 import { Breather } from './breather.js';
-import { aimPulse, type Belief, learn, type Prior, parametersOf, stateOf } from './device-estimate.js';
+import { type Belief, DeviceEstimate, type Prior } from './device-estimate.js';
 import { LineDoses } from './half-select.js';
 import { W_SDC_PRIOR } from './prior.js';
 import { PulseSender } from './pulse-sender.js';
@@ -50,7 +50,7 @@ export async function calibrateDevices(
   const { rows, columns, limits, seriesResistance, halfSelect, rowVoltageStep } = board.description;
   const cells = rows * columns;
   const readVoltage = readVoltageOf(board.description);
-  const pulseLimits = { ...limits, seriesResistance };
+  const estimate = new DeviceEstimate(prior, { ...limits, seriesResistance }, readVoltage);
   const { vt } = prior.parameters;
   const beliefs: Belief[] = Array.from({ length: cells }, (_, i) => beliefOf(passport, i, prior));
   const sender = await PulseSender.open(board, passport, array, {
@@ -68,11 +68,15 @@ export async function calibrateDevices(
     for (const [cell, belief] of beliefs.entries()) {
       await breather.breathe();
       const row = Math.floor(cell / columns);
-      const p = parametersOf(prior, belief, readVoltage);
-      const state = stateOf(p, from[cell], readVoltage);
+      const p = estimate.parametersOf(belief);
+      const state = estimate.stateOf(p, from[cell]);
       let wanted: { voltage: number; width: number };
       if (strength === 'half') {
-        wanted = aimPulse(prior, belief, p, state, up ? (1 + state) / 2 : state / 2, 0.05, pulseLimits);
+        wanted = estimate.aim(belief, p, {
+          from: state,
+          to: up ? (1 + state) / 2 : state / 2,
+          tolerance: 0.05,
+        });
       } else {
         const { von, voff } = prior.parameters;
         const { write, erase } =
@@ -112,7 +116,7 @@ export async function calibrateDevices(
     for (const pulse of pulses) {
       await breather.breathe();
       const belief = beliefs[pulse.cell];
-      const p = parametersOf(prior, belief, readVoltage);
+      const p = estimate.parametersOf(belief);
       const disturb = doses.disturb(
         belief,
         pulse.state,
@@ -121,8 +125,12 @@ export async function calibrateDevices(
         pulse,
       );
       const noise = (0.01 * after[pulse.cell]) / (belief.high - belief.low);
-      const state = stateOf(p, after[pulse.cell], readVoltage) - disturb;
-      learn(prior, belief, p, pulse, pulse.state, state, Math.hypot(noise, 0.5 * disturb), seriesResistance);
+      const state = estimate.stateOf(p, after[pulse.cell]) - disturb;
+      estimate.learn(belief, p, pulse, {
+        before: pulse.state,
+        after: state,
+        noise: Math.hypot(noise, 0.5 * disturb),
+      });
     }
   };
 

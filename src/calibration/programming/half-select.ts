@@ -3,7 +3,13 @@
  * voltage, far below its threshold, where its rate is exp((v − threshold)/vt)/tau. So the pulses on a line add up
  * to one number a polarity, its dose ∫exp(v/vt) dt, and a cell answers with the exponent dose·exp(−threshold/vt)/tau.
  */
-import { type Belief, believeThreshold, type Prior } from './device-estimate.js';
+import { type Answer, type Belief, believeThreshold, type Prior, type Pulse } from './device-estimate.js';
+
+/** Of one cell, s. */
+export interface Doses {
+  up: number;
+  down: number;
+}
 
 export class LineDoses {
   /** s; rows, then columns. */
@@ -31,27 +37,24 @@ export class LineDoses {
     lines[this.#rows + column] += dose;
   }
 
-  /** Dose (s) that a cell has had from its lines; `own` is its own pulse, which counts in both lines but is no disturb. */
-  towards(up: boolean, row: number, column: number, own?: { voltage: number; width: number }): number {
-    const lines = up ? this.#on : this.#off;
-    let dose = lines[row] + lines[this.#rows + column];
-    if (own && own.voltage > 0 === up) {
-      dose -= 2 * own.width * Math.expm1((Math.abs(own.voltage) * this.#halfSelect) / this.#vt);
-    }
-    return Math.max(0, dose);
+  /**
+   * Doses (s) that a cell has had from its lines, towards on and towards off; `own` is its own pulse, which counts in
+   * both lines but is no disturb.
+   */
+  of(row: number, column: number, own?: Pulse): Doses {
+    const up = this.#on[row] + this.#on[this.#rows + column];
+    const down = this.#off[row] + this.#off[this.#rows + column];
+    const mine = own ? 2 * own.width * Math.expm1((Math.abs(own.voltage) * this.#halfSelect) / this.#vt) : 0;
+    const isUp = own !== undefined && own.voltage > 0;
+    return { up: Math.max(0, isUp ? up - mine : up), down: Math.max(0, isUp ? down : down - mine) };
   }
 
   /** Expected change of state of a cell in state x. */
-  disturb(
-    belief: Belief,
-    x: number,
-    row: number,
-    column: number,
-    own?: { voltage: number; width: number },
-  ): number {
+  disturb(belief: Belief, x: number, row: number, column: number, own?: Pulse): number {
     const tau = Math.exp(belief.logTau);
-    const up = (this.towards(true, row, column, own) * Math.exp(-belief.von / this.#vt)) / tau;
-    const down = (this.towards(false, row, column, own) * Math.exp(-belief.voff / this.#vt)) / tau;
+    const doses = this.of(row, column, own);
+    const up = (doses.up * Math.exp(-belief.von / this.#vt)) / tau;
+    const down = (doses.down * Math.exp(-belief.voff / this.#vt)) / tau;
     return -Math.expm1(-up) * (1 - x) + Math.expm1(-down) * x;
   }
 }
@@ -63,18 +66,14 @@ export class LineDoses {
 export function learnFromDisturb(
   prior: Prior,
   belief: Belief,
-  doses: LineDoses,
-  before: number,
-  after: number,
-  noise: number,
-  row: number,
-  column: number,
+  doses: Doses,
+  { before, after, noise }: Answer,
 ): void {
   const { vt } = prior.parameters;
   const tau = Math.exp(belief.logTau);
   const change = after - before;
   for (const up of [true, false]) {
-    const dose = doses.towards(up, row, column);
+    const dose = up ? doses.up : doses.down;
     if (dose === 0) continue;
     const room = up ? 1 - before : before;
     const moved = Math.max(0, up ? change : -change);

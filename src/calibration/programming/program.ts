@@ -8,17 +8,7 @@ import { type CalibratedBoard, readVoltageOf } from '../converters/calibrated-bo
 import type { ArrayPassport, Passport } from '../passport/passport.js';
 import { type ArrayWindow, arrayWindow, beliefOf, remember } from './beliefs.js';
 import { Breather } from './breather.js';
-import {
-  aimPulse,
-  type Belief,
-  believeThreshold,
-  learn,
-  type Prior,
-  type Pulse,
-  type PulseLimits,
-  parametersOf,
-  stateOf,
-} from './device-estimate.js';
+import { type Belief, believeThreshold, DeviceEstimate, type Prior, type Pulse } from './device-estimate.js';
 import { LineDoses, learnFromDisturb } from './half-select.js';
 import { W_SDC_PRIOR } from './prior.js';
 import { PulseSender } from './pulse-sender.js';
@@ -112,7 +102,7 @@ class ProgrammingJob {
   readonly #cells: Cell[] = [];
   readonly #byIndex: Map<number, Cell>;
   readonly #rows: number[];
-  readonly #limits: PulseLimits;
+  readonly #estimate: DeviceEstimate;
   readonly #readVoltage: number;
   /** Relative noise of one sample of a read. */
   #noise = NOISE_GUESS * 3;
@@ -162,7 +152,7 @@ class ProgrammingJob {
     this.#window = window;
     this.#tolerance = options.tolerance ?? 0.02 * (window.high - window.low);
     this.#readVoltage = readVoltageOf(board.description);
-    this.#limits = { ...limits, seriesResistance };
+    this.#estimate = new DeviceEstimate(this.#prior, { ...limits, seriesResistance }, this.#readVoltage);
     this.#conductance = new Float64Array(rows * columns).fill(Number.NaN);
     this.#roundTripsBefore = board.roundTrips;
     for (let index = 0; index < targets.length; index++) {
@@ -369,9 +359,9 @@ class ProgrammingJob {
               ...cell.belief,
               low: Math.min(cell.belief.low, Math.max(0.5 * cell.target, cell.target - stretched)),
             };
-      const p = parametersOf(this.#prior, belief, this.#readVoltage);
-      const state = stateOf(p, this.#conductance[cell.index], this.#readVoltage);
-      const target = stateOf(p, cell.target, this.#readVoltage);
+      const p = this.#estimate.parametersOf(belief);
+      const state = this.#estimate.stateOf(p, this.#conductance[cell.index]);
+      const target = this.#estimate.stateOf(p, cell.target);
       if ((up ? cell.fruitless.up : cell.fruitless.down) >= PATIENCE) {
         cell.failure = this.#failureOf(cell, up, state);
         continue;
@@ -380,23 +370,22 @@ class ProgrammingJob {
         cell.failure = 'pulse budget';
         continue;
       }
-      const aimed = aimPulse(
-        this.#prior,
-        cell.belief,
-        p,
-        state,
-        target,
-        this.#stateTolerance(cell),
-        this.#limits,
-      );
+      const aimed = this.#estimate.aim(cell.belief, p, {
+        from: state,
+        to: target,
+        tolerance: this.#stateTolerance(cell),
+      });
       const nominal = Math.round(this.#board.nominalVoltage(cell.row, aimed.voltage) / step) * step;
       const voltage = this.#board.trueVoltage(cell.row, nominal);
-      const pulse = { voltage, width: Math.max(this.#limits.minWidth, Math.round(aimed.width * 1e7) / 1e7) };
+      const pulse = {
+        voltage,
+        width: Math.max(this.#estimate.limits.minWidth, Math.round(aimed.width * 1e7) / 1e7),
+      };
       const noise =
         this.#sigma(this.#conductance[cell.index], this.#samples()) / (cell.belief.high - cell.belief.low);
       cell.sent = { pulse, ambitious: Math.abs(target - state) > 6 * noise };
       const middle = (state + target) / 2;
-      const device = dividedVoltage(p, middle, voltage, this.#limits.seriesResistance);
+      const device = dividedVoltage(p, middle, voltage, this.#estimate.limits.seriesResistance);
       candidates.push({
         cell,
         pulse,
@@ -468,8 +457,8 @@ class ProgrammingJob {
       if (!other || other === cell || other.failure !== undefined || !this.#near(other)) return;
       const { belief } = other;
       const exponent = (dose * Math.exp(-(up ? belief.von : belief.voff) / vt)) / Math.exp(belief.logTau);
-      const p = parametersOf(this.#prior, belief, this.#readVoltage);
-      const state = stateOf(p, this.#conductance[index], this.#readVoltage);
+      const p = this.#estimate.parametersOf(belief);
+      const state = this.#estimate.stateOf(p, this.#conductance[index]);
       const moved = -Math.expm1(-exponent) * (up ? 1 - state : state);
       const error = this.#conductance[index] - other.target;
       const room = this.#tolerance + (up ? -error : error);
@@ -490,27 +479,22 @@ class ProgrammingJob {
       await breather.breathe();
       const { belief, row, column, sent } = cell;
       cell.sent = undefined;
-      const p = parametersOf(this.#prior, belief, this.#readVoltage);
+      const p = this.#estimate.parametersOf(belief);
       const g = this.#conductance[cell.index];
       const noise = this.#sigma(g, this.#samples()) / (belief.high - belief.low);
-      const before = stateOf(p, cell.before, this.#readVoltage);
-      const after = stateOf(p, g, this.#readVoltage);
+      const before = this.#estimate.stateOf(p, cell.before);
+      const after = this.#estimate.stateOf(p, g);
       if (!sent) {
-        learnFromDisturb(this.#prior, belief, this.#doses, before, after, noise, row, column);
+        learnFromDisturb(this.#prior, belief, this.#doses.of(row, column), { before, after, noise });
         continue;
       }
       const { pulse, ambitious } = sent;
       const disturb = this.#doses.disturb(belief, before, row, column, pulse);
-      const moved = learn(
-        this.#prior,
-        belief,
-        p,
-        pulse,
+      const moved = this.#estimate.learn(belief, p, pulse, {
         before,
-        after - disturb,
-        Math.hypot(noise, 0.5 * disturb),
-        this.#limits.seriesResistance,
-      );
+        after: after - disturb,
+        noise: Math.hypot(noise, 0.5 * disturb),
+      });
       const direction = pulse.voltage > 0 ? 'up' : 'down';
       if (this.#isBeyond(cell)) continue;
       if (moved) {

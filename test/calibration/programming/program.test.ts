@@ -9,9 +9,8 @@ import {
   W_SDC_PRIOR,
 } from '../../../src/calibration/index.js';
 import {
-  aimPulse,
   type Belief,
-  learn,
+  DeviceEstimate,
   parametersOf,
   pulseTime,
   stateOf,
@@ -30,6 +29,7 @@ const limits = {
   maxWidth: 5e-4,
   maxEnergy: 1e-8,
 };
+const estimate = new DeviceEstimate(W_SDC_PRIOR, limits, 0.05);
 
 describe('the time that a pulse needs', () => {
   test('is the inverse of the pulse: the device equations arrive where it says', () => {
@@ -77,9 +77,9 @@ describe('the belief about a cell', () => {
       let pulses = 0;
       while (Math.abs(state - target) > 0.02 && pulses < 6) {
         const p = parametersOf(W_SDC_PRIOR, belief, 0.05);
-        const pulse = aimPulse(W_SDC_PRIOR, belief, p, state, target, 0.02, limits);
+        const pulse = estimate.aim(belief, p, { from: state, to: target, tolerance: 0.02 });
         const after = stateAfterPulse(truth, state, pulse.voltage, pulse.width, 5000);
-        learn(W_SDC_PRIOR, belief, p, pulse, state, after, 0.002, 5000);
+        estimate.learn(belief, p, pulse, { before: state, after, noise: 0.002 });
         state = after;
         pulses += 1;
       }
@@ -90,8 +90,8 @@ describe('the belief about a cell', () => {
   test('a cell that does not move is believed to have a higher threshold', () => {
     const belief = fresh();
     const p = parametersOf(W_SDC_PRIOR, belief, 0.05);
-    const pulse = aimPulse(W_SDC_PRIOR, belief, p, 0.1, 0.5, 0.02, limits);
-    expect(learn(W_SDC_PRIOR, belief, p, pulse, 0.1, 0.1, 0.002, 5000)).toBe(false);
+    const pulse = estimate.aim(belief, p, { from: 0.1, to: 0.5, tolerance: 0.02 });
+    expect(estimate.learn(belief, p, pulse, { before: 0.1, after: 0.1, noise: 0.002 })).toBe(false);
     expect(belief.von).toBeGreaterThan(W_SDC_PRIOR.parameters.von + 0.01);
   });
 
