@@ -1,0 +1,52 @@
+/**
+ * From the pulse that is wanted to the one that the board gives: the row DAC has steps, the pulse's width has steps, and
+ * the board has a shortest width. The one place where a pulse is planned.
+ *
+ *     const pulse = planPulse(board, row, aimPulse(…));          // programming: the nearest width
+ *     const pulse = planPulse(board, row, wanted, Math.floor);   // at a limit: never a longer one
+ *     await board.board.cells([{ kind: 'pulse', array, row, column, voltage: pulse.nominal, width: pulse.width, energy }]);
+ */
+import { dividedVoltage, type MemristorParameters, memristorCurrent } from '../../model/devices/memristor.js';
+import type { CalibratedBoard } from '../converters/calibrated-board.js';
+
+/** Steps of a pulse's width in a second: 0.1 µs. */
+const WIDTH_STEPS = 1e7;
+
+export interface PlannedPulse {
+  /** What the row DAC is asked for: on one of its steps, V. */
+  nominal: number;
+  /** What the row then puts out, across cell and series resistor, V. */
+  voltage: number;
+  /** s */
+  width: number;
+}
+
+/**
+ * @param wanted true voltage across cell and series resistor, V, and width, s; within the board's limits
+ * @param toStep how the width is brought to its steps
+ */
+export function planPulse(
+  board: CalibratedBoard,
+  row: number,
+  wanted: { voltage: number; width: number },
+  toStep: (steps: number) => number = Math.round,
+): PlannedPulse {
+  const { rowVoltageStep, limits } = board.description;
+  const nominal = Math.round(board.nominalVoltage(row, wanted.voltage) / rowVoltageStep) * rowVoltageStep;
+  return {
+    nominal,
+    voltage: board.trueVoltage(row, nominal),
+    width: Math.max(limits.minWidth, toStep(wanted.width * WIDTH_STEPS) / WIDTH_STEPS),
+  };
+}
+
+/** What a pulse (V across cell and series resistor, s) puts into a cell that stays in this state, J. */
+export function pulseEnergy(
+  p: MemristorParameters,
+  state: number,
+  { voltage, width }: { voltage: number; width: number },
+  seriesResistance: number,
+): number {
+  const device = dividedVoltage(p, state, voltage, seriesResistance);
+  return device * memristorCurrent(p, state, device) * width;
+}
