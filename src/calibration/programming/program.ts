@@ -1,58 +1,27 @@
 /** Write-verify over a whole array. */
-
-import { dividedVoltage, memristorCurrent } from '../../model/devices/memristor.js';
 import { MemloopError } from '../../shared/errors.js';
 import type { Emit } from '../../shared/events.js';
 import { progressOf } from '../../shared/progress.js';
 import { type CalibratedBoard, readVoltageOf } from '../converters/calibrated-board.js';
 import type { ArrayPassport, Passport } from '../passport/passport.js';
-import { type ArrayWindow, arrayWindow, beliefOf, remember } from './beliefs.js';
+import { arrayWindow, remember } from './beliefs.js';
 import { Breather } from './breather.js';
-import { type Belief, believeThreshold, DeviceEstimate, type Prior, type Pulse } from './device-estimate.js';
-import { LineDoses, learnFromDisturb } from './half-select.js';
+import { believeThreshold, DeviceEstimate, type Prior } from './device-estimate.js';
+import { learnFromDisturb } from './half-select.js';
+import { isBeyond, type JobCell, jobCells } from './job-cell.js';
 import { W_SDC_PRIOR } from './prior.js';
+import { PulsePlanner } from './pulse-planner.js';
 import { PulseSender } from './pulse-sender.js';
-import { type FailedCell, type FailureReason, outOfUse, type ProgrammingReport } from './report.js';
+import { Rationing } from './rationing.js';
+import { Readings } from './readings.js';
+import { type FailureReason, outOfUse, type ProgrammingReport } from './report.js';
 
-/** Pulses in a row that ought to have moved a cell and did not, after which that direction is given up. */
-const PATIENCE = 6;
-/** Pulses that may try to take a cell beyond the range that was measured. */
-const BEYOND = 8;
-/** Neighbours that one pulse may be expected to push out of tolerance, by the count of erasing phases so far. */
-const DAMAGE = [Infinity, Infinity, 16, 4, 2, 1, 0.5];
 /** The last rounds only write: erasing would leave its neighbours moved. */
 const LAST_ROUNDS = 8;
-/** One way is seen through for its last cells, unless so many times as many wait for the other. */
-const FEW = 10;
-/** Rounds of one way that may pass without fewer cells waiting for it. */
-const IDLE = 10;
 /** Rounds without a new best count of finished cells, after which the job ends. */
 const STALLED = 20;
-/** Share of a read's relative noise believed before it was measured, and the weight of that belief in reads. */
-const NOISE_GUESS = 0.01;
-const NOISE_WEIGHT = 8;
-
-/** What a job knows of one cell beside its belief. */
-interface Cell {
-  index: number;
-  row: number;
-  column: number;
-  target: number;
-  belief: Belief;
-  pulses: number;
-  /** Fruitless pulses in a row, towards on and towards off. */
-  fruitless: { up: number; down: number };
-  moved: boolean;
-  /** Pulses sent beyond the range that it was measured to have. */
-  beyond: number;
-  /** The pulse on its way, and the state before it. */
-  sent: { pulse: Pulse; ambitious: boolean } | undefined;
-  /** Measured conductance before this round's pulses, S. */
-  before: number;
-  failure: FailureReason | undefined;
-  /** Cycle in which its pulse would have cost too many neighbours. */
-  denied: number | undefined;
-}
+/** How often the passport is written, ms. */
+const SAVE_PERIOD = 2000;
 
 export interface ProgramOptions {
   /** Largest |conductance - target| that counts as done, S; default 2 % of the array's window. */
@@ -91,41 +60,26 @@ export async function programArray(
   targets: Float64Array,
   options: ProgramOptions = {},
 ): Promise<ProgrammingReport> {
-  const job = new ProgrammingJob(board, passport.array(array), array, targets, options);
-  return job.run();
+  return new ProgrammingJob(board, passport.array(array), array, targets, options).run();
 }
 
 class ProgrammingJob {
-  readonly #prior: Prior;
-  readonly #window: ArrayWindow;
-  readonly #tolerance: number;
-  readonly #cells: Cell[] = [];
-  readonly #byIndex: Map<number, Cell>;
-  readonly #rows: number[];
-  readonly #estimate: DeviceEstimate;
-  readonly #readVoltage: number;
-  /** Relative noise of one sample of a read. */
-  #noise = NOISE_GUESS * 3;
-  readonly #conductance: Float64Array;
-  /** Highest target, S. */
-  readonly #highest: number;
-  #writing = false;
-  /** Fewest cells that waited for the way under way, and rounds since they last became fewer. */
-  #phase = { fewest: Number.POSITIVE_INFINITY, idle: 0 };
-  /** How often erasing has begun. */
-  #cycle = 0;
-  #pulses = 0;
-  #energy = 0;
-  #roundTripsBefore: number;
-  #sender!: PulseSender;
-  /** What this round's pulses put on their lines. */
-  #doses!: LineDoses;
-
   readonly #board: CalibratedBoard;
   readonly #passport: ArrayPassport;
   readonly #array: number;
   readonly #targets: Float64Array;
   readonly #options: ProgramOptions;
+
+  readonly #cells: Map<number, JobCell>;
+  readonly #estimate: DeviceEstimate;
+  readonly #readings: Readings;
+  readonly #planner: PulsePlanner;
+  readonly #rationing: Rationing;
+  #sender!: PulseSender;
+
+  /** J */
+  #energy = 0;
+  readonly #roundTripsBefore: number;
 
   constructor(
     board: CalibratedBoard,
@@ -139,52 +93,25 @@ class ProgrammingJob {
     this.#array = array;
     this.#targets = targets;
     this.#options = options;
+    this.#roundTripsBefore = board.roundTrips;
 
     const { rows, columns, limits, seriesResistance } = board.description;
-    this.#prior = options.prior ?? W_SDC_PRIOR;
     if (targets.length !== rows * columns) {
       throw new MemloopError(
         'bad-input',
         `the targets have ${targets.length} values, array ${array} has ${rows}x${columns} = ${rows * columns} cells`,
       );
     }
-    const window = arrayWindow(passport, this.#prior);
-    this.#window = window;
-    this.#tolerance = options.tolerance ?? 0.02 * (window.high - window.low);
-    this.#readVoltage = readVoltageOf(board.description);
-    this.#estimate = new DeviceEstimate(this.#prior, { ...limits, seriesResistance }, this.#readVoltage);
-    this.#conductance = new Float64Array(rows * columns).fill(Number.NaN);
-    this.#roundTripsBefore = board.roundTrips;
-    for (let index = 0; index < targets.length; index++) {
-      const target = targets[index];
-      if (Number.isNaN(target)) continue;
-      const row = Math.floor(index / columns);
-      const column = index % columns;
-      if (target < window.low - this.#tolerance || target > window.reach + this.#tolerance) {
-        throw new MemloopError(
-          'bad-input',
-          `the target of array ${array} row ${row} column ${column} is ${siemens(target)}, outside the array's window of ${siemens(window.low)} to ${siemens(window.high)}`,
-        );
-      }
-      this.#cells.push({
-        index,
-        row,
-        column,
-        target,
-        belief: beliefOf(passport, index, this.#prior),
-        pulses: 0,
-        fruitless: { up: 0, down: 0 },
-        moved: false,
-        beyond: 0,
-        sent: undefined,
-        before: Number.NaN,
-        denied: undefined,
-        failure: passport.unhealthy.get(index)?.health,
-      });
-    }
-    this.#highest = this.#cells.reduce((max, cell) => Math.max(max, cell.target), 0);
-    this.#byIndex = new Map(this.#cells.map((cell) => [cell.index, cell]));
-    this.#rows = [...new Set(this.#cells.map((cell) => cell.row))];
+    const { prior = W_SDC_PRIOR, samples, maxPulses } = options;
+    const window = arrayWindow(passport, prior);
+    const tolerance = options.tolerance ?? 0.02 * (window.high - window.low);
+    const cells = jobCells(passport, array, targets, window, { tolerance, prior });
+    this.#cells = new Map(cells.map((cell) => [cell.index, cell]));
+    const pulseLimits = { ...limits, seriesResistance };
+    this.#estimate = new DeviceEstimate(prior, pulseLimits, readVoltageOf(board.description));
+    this.#readings = new Readings(board, passport, array, cells, { tolerance, samples });
+    this.#planner = new PulsePlanner(board, this.#estimate, this.#readings, { maxPulses });
+    this.#rationing = new Rationing(board, this.#estimate, this.#readings, this.#cells);
   }
 
   async run(): Promise<ProgrammingReport> {
@@ -192,346 +119,116 @@ class ProgrammingJob {
     try {
       await this.#rounds();
     } finally {
-      for (const cell of this.#cells) if (cell.pulses > 0) remember(this.#passport, cell.index, cell.belief);
+      for (const { index, pulses, belief } of this.#cells.values())
+        if (pulses > 0) remember(this.#passport, index, belief);
       if (this.#options.settle ?? true) this.#sender.save();
     }
     return this.#report();
   }
 
   async #rounds(): Promise<void> {
-    const { maxRounds = 100, emit, stage = 'program' } = this.#options;
-    const progress = progressOf(emit, stage, 'cells', this.#cells.length);
-    await this.#measureNoise();
+    const { maxRounds = 100, emit, stage = 'program', signal } = this.#options;
+    const cells = [...this.#cells.values()];
+    const progress = progressOf(emit, stage, 'cells', cells.length);
+    await this.#readings.measureNoise();
     let saved = performance.now();
-    let best = { outside: Infinity, round: 0 };
+    let best = { outside: Number.POSITIVE_INFINITY, round: 0 };
     let last = maxRounds;
     for (let round = 0; ; round++) {
-      this.#options.signal?.throwIfAborted();
-      const outside = this.#cells.filter((cell) => cell.failure === undefined && !this.#near(cell));
-      const pending = this.#ofOnePolarity(outside, round >= last - Math.min(LAST_ROUNDS, maxRounds / 2));
+      signal?.throwIfAborted();
+      const outside = cells.filter((cell) => cell.failure === undefined && !this.#readings.near(cell));
+      const ending = round >= last - Math.min(LAST_ROUNDS, maxRounds / 2);
+      const pending = this.#rationing.ofOneWay(outside, ending);
       if (outside.length < best.outside) best = { outside: outside.length, round };
-      if (this.#cycle >= 2 && round - best.round >= STALLED) last = Math.min(last, round + LAST_ROUNDS);
-      progress.set(this.#cells.length - outside.length);
+      if (this.#rationing.cycle >= 2 && round - best.round >= STALLED)
+        last = Math.min(last, round + LAST_ROUNDS);
+      progress.set(cells.length - outside.length);
       this.#emitConductance();
       if (pending.length === 0 || round >= last) return;
       const unknown = await this.#pulse(pending);
-      await this.#read(this.#rows, this.#samples());
+      await this.#readings.update();
       // After an unknown outcome nothing is learned: only the measurement counts.
-      if (unknown) for (const cell of this.#cells) cell.sent = undefined;
-      else await this.#learnFromAnswers();
-      if (performance.now() - saved > 2000) {
+      if (unknown) for (const cell of cells) cell.sent = undefined;
+      else await this.#learn();
+      if (performance.now() - saved > SAVE_PERIOD) {
         this.#sender.save();
         saved = performance.now();
       }
     }
   }
 
-  /**
-   * A round drives one way only: erasing and writing side by side would undo each other through the half-selected
-   * cells. Erasing comes first, because at its low thresholds it disturbs more; the way changes when no cell waits for
-   * the one under way, or when those that do no longer become fewer.
-   */
-  #ofOnePolarity(outside: readonly Cell[], ending: boolean): Cell[] {
-    const [up, down] = [true, false].map((way) =>
-      outside.filter(
-        (cell) => cell.denied !== this.#cycle && cell.target > this.#conductance[cell.index] === way,
-      ),
-    ) as [Cell[], Cell[]];
-    if (ending) {
-      this.#writing = true;
-      return up;
-    }
-    const [now, other] = this.#writing ? [up.length, down.length] : [down.length, up.length];
-    if (now < 0.9 * this.#phase.fewest) this.#phase = { fewest: now, idle: 0 };
-    else this.#phase.idle += 1;
-    if (now === 0 || (this.#phase.idle >= IDLE && other > FEW * now)) {
-      this.#phase = { fewest: Number.POSITIVE_INFINITY, idle: 0 };
-      this.#writing = !this.#writing;
-      if (!this.#writing) this.#cycle += 1;
-    }
-    return this.#writing ? up : down;
-  }
-
-  /** Why a direction in which nothing moves any more ends the cell; a state of NaN says nothing of being stuck. */
-  #failureOf(cell: Cell, up: boolean, state: number): FailureReason {
-    if (!cell.moved) {
-      if (up && state < 0.15) return 'stuck low';
-      if (!up && state > 0.7) return 'stuck high';
-    }
-    if (up && this.#beyondWindow(cell)) return 'out of reach';
-    return up ? 'write fails' : 'erase fails';
-  }
-
-  /** Within tolerance by so much that noise will not deny it. */
-  #near(cell: Cell): boolean {
-    const sigma = this.#sigma(this.#conductance[cell.index], this.#samples());
-    const inner = Math.max(0.5 * this.#tolerance, this.#tolerance - 2 * sigma);
-    return Math.abs(this.#conductance[cell.index] - cell.target) <= inner;
-  }
-
-  /** Standard deviation of a read of conductance g (S). */
-  #sigma(g: number, samples: number): number {
-    const step = this.#board.description.currentRanges[0].step / this.#readVoltage;
-    return Math.hypot(step / Math.sqrt(12), (this.#noise * g) / Math.sqrt(samples));
-  }
-
-  /** Enough samples to see a fifth of the tolerance at the highest target, at least the number asked for. */
-  #samples(): number {
-    const needed = ((4 * this.#noise * this.#highest) / this.#tolerance) ** 2;
-    return Math.min(64, Math.max(this.#options.samples ?? 8, Math.ceil(needed)));
-  }
-
-  /** The first read is taken in two halves, whose difference is the noise. */
-  async #measureNoise(): Promise<void> {
-    const samples = Math.max(1, Math.ceil((this.#options.samples ?? 8) / 2));
-    const first = await this.#board.conductances(this.#array, {
-      voltage: this.#readVoltage,
-      samples,
-      rows: this.#rows,
-    });
-    const second = await this.#board.conductances(this.#array, {
-      voltage: this.#readVoltage,
-      samples,
-      rows: this.#rows,
-    });
-    let squares = NOISE_WEIGHT * 2 * (this.#noise ** 2 / samples);
-    let count = NOISE_WEIGHT;
-    for (const { index } of this.#cells) {
-      const mean = (first[index] + second[index]) / 2;
-      if (!(mean > 0)) continue;
-      // A cell whose state jumped between the two reads is no noise.
-      squares += Math.min(((first[index] - second[index]) / mean) ** 2, 0.04);
-      count += 1;
-    }
-    this.#noise = Math.sqrt((squares / count / 2) * samples);
-    this.#accept(first.map((value, i) => (value + second[i]) / 2));
-  }
-
-  async #read(rows: readonly number[], samples: number): Promise<void> {
-    this.#accept(await this.#board.conductances(this.#array, { voltage: this.#readVoltage, samples, rows }));
-  }
-
-  #accept(measured: Float64Array): void {
-    const { conductance } = this.#passport.tables;
-    for (let i = 0; i < measured.length; i++) {
-      if (Number.isNaN(measured[i])) continue;
-      this.#conductance[i] = measured[i];
-      conductance[i] = measured[i];
-    }
-    for (const { index, belief } of this.#cells) {
-      const g = this.#conductance[index];
-      const sigma = this.#sigma(g, this.#samples());
-      if (g > belief.high + 2 * sigma) belief.high = g;
-      if (g < belief.low - 2 * sigma && g > 0) belief.low = g;
-    }
-  }
-
-  /** One pulse on every pending cell that is not given up; returns whether the fate of some is unknown. */
-  async #pulse(pending: readonly Cell[]): Promise<boolean> {
-    const candidates: {
-      cell: Cell;
-      pulse: Pulse;
-      nominal: number;
-      energy: number;
-      state: number;
-      change: number;
-    }[] = [];
-    const { rows, columns, halfSelect } = this.#board.description;
-    for (const cell of this.#cells) cell.before = this.#conductance[cell.index];
-    this.#doses = new LineDoses(rows, columns, halfSelect, this.#prior.parameters.vt);
-    const step = this.#board.description.rowVoltageStep;
+  /** One pulse on every pending cell that is not given up and need not wait; returns whether the fate of some is unknown. */
+  async #pulse(pending: readonly JobCell[]): Promise<boolean> {
+    for (const cell of this.#cells.values()) cell.before = this.#readings.conductance[cell.index];
     const breather = new Breather();
+    const candidates = [];
     for (const cell of pending) {
       await breather.breathe();
-      const up = cell.target > this.#conductance[cell.index];
-      const beyond = this.#isBeyond(cell);
-      if (beyond && cell.beyond++ >= BEYOND) {
-        cell.failure = this.#failureOf(cell, up, Number.NaN);
-        continue;
-      }
-      // Its range was measured with all others at the same end, where the lines' resistance hides most of it.
-      const stretched = 0.05 * (cell.belief.high - cell.belief.low);
-      const belief = !beyond
-        ? cell.belief
-        : up
-          ? { ...cell.belief, high: Math.max(cell.belief.high, cell.target + stretched) }
-          : {
-              ...cell.belief,
-              low: Math.min(cell.belief.low, Math.max(0.5 * cell.target, cell.target - stretched)),
-            };
-      const p = this.#estimate.parametersOf(belief);
-      const state = this.#estimate.stateOf(p, this.#conductance[cell.index]);
-      const target = this.#estimate.stateOf(p, cell.target);
-      if ((up ? cell.fruitless.up : cell.fruitless.down) >= PATIENCE) {
-        cell.failure = this.#failureOf(cell, up, state);
-        continue;
-      }
-      if (cell.pulses >= (this.#options.maxPulses ?? 30)) {
-        cell.failure = 'pulse budget';
-        continue;
-      }
-      const aimed = this.#estimate.aim(cell.belief, p, {
-        from: state,
-        to: target,
-        tolerance: this.#stateTolerance(cell),
-      });
-      const nominal = Math.round(this.#board.nominalVoltage(cell.row, aimed.voltage) / step) * step;
-      const voltage = this.#board.trueVoltage(cell.row, nominal);
-      const pulse = {
-        voltage,
-        width: Math.max(this.#estimate.limits.minWidth, Math.round(aimed.width * 1e7) / 1e7),
-      };
-      const noise =
-        this.#sigma(this.#conductance[cell.index], this.#samples()) / (cell.belief.high - cell.belief.low);
-      cell.sent = { pulse, ambitious: Math.abs(target - state) > 6 * noise };
-      const middle = (state + target) / 2;
-      const device = dividedVoltage(p, middle, voltage, this.#estimate.limits.seriesResistance);
-      candidates.push({
-        cell,
-        pulse,
-        nominal,
-        energy: device * memristorCurrent(p, middle, device) * pulse.width,
-        state,
-        change: target - state,
-      });
+      const candidate = this.#planner.plan(cell);
+      if (candidate) candidates.push(candidate);
     }
-    // Strong pulses disturb their neighbours most, so cells of low thresholds come last; one that the pulses before
-    // it would move by a good part of what it needs waits for a later round.
-    candidates.sort((a, b) => Math.abs(b.pulse.voltage) - Math.abs(a.pulse.voltage));
-    const allowance = DAMAGE[Math.min(this.#cycle, DAMAGE.length - 1)];
-    const planned: typeof candidates = [];
-    for (const candidate of candidates) {
-      await breather.breathe();
-      const { cell, pulse, state, change } = candidate;
-      const disturb = this.#doses.disturb(cell.belief, state, cell.row, cell.column);
-      const waits = Math.abs(disturb) > Math.max(0.2 * Math.abs(change), this.#stateTolerance(cell));
-      if (!waits && allowance < Number.POSITIVE_INFINITY && this.#damage(cell, pulse) > allowance)
-        cell.denied = this.#cycle;
-      if (waits || cell.denied === this.#cycle) {
-        cell.sent = undefined;
-        continue;
-      }
-      this.#doses.add(cell.row, cell.column, pulse.voltage, pulse.width);
-      planned.push(candidate);
-    }
-
-    for (const { cell, energy } of planned) {
+    const pulses = await this.#rationing.choose(candidates);
+    for (const { cell, energy } of pulses) {
       cell.pulses += 1;
-      this.#pulses += 1;
       this.#energy += energy;
     }
     const { exhausted, unknown } = await this.#sender.send(
-      planned.map(({ cell, pulse, nominal, energy }) => ({
+      pulses.map(({ cell, pulse: { nominal, width }, energy }) => ({
         cell: cell.index,
         nominal,
-        width: pulse.width,
+        width,
         energy,
       })),
     );
     for (const index of exhausted) {
-      const cell = this.#byIndex.get(index)!;
+      const cell = this.#cells.get(index)!;
       cell.pulses -= 1;
-      this.#pulses -= 1;
       cell.sent = undefined;
       cell.failure = 'pulse budget';
     }
     return unknown;
   }
 
-  /** Whether the target lies so near the end of the cell's range that how it gets there says little of its threshold. */
-  #isBeyond({ belief, target }: Cell): boolean {
-    const margin = 0.02 * (belief.high - belief.low);
-    return target > belief.high - margin || target < belief.low;
-  }
-
-  /** How many neighbours that are in tolerance a pulse is expected to push out of it. */
-  #damage(cell: Cell, pulse: Pulse): number {
-    const { rows, columns, halfSelect } = this.#board.description;
-    if (halfSelect === 0) return 0;
-    const { vt } = this.#prior.parameters;
-    const up = pulse.voltage > 0;
-    const dose = pulse.width * Math.expm1((Math.abs(pulse.voltage) * halfSelect) / vt);
-    let sum = 0;
-    const count = (index: number) => {
-      const other = this.#byIndex.get(index);
-      if (!other || other === cell || other.failure !== undefined || !this.#near(other)) return;
-      const { belief } = other;
-      const exponent = (dose * Math.exp(-(up ? belief.von : belief.voff) / vt)) / Math.exp(belief.logTau);
-      const p = this.#estimate.parametersOf(belief);
-      const state = this.#estimate.stateOf(p, this.#conductance[index]);
-      const moved = -Math.expm1(-exponent) * (up ? 1 - state : state);
-      const error = this.#conductance[index] - other.target;
-      const room = this.#tolerance + (up ? -error : error);
-      sum += Math.min(1, (moved * (belief.high - belief.low)) / room);
-    };
-    for (let c = 0; c < columns; c++) count(cell.row * columns + c);
-    for (let r = 0; r < rows; r++) count(r * columns + cell.column);
-    return sum;
-  }
-
-  #stateTolerance(cell: Cell): number {
-    return (0.5 * this.#tolerance) / (cell.belief.high - cell.belief.low);
-  }
-
-  async #learnFromAnswers(): Promise<void> {
+  /** Learns from what the pulses of this round did: to the cells that they were meant for, and to their neighbours. */
+  async #learn(): Promise<void> {
     const breather = new Breather();
-    for (const cell of this.#cells) {
+    for (const cell of this.#cells.values()) {
       await breather.breathe();
       const { belief, row, column, sent } = cell;
-      cell.sent = undefined;
       const p = this.#estimate.parametersOf(belief);
-      const g = this.#conductance[cell.index];
-      const noise = this.#sigma(g, this.#samples()) / (belief.high - belief.low);
       const before = this.#estimate.stateOf(p, cell.before);
-      const after = this.#estimate.stateOf(p, g);
+      const after = this.#estimate.stateOf(p, this.#readings.conductance[cell.index]);
+      const noise = this.#readings.stateNoise(cell);
+      const { doses } = this.#rationing;
+      cell.sent = undefined;
       if (!sent) {
-        learnFromDisturb(this.#prior, belief, this.#doses.of(row, column), { before, after, noise });
+        learnFromDisturb(this.#estimate.prior, belief, doses.of(row, column), { before, after, noise });
         continue;
       }
-      const { pulse, ambitious } = sent;
-      const disturb = this.#doses.disturb(belief, before, row, column, pulse);
-      const moved = this.#estimate.learn(belief, p, pulse, {
+      const disturb = doses.disturb(belief, before, row, column, sent.pulse);
+      const moved = this.#estimate.learn(belief, p, sent.pulse, {
         before,
         after: after - disturb,
         noise: Math.hypot(noise, 0.5 * disturb),
       });
-      const direction = pulse.voltage > 0 ? 'up' : 'down';
-      if (this.#isBeyond(cell)) continue;
-      if (moved) {
-        cell.moved = true;
-        cell.fruitless[direction] = 0;
-      } else if (ambitious) {
-        cell.fruitless[direction] += 1;
-        // Erasing thresholds have a heavy tail, which the normal belief climbs too slowly by itself.
-        if (direction === 'down') {
-          const climb = 0.3 * cell.fruitless.down * this.#prior.voffSigma;
-          believeThreshold(
-            this.#prior,
-            belief,
-            false,
-            belief.voff + climb,
-            Math.max(belief.voffSigma, climb),
-          );
-        }
-      }
+      if (isBeyond(cell)) continue;
+      if (moved || sent.ambitious) this.#noteAnswer(cell, sent.pulse.voltage > 0 ? 'up' : 'down', moved);
     }
   }
 
-  #beyondWindow({ target }: Cell): boolean {
-    return target > this.#window.high + this.#tolerance;
-  }
-
-  #reasonOf(cell: Cell): FailureReason {
-    if (cell.failure && cell.failure !== 'pulse budget') return cell.failure;
-    if (this.#beyondWindow(cell)) return 'out of reach';
-    if (cell.failure) return cell.failure;
-    const { up, down } = cell.fruitless;
-    if (!cell.moved && up + down >= 2) return up > down ? 'stuck low' : 'stuck high';
-    const g = this.#conductance[cell.index];
-    const sigma = this.#sigma(g, this.#samples());
-    if (4 * sigma > this.#tolerance && Math.abs(g - cell.target) < this.#tolerance + 2 * sigma)
-      return 'read noise';
-    return this.#board.description.halfSelect > 0 ? 'half-select' : 'pulse budget';
+  #noteAnswer(cell: JobCell, direction: 'up' | 'down', moved: boolean): void {
+    if (moved) {
+      cell.moved = true;
+      cell.fruitless[direction] = 0;
+      return;
+    }
+    cell.fruitless[direction] += 1;
+    if (direction === 'up') return;
+    // Erasing thresholds have a heavy tail, which the normal belief climbs too slowly by itself.
+    const { prior } = this.#estimate;
+    const { voff, voffSigma } = cell.belief;
+    const climb = 0.3 * cell.fruitless.down * prior.voffSigma;
+    believeThreshold(prior, cell.belief, false, voff + climb, Math.max(voffSigma, climb));
   }
 
   #emitConductance(): void {
@@ -541,68 +238,76 @@ class ProgrammingJob {
       array: this.#array,
       rows,
       columns,
-      conductance: Array.from(this.#passport.tables.conductance, (g) => (Number.isFinite(g) ? g : 0)),
+      conductance: Array.from(this.#passport.tables.conductance, (g) => (Number.isFinite(g) ? g : null)),
     });
   }
 
+  /** Why a cell is not in tolerance at the end of the job. */
+  #reasonOf(cell: JobCell): FailureReason {
+    if (cell.failure && cell.failure !== 'pulse budget') return cell.failure;
+    if (cell.aboveWindow) return 'out of reach';
+    if (cell.failure) return cell.failure;
+    const { up, down } = cell.fruitless;
+    if (!cell.moved && up + down >= 2) return up > down ? 'stuck low' : 'stuck high';
+    const { tolerance } = this.#readings;
+    const g = this.#readings.conductance[cell.index];
+    const sigma = this.#readings.sigma(g);
+    if (4 * sigma > tolerance && Math.abs(g - cell.target) < tolerance + 2 * sigma) return 'read noise';
+    return this.#board.description.halfSelect > 0 ? 'half-select' : 'pulse budget';
+  }
+
   #report(): ProgrammingReport {
-    const failed: FailedCell[] = [];
-    let good = 0;
-    let squares = 0;
-    let healthy = 0;
-    for (const cell of this.#cells) {
-      const conductance = this.#conductance[cell.index];
-      const error = conductance - cell.target;
-      const inTolerance = Math.abs(error) <= this.#tolerance;
-      if (inTolerance) good += 1;
-      else {
-        const reason = this.#reasonOf(cell);
-        failed.push({
-          array: this.#array,
-          row: cell.row,
-          column: cell.column,
-          reason,
-          conductance,
-          target: cell.target,
-        });
-        if (outOfUse(reason)) this.#passport.setHealth(cell.index, reason);
-      }
-      if (cell.failure === undefined) {
-        squares += error ** 2;
-        healthy += 1;
-      }
-      if (cell.pulses > 0 || cell.failure !== undefined) {
-        this.#options.emit?.({
-          type: 'cell',
-          array: this.#array,
-          row: cell.row,
-          column: cell.column,
-          conductance,
-          target: cell.target,
-          pulses: this.#passport.tables.pulses[cell.index],
-          energy: this.#passport.tables.energy[cell.index],
-          status: inTolerance ? 'in-tolerance' : 'failed',
-          ...(inTolerance ? {} : { reason: this.#reasonOf(cell) }),
-        });
-      }
+    const { tolerance, conductance } = this.#readings;
+    const cells = [...this.#cells.values()];
+    const failures = new Map<JobCell, FailureReason>();
+    for (const cell of cells) {
+      if (Math.abs(conductance[cell.index] - cell.target) <= tolerance) continue;
+      const reason = this.#reasonOf(cell);
+      failures.set(cell, reason);
+      if (outOfUse(reason)) this.#passport.setHealth(cell.index, reason);
     }
-    if (failed.length > 0 && (this.#options.settle ?? true)) this.#passport.save();
-    const cells = this.#cells.length;
+    for (const cell of cells)
+      if (cell.pulses > 0 || cell.failure !== undefined) this.#emitCell(cell, failures.get(cell));
+    if (failures.size > 0 && (this.#options.settle ?? true)) this.#passport.save();
+    const healthy = cells.filter(({ failure }) => failure === undefined);
+    const squares = healthy.reduce((sum, { index, target }) => sum + (conductance[index] - target) ** 2, 0);
+    const pulses = cells.reduce((sum, cell) => sum + cell.pulses, 0);
     return {
       array: this.#array,
-      cells,
-      inTolerance: cells === 0 ? 1 : good / cells,
-      pulsesPerCell: cells === 0 ? 0 : this.#pulses / cells,
-      pulses: this.#pulses,
-      failed,
-      conductance: this.#conductance,
+      cells: cells.length,
+      inTolerance: cells.length === 0 ? 1 : (cells.length - failures.size) / cells.length,
+      pulsesPerCell: cells.length === 0 ? 0 : pulses / cells.length,
+      pulses,
+      failed: Array.from(failures, ([{ index, row, column, target }, reason]) => ({
+        array: this.#array,
+        row,
+        column,
+        reason,
+        conductance: conductance[index],
+        target,
+      })),
+      conductance,
       targets: this.#targets,
-      tolerance: this.#tolerance,
+      tolerance,
       roundTrips: this.#board.roundTrips - this.#roundTripsBefore,
       energy: this.#energy,
-      rmsError: healthy === 0 ? 0 : Math.sqrt(squares / healthy),
+      rmsError: healthy.length === 0 ? 0 : Math.sqrt(squares / healthy.length),
     };
   }
-}
 
-const siemens = (g: number): string => `${(g * 1e6).toPrecision(3)} µS`;
+  #emitCell({ index, row, column, target }: JobCell, reason: FailureReason | undefined): void {
+    const { pulses, energy } = this.#passport.tables;
+    this.#options.emit?.({
+      type: 'cell',
+      array: this.#array,
+      row,
+      column,
+      conductance: this.#readings.conductance[index],
+      target,
+      pulses: pulses[index],
+      energy: energy[index],
+      status: reason === undefined ? 'in-tolerance' : 'failed',
+      ...(reason !== undefined && { reason }),
+    });
+  }
+}

@@ -1,0 +1,137 @@
+/** Which cells may be pulsed in a round, so that pulses do not undo through half-selected cells what others did. */
+import type { CalibratedBoard } from '../converters/calibrated-board.js';
+import { Breather } from './breather.js';
+import type { DeviceEstimate, Pulse } from './device-estimate.js';
+import { LineDoses } from './half-select.js';
+import type { JobCell } from './job-cell.js';
+import type { Candidate } from './pulse-planner.js';
+import type { Readings } from './readings.js';
+
+/** Neighbours that one pulse may be expected to push out of tolerance, by the count of erasing phases so far. */
+const DAMAGE = [Infinity, Infinity, 16, 4, 2, 1, 0.5];
+/** One way is seen through for its last cells, unless so many times as many wait for the other. */
+const FEW = 10;
+/** Rounds of one way that may pass without fewer cells waiting for it. */
+const IDLE = 10;
+
+export class Rationing {
+  /** What the pulses of this round put on their lines. */
+  doses: LineDoses;
+
+  /** The way under way: writing or erasing. */
+  #writing = false;
+  /** Fewest cells that waited for the way under way, and rounds since they last became fewer. */
+  #phase = { fewest: Number.POSITIVE_INFINITY, idle: 0 };
+  #cycle = 0;
+
+  readonly #board: CalibratedBoard;
+  readonly #estimate: DeviceEstimate;
+  readonly #readings: Readings;
+  readonly #cells: ReadonlyMap<number, JobCell>;
+
+  constructor(
+    board: CalibratedBoard,
+    estimate: DeviceEstimate,
+    readings: Readings,
+    cells: ReadonlyMap<number, JobCell>,
+  ) {
+    this.#board = board;
+    this.#estimate = estimate;
+    this.#readings = readings;
+    this.#cells = cells;
+    this.doses = this.#noDoses();
+  }
+
+  /** How often erasing has begun. */
+  get cycle(): number {
+    return this.#cycle;
+  }
+
+  /**
+   * The cells of this round: one that drives one way only, as erasing and writing side by side would undo each other
+   * through the half-selected cells. Erasing comes first, because at its low thresholds it disturbs more; the way changes
+   * when no cell waits for the one under way, or when those that do no longer become fewer. `ending` rounds only write.
+   */
+  ofOneWay(outside: readonly JobCell[], ending: boolean): JobCell[] {
+    const waiting = (up: boolean) =>
+      outside.filter(
+        ({ denied, target, index }) =>
+          denied !== this.#cycle && target > this.#readings.conductance[index] === up,
+      );
+    const up = waiting(true);
+    const down = waiting(false);
+    if (ending) {
+      this.#writing = true;
+      return up;
+    }
+    const [now, other] = this.#writing ? [up.length, down.length] : [down.length, up.length];
+    if (now < 0.9 * this.#phase.fewest) this.#phase = { fewest: now, idle: 0 };
+    else this.#phase.idle += 1;
+    if (now === 0 || (this.#phase.idle >= IDLE && other > FEW * now)) {
+      this.#phase = { fewest: Number.POSITIVE_INFINITY, idle: 0 };
+      this.#writing = !this.#writing;
+      if (!this.#writing) this.#cycle += 1;
+    }
+    return this.#writing ? up : down;
+  }
+
+  /**
+   * The pulses of this round in the order in which they are to be sent: strong ones disturb their neighbours most, so
+   * cells of low thresholds come last. A cell that the pulses before its own would move by a good part of what it needs
+   * waits for a later round; one whose pulse would do too much damage, for the next cycle.
+   */
+  async choose(candidates: readonly Candidate[]): Promise<Candidate[]> {
+    this.doses = this.#noDoses();
+    const allowance = DAMAGE[Math.min(this.#cycle, DAMAGE.length - 1)];
+    const breather = new Breather();
+    const chosen: Candidate[] = [];
+    for (const candidate of candidates.toSorted(
+      (a, b) => Math.abs(b.pulse.voltage) - Math.abs(a.pulse.voltage),
+    )) {
+      await breather.breathe();
+      const { cell, pulse, state, change } = candidate;
+      const disturb = this.doses.disturb(cell.belief, state, cell.row, cell.column);
+      const waits = Math.abs(disturb) > Math.max(0.2 * Math.abs(change), this.#readings.stateTolerance(cell));
+      if (!waits && allowance < Number.POSITIVE_INFINITY && this.#damage(cell, pulse) > allowance)
+        cell.denied = this.#cycle;
+      if (waits || cell.denied === this.#cycle) {
+        cell.sent = undefined;
+        continue;
+      }
+      this.doses.add(cell.row, cell.column, pulse.voltage, pulse.width);
+      chosen.push(candidate);
+    }
+    return chosen;
+  }
+
+  #noDoses(): LineDoses {
+    const { rows, columns, halfSelect } = this.#board.description;
+    return new LineDoses(rows, columns, halfSelect, this.#estimate.prior.parameters.vt);
+  }
+
+  /** How many neighbours that are in tolerance a pulse is expected to push out of it. */
+  #damage(cell: JobCell, pulse: Pulse): number {
+    const { rows, columns, halfSelect } = this.#board.description;
+    if (halfSelect === 0) return 0;
+    const { vt } = this.#estimate.prior.parameters;
+    const up = pulse.voltage > 0;
+    const dose = pulse.width * Math.expm1((Math.abs(pulse.voltage) * halfSelect) / vt);
+    let sum = 0;
+    const count = (index: number) => {
+      const other = this.#cells.get(index);
+      if (!other || other === cell || other.failure !== undefined || !this.#readings.near(other)) return;
+      const { belief } = other;
+      const exponent = (dose * Math.exp(-(up ? belief.von : belief.voff) / vt)) / Math.exp(belief.logTau);
+      const p = this.#estimate.parametersOf(belief);
+      const conductance = this.#readings.conductance[index];
+      const state = this.#estimate.stateOf(p, conductance);
+      const moved = -Math.expm1(-exponent) * (up ? 1 - state : state);
+      const error = conductance - other.target;
+      const room = this.#readings.tolerance + (up ? -error : error);
+      sum += Math.min(1, (moved * (belief.high - belief.low)) / room);
+    };
+    for (let c = 0; c < columns; c++) count(cell.row * columns + c);
+    for (let r = 0; r < rows; r++) count(r * columns + cell.column);
+    return sum;
+  }
+}
