@@ -133,8 +133,8 @@ describe.skipIf(!hasInfluxd)('a real influxd (skipped where the influxd program 
       [expect.any(Number), '1', null, 0],
     ]);
     expect(await server.query('SELECT correct FROM decision')).toEqual([[expect.any(Number), 0]]);
-    expect(await server.query('SELECT array, mean, cells FROM conductance')).toEqual([
-      [expect.any(Number), '2', 2e-6, 2],
+    expect(await server.query('SELECT array, mean, least, most, cells FROM conductance')).toEqual([
+      [expect.any(Number), '2', 2e-6, 1e-6, 3e-6, 2],
     ]);
     expect(told).toEqual([]);
   });

@@ -17,7 +17,8 @@ import {
 } from '../../../src/calibration/programming/device-estimate.js';
 import { readConductance, stateAfterPulse, W_SDC } from '../../../src/model/devices/memristor.js';
 import { Random } from '../../../src/model/random.js';
-import type { EventBody } from '../../../src/shared/events.js';
+import type { EventBody, MemloopEvent } from '../../../src/shared/events.js';
+import { pointsOf } from '../../../src/telemetry/points.js';
 import type { Profile } from '../../../src/virtual-board/profile.js';
 import { type BoardOptions, calibratedBoard } from '../boards.js';
 
@@ -173,6 +174,26 @@ describe('programming an array', () => {
     // Rows without a target were not even read.
     expect(small.conductance[0]).toBeNaN();
     expect(small.conductance[16]).not.toBeNaN();
+  });
+
+  test('cells that were never read are null in its events, and are left out of what InfluxDB gets', async () => {
+    const { calibrated, passport } = await calibratedBoard({ effects: ['deviceSpread'] });
+    const targets = new Float64Array(64).fill(Number.NaN).fill(2e-5, 16, 24);
+    const maps: MemloopEvent[] = [];
+    const emit = (event: EventBody) => {
+      if (event.type === 'conductance') maps.push({ ...event, time: 0 });
+    };
+    await programArray(calibrated, passport, 0, targets, { emit });
+    expect(maps.length).toBeGreaterThan(1);
+    for (const event of maps) {
+      if (event.type !== 'conductance') continue;
+      expect(event.conductance.every((g, i) => (g === null) !== (i >= 16 && i < 24))).toBe(true);
+      const [point] = pointsOf(event);
+      expect(point?.fields.cells).toBe(8);
+      expect(point?.fields.least).toBe(Math.min(...event.conductance.filter((g) => g !== null)));
+    }
+    const [point] = pointsOf(maps.at(-1)!);
+    expect(Math.abs((point?.fields.mean as number) / 2e-5 - 1)).toBeLessThan(0.05);
   });
 
   test('an abort ends it as interrupted, and the next call finishes', async () => {
