@@ -7,7 +7,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { fitLoops, parseLoopName, readLoop } from '../src/calibration/index.js';
-import { FITTED } from '../src/calibration/loops/fit.js';
+import { FITTED } from '../src/calibration/loops/fit-report.js';
 import { Random } from '../src/model/random.js';
 
 const { values, positionals } = parseArgs({

@@ -10,15 +10,13 @@ export {
 export { type CalibrateOptions, calibrateConverters } from './converters/converters.js';
 export type { ConverterCalibration, ConverterLine } from './converters/types.js';
 export {
-  type Fit,
-  type FittedName,
   fitLoops,
-  fitTable,
-  type MeasuredLoop,
   predictionError,
 } from './loops/fit.js';
+export type { Fit, FittedName } from './loops/fit-report.js';
+export { fitTable } from './loops/fit-table.js';
 export { formatLoop, parseLoopName, readLoop } from './loops/loop-file.js';
-export { type LoopDrive, type LoopResponse, steadyLoop } from './loops/loop-model.js';
+export { type LoopDrive, type LoopResponse, type MeasuredLoop, steadyLoop } from './loops/loop-model.js';
 export {
   type CellSample,
   checkBudget,

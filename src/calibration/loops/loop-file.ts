@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { MemloopError } from '../../shared/errors.js';
-import type { MeasuredLoop } from './fit.js';
+import type { MeasuredLoop } from './loop-model.js';
 
 const FEWEST = 50;
 

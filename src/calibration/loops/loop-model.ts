@@ -9,6 +9,24 @@ import {
   stateAfter,
 } from '../../model/devices/memristor.js';
 
+/** One period of a periodic measurement, evenly spaced in time. */
+export interface MeasuredLoop {
+  name: string;
+  /** Across the memristor, V. */
+  voltage: Float64Array;
+  /** A */
+  current: Float64Array;
+  /** Ω in series */
+  resistance: number;
+  /** Hz */
+  frequency: number;
+  /**
+   * A loop of pulses, such as `sweep` measures: each sample is the end of a voltage held since the one before, and no
+   * oscilloscope's offset is in it.
+   */
+  pulsed?: boolean;
+}
+
 export interface LoopDrive {
   /** Source voltage over one period, evenly spaced in time, V. */
   applied: Float64Array;

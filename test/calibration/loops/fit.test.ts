@@ -9,7 +9,9 @@ import {
   readLoop,
   steadyLoop,
 } from '../../../src/calibration/index.js';
-import { classify, fitLoops, type MeasuredLoop } from '../../../src/calibration/loops/fit.js';
+import { classify } from '../../../src/calibration/loops/classify.js';
+import { fitLoops } from '../../../src/calibration/loops/fit.js';
+import type { MeasuredLoop } from '../../../src/calibration/loops/loop-model.js';
 import { type MemristorParameters, stateAfterPulse, W_SDC } from '../../../src/model/devices/memristor.js';
 import { Random } from '../../../src/model/random.js';
 import { temporaryHome } from '../boards.js';
