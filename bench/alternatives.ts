@@ -3,10 +3,14 @@
  * (`knowm/kt-ram-client`) and NeuRRAM's incremental steps (Wan et al., Nature 608, 2022), scaled to these devices.
  */
 
-import type { CalibratedBoard } from '../src/calibration/converters/calibrated-board.js';
+import {
+  type CalibratedBoard,
+  DEFAULT_READ_VOLTAGE,
+} from '../src/calibration/converters/calibrated-board.js';
 import type { ArrayPassport } from '../src/calibration/passport/passport.js';
 import { PulseLog } from '../src/calibration/passport/pulse-log.js';
 import { arrayWindow } from '../src/calibration/programming/beliefs.js';
+import { planPulse } from '../src/calibration/programming/pulse-plan.js';
 import type { FailedCell, ProgrammingReport } from '../src/calibration/programming/report.js';
 import type { CellOperation } from '../src/driver/board/board.js';
 
@@ -79,73 +83,33 @@ export async function programBy(
   options: { tolerance?: number; samples?: number } = {},
 ): Promise<ProgrammingReport> {
   const rule = RULES[name]();
-  const { columns, limits, rowVoltageStep } = board.description;
   const window = arrayWindow(passport);
   const tolerance = options.tolerance ?? 0.02 * (window.high - window.low);
   const samples = options.samples ?? 8;
-  const readVoltage = 0.05;
   const { log } = await PulseLog.open(board.board, passport);
   const before = board.roundTrips;
   let pulses = 0;
   const wanted = Array.from(targets.keys()).filter((cell) => !Number.isNaN(targets[cell]));
   for (let pass = 0; pass < rule.passes; pass++) {
     for (const cell of wanted) {
-      const row = Math.floor(cell / columns);
-      const column = cell % columns;
-      const target = targets[cell];
-      const nominalRead =
-        Math.round(board.nominalVoltage(row, readVoltage) / rowVoltageStep) * rowVoltageStep;
-      const adc = board.calibration.columns[0][column];
-      const step = async (pulse?: { voltage: number; width: number }): Promise<number> => {
-        const read: CellOperation = { kind: 'read', array, row, column, voltage: nominalRead, samples };
-        const operations: CellOperation[] = [read];
-        if (pulse) {
-          const voltage =
-            Math.round(board.nominalVoltage(row, pulse.voltage) / rowVoltageStep) * rowVoltageStep;
-          const width = Math.min(
-            limits.maxWidth,
-            Math.max(limits.minWidth, Math.round(pulse.width * 1e7) / 1e7),
-          );
-          operations.unshift({ kind: 'pulse', array, row, column, voltage, width });
-          pulses += 1;
-        }
-        const outcome = (await board.board.cells(operations)).at(-1)!;
-        board.roundTrips += 1;
-        const shown = outcome.status === 'applied' ? (outcome.current ?? 0) : Number.NaN;
-        return (shown - adc.offset) / adc.gain / board.trueVoltage(row, nominalRead);
-      };
-      const memory: Record<string, number> = {};
-      let conductance = await step();
-      let confirmed = 0;
-      for (let steps = 0; ; ) {
-        if (Math.abs(conductance - target) <= tolerance) {
-          confirmed += 1;
-          if (confirmed >= rule.confirm) break;
-          conductance = await step();
-          continue;
-        }
-        confirmed = 0;
-        const pulse = rule.next({ conductance, target, steps, memory });
-        if (!pulse) break;
-        steps += 1;
-        log.begin([{ cell, energy: 0 }]);
-        conductance = await step(pulse);
-        log.end([{ cell, energy: 0 }], [1]);
-      }
+      const bench = new OneCell(board, log, array, cell, samples);
+      pulses += await programCell(rule, bench, targets[cell], tolerance);
     }
   }
   log.save();
   const conductance = await board.conductances(array, { samples: 4 * samples });
-  const failed: FailedCell[] = wanted
+  const failed = wanted
     .filter((cell) => !(Math.abs(conductance[cell] - targets[cell]) <= tolerance))
-    .map((cell) => ({
-      array,
-      row: Math.floor(cell / columns),
-      column: cell % columns,
-      reason: 'pulse budget',
-      conductance: conductance[cell],
-      target: targets[cell],
-    }));
+    .map(
+      (cell): FailedCell => ({
+        array,
+        row: Math.floor(cell / passport.columns),
+        column: cell % passport.columns,
+        reason: 'pulse budget',
+        conductance: conductance[cell],
+        target: targets[cell],
+      }),
+    );
   const squares = wanted.reduce((sum, cell) => sum + (conductance[cell] - targets[cell]) ** 2, 0);
   return {
     array,
@@ -161,4 +125,72 @@ export async function programBy(
     energy: 0,
     rmsError: Math.sqrt(squares / wanted.length),
   };
+}
+
+/** Returns the number of pulses that were given. */
+async function programCell(rule: Rule, cell: OneCell, target: number, tolerance: number): Promise<number> {
+  const memory: Record<string, number> = {};
+  let conductance = await cell.read();
+  let confirmed = 0;
+  for (let steps = 0; ; ) {
+    if (Math.abs(conductance - target) <= tolerance) {
+      confirmed += 1;
+      if (confirmed >= rule.confirm) return steps;
+      conductance = await cell.read();
+      continue;
+    }
+    confirmed = 0;
+    const pulse = rule.next({ conductance, target, steps, memory });
+    if (!pulse) return steps;
+    steps += 1;
+    conductance = await cell.pulse(pulse);
+  }
+}
+
+/** Pulses and reads one cell, one request a step. */
+class OneCell {
+  readonly #board: CalibratedBoard;
+  readonly #log: PulseLog;
+  readonly #cell: number;
+  readonly #address: { array: number; row: number; column: number };
+  readonly #read: CellOperation & { kind: 'read' };
+
+  constructor(board: CalibratedBoard, log: PulseLog, array: number, cell: number, samples: number) {
+    this.#board = board;
+    this.#log = log;
+    this.#cell = cell;
+    const { columns, rowVoltageStep } = board.description;
+    this.#address = { array, row: Math.floor(cell / columns), column: cell % columns };
+    const nominal = board.nominalVoltage(this.#address.row, DEFAULT_READ_VOLTAGE);
+    const voltage = Math.round(nominal / rowVoltageStep) * rowVoltageStep;
+    this.#read = { kind: 'read', ...this.#address, voltage, samples };
+  }
+
+  /** S */
+  read(): Promise<number> {
+    return this.#request([this.#read]);
+  }
+
+  /** The conductance after the pulse, S. */
+  async pulse(wanted: { voltage: number; width: number }): Promise<number> {
+    const width = Math.min(this.#board.description.limits.maxWidth, wanted.width);
+    const pulse = planPulse(this.#board, this.#address.row, { ...wanted, width });
+    const booked = [{ cell: this.#cell, energy: 0 }];
+    this.#log.begin(booked);
+    const conductance = await this.#request([
+      { kind: 'pulse', ...this.#address, voltage: pulse.nominal, width: pulse.width },
+      this.#read,
+    ]);
+    this.#log.end(booked, [1]);
+    return conductance;
+  }
+
+  async #request(operations: CellOperation[]): Promise<number> {
+    const outcome = (await this.#board.board.cells(operations)).at(-1);
+    this.#board.roundTrips += 1;
+    const { row, column } = this.#address;
+    const adc = this.#board.calibration.columns[0][column];
+    const shown = outcome?.status === 'applied' ? (outcome.current ?? 0) : Number.NaN;
+    return (shown - adc.offset) / adc.gain / this.#board.trueVoltage(row, this.#read.voltage);
+  }
 }

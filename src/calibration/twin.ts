@@ -4,6 +4,7 @@ import { memristorCurrent, W_SDC } from '../model/devices/memristor.js';
 import type { MifParameters } from '../model/devices/mif.js';
 import { MemloopError } from '../shared/errors.js';
 import { DEFAULT_READ_VOLTAGE } from './converters/calibrated-board.js';
+import type { ConverterCalibration, ConverterLine } from './converters/types.js';
 import type { Passport } from './passport/passport.js';
 
 /** The fields of a virtual board's profile that a passport or a board's description can tell. */
@@ -48,6 +49,8 @@ export type TwinCells = Record<
   (number | null)[]
 >;
 
+/** Cells that must be known for a population to be told from them. */
+const CELLS_MIN = 16;
 /** Conductance beside the switches at the read voltage, S: what the Schottky path adds. */
 const BESIDE =
   memristorCurrent({ ...W_SDC, ron: Infinity, roff: Infinity }, 0, DEFAULT_READ_VOLTAGE) /
@@ -96,6 +99,97 @@ function population(values: readonly number[]): { middle: number; deviation: num
 const deviationOf = (values: readonly number[], about: number): number =>
   Math.sqrt(values.reduce((sum, value) => sum + (value - about) ** 2, 0) / values.length);
 
+/** What is known of healthy cells of some arrays, and how many others are stuck. */
+function survey(passport: Passport, arrays: readonly number[]) {
+  const known = {
+    logRon: [] as number[],
+    logRoff: [] as number[],
+    von: [] as number[],
+    vonSigma: [] as number[],
+    voff: [] as number[],
+    logTau: [] as number[],
+  };
+  const stuck = { low: 0, high: 0 };
+  let cells = 0;
+  for (const index of arrays) {
+    const { tables, unhealthy } = passport.array(index);
+    const { windowHigh, windowLow, von, vonSigma, voff, tau } = tables;
+    for (let cell = 0; cell < von.length; cell++) {
+      cells += 1;
+      const health = unhealthy.get(cell)?.health;
+      if (health === 'stuck low') stuck.low += 1;
+      if (health === 'stuck high') stuck.high += 1;
+      if (health !== undefined || !Number.isFinite(windowHigh[cell]) || !Number.isFinite(von[cell])) continue;
+      known.logRon.push(Math.log(resistance(windowHigh[cell])));
+      known.logRoff.push(Math.log(resistance(windowLow[cell])));
+      known.von.push(von[cell]);
+      known.vonSigma.push(vonSigma[cell]);
+      known.voff.push(voff[cell]);
+      known.logTau.push(Math.log(tau[cell]));
+    }
+  }
+  return { known, stuck: { low: stuck.low / cells, high: stuck.high / cells } };
+}
+
+const within = (value: number, low: number, high: number) => Math.min(high, Math.max(low, value));
+
+/** The devices of a profile and their spread. */
+function devicesOf(
+  { device, effects: { deviceSpread } }: TwinFields,
+  known: ReturnType<typeof survey>['known'],
+): { device: TwinFields['device']; deviceSpread: TwinFields['effects']['deviceSpread'] } {
+  const ron = population(known.logRon);
+  const roff = population(known.logRoff);
+  const von = population(known.von);
+  const voff = population(known.voff);
+  const tau = population(known.logTau);
+  return {
+    device: {
+      ...device,
+      ron: Math.exp(ron.middle),
+      roff: Math.exp(roff.middle),
+      von: within(von.middle, deviceSpread.von.min, deviceSpread.von.max),
+      voff: within(voff.middle, deviceSpread.voff.min, deviceSpread.voff.max),
+      tau: Math.exp(tau.middle),
+    },
+    deviceSpread: {
+      ...deviceSpread,
+      ron: ron.deviation,
+      roff: roff.deviation,
+      tau: tau.deviation,
+      // The beliefs are drawn together by what is not known of each cell; its deviation is put back.
+      von: {
+        ...deviceSpread.von,
+        deviation: Math.hypot(von.deviation, population(known.vonSigma).middle),
+      },
+      voff: { ...deviceSpread.voff, scale: voff.deviation },
+    },
+  };
+}
+
+/** Spread of the converters' errors over the rows and, in the finest range, the columns. */
+function converterErrorsOf(
+  { rows, columns }: ConverterCalibration,
+  { currentRanges }: BoardDescription,
+): Pick<TwinFields['effects']['converterErrors'], 'rowOffset' | 'rowGain' | 'columnOffset' | 'columnGain'> {
+  const offsets = (lines: readonly ConverterLine[]) =>
+    deviationOf(
+      lines.map(({ offset }) => offset),
+      0,
+    );
+  const gains = (lines: readonly ConverterLine[]) =>
+    deviationOf(
+      lines.map(({ gain }) => gain),
+      1,
+    );
+  return {
+    rowOffset: offsets(rows),
+    rowGain: gains(rows),
+    columnOffset: offsets(columns[0]) / currentRanges[0].max,
+    columnGain: gains(columns[0]),
+  };
+}
+
 /**
  * `base` with devices, spreads, stuck cells, converter errors and, one by one, the neurons as measured on the chip; what
  * a passport does not know (noise, line resistance, relaxation) stays. Throws `calibration` where too little is known.
@@ -106,45 +200,17 @@ export function twinProfile<T extends TwinFields>(
   description: BoardDescription,
   arrays: readonly number[],
 ): T {
-  const values = { ron: [], roff: [], von: [], vonSigma: [], voff: [], tau: [] } as Record<string, number[]>;
-  let cells = 0;
-  const stuck = { low: 0, high: 0 };
-  for (const index of arrays) {
-    const chip = passport.array(index);
-    const { windowHigh, windowLow, von, vonSigma, voff, tau } = chip.tables;
-    for (let cell = 0; cell < von.length; cell++) {
-      cells += 1;
-      const health = chip.unhealthy.get(cell)?.health;
-      if (health === 'stuck low') stuck.low += 1;
-      if (health === 'stuck high') stuck.high += 1;
-      if (health !== undefined || !Number.isFinite(windowHigh[cell]) || !Number.isFinite(von[cell])) continue;
-      values.ron!.push(Math.log(resistance(windowHigh[cell])));
-      values.roff!.push(Math.log(resistance(windowLow[cell])));
-      values.von!.push(von[cell]);
-      values.vonSigma!.push(vonSigma[cell]);
-      values.voff!.push(voff[cell]);
-      values.tau!.push(Math.log(tau[cell]));
-    }
-  }
+  const { known, stuck } = survey(passport, arrays);
   const { converters, neurons } = passport;
-  if (values.von!.length < 16 || !converters) {
+  if (known.von.length < CELLS_MIN || !converters) {
     throw new MemloopError(
       'calibration',
       `too little is known of the chip on board ${description.boardSerial} for a twin: run \`memloop calibrate\` first`,
     );
   }
-  const of = (name: string) => population(values[name]);
-  const { ron, roff, von, voff, tau } = {
-    ron: of('ron'),
-    roff: of('roff'),
-    von: of('von'),
-    voff: of('voff'),
-    tau: of('tau'),
-  };
-  const within = (value: number, low: number, high: number) => Math.min(high, Math.max(low, value));
-  const spread = base.effects.deviceSpread;
-  const lines = converters.columns[0];
-  const [range] = description.currentRanges;
+  const { device, deviceSpread } = devicesOf(base, known);
+  const { seriesResistance, halfSelect, references } = description;
+  const { effects } = base;
   return {
     ...base,
     description: `twin of board ${description.boardSerial}, ${arrays.length} of its arrays measured`,
@@ -152,57 +218,22 @@ export function twinProfile<T extends TwinFields>(
     rows: description.rows,
     columns: description.columns,
     neurons: description.neurons,
-    device: {
-      ...base.device,
-      ron: Math.exp(ron.middle),
-      roff: Math.exp(roff.middle),
-      von: within(von.middle, spread.von.min, spread.von.max),
-      voff: within(voff.middle, spread.voff.min, spread.voff.max),
-      tau: Math.exp(tau.middle),
-    },
-    pulse: {
-      ...base.pulse,
-      seriesResistance: description.seriesResistance,
-      halfSelect: description.halfSelect,
-    },
-    references: description.references,
+    device,
+    pulse: { ...base.pulse, seriesResistance, halfSelect },
+    references,
     effects: {
-      ...base.effects,
-      deviceSpread: {
-        ...spread,
-        ron: ron.deviation,
-        roff: roff.deviation,
-        tau: tau.deviation,
-        // The beliefs are drawn together by what is not known of each cell; its deviation is put back.
-        von: { ...spread.von, deviation: Math.hypot(von.deviation, of('vonSigma').middle) },
-        voff: { ...spread.voff, scale: voff.deviation },
-      },
-      stuckCells: { ...base.effects.stuckCells, low: stuck.low / cells, high: stuck.high / cells },
+      ...effects,
+      deviceSpread,
+      stuckCells: { ...effects.stuckCells, ...stuck },
       converterErrors: {
-        ...base.effects.converterErrors,
-        rowOffset: deviationOf(
-          converters.rows.map((l) => l.offset),
-          0,
-        ),
-        rowGain: deviationOf(
-          converters.rows.map((l) => l.gain),
-          1,
-        ),
-        columnOffset:
-          deviationOf(
-            lines.map((l) => l.offset),
-            0,
-          ) / range!.max,
-        columnGain: deviationOf(
-          lines.map((l) => l.gain),
-          1,
-        ),
+        ...effects.converterErrors,
+        ...converterErrorsOf(converters, description),
         // The errors of the neurons' converters are in their effective parameters.
         ...(neurons && { driveOffset: 0, driveGain: 0, membraneOffset: 0, membraneGain: 0 }),
       },
       ...(neurons && {
         neuronMismatch: {
-          ...base.effects.neuronMismatch,
+          ...effects.neuronMismatch,
           enabled: true,
           measured: neurons.neurons.map(({ parameters, driveOffset }) => ({ ...parameters, driveOffset })),
         },

@@ -75,49 +75,39 @@ function bestReference(board: Board, range: number): { reference: number; voltag
   return best;
 }
 
+/** What was measured of one row in series with one column. */
+interface Path {
+  line: Line;
+  /** What the ADC shows where nothing flows, A. */
+  open: number;
+  openSigma: number;
+  /** Of the reference, Ω. */
+  resistance: number;
+}
+
+/** The current range in which the rows are measured. */
+const ROW_RANGE = 0;
+
 /**
  * Offset and gain of every row DAC and, in every range, of every column ADC. Every column is measured through
  * row 0, every row through column 0, each over a line of voltages; the open path gives the ADC's own offset.
- * See `ConverterCalibration` for what cannot be separated.
+ * See `ConverterCalibration` for what cannot be separated. Throws `calibration` for a line that does not answer its
+ * reference as it ought to.
  */
 export async function calibrateConverters(
   board: Board,
   { samples = 16, points = 17, readProfile = 'line', emit, signal }: CalibrateOptions = {},
 ): Promise<ConverterCalibration> {
-  const { rows, columns, currentRanges, references, boardSerial } = board.description;
+  const { rows, columns, currentRanges, boardSerial } = board.description;
   const progress = progressOf(emit, 'calibrate converters', 'lines', rows + columns * currentRanges.length);
-
-  // On DAC codes, so that rounding does not look like non-linearity.
-  const step = board.description.rowVoltageStep;
-  const voltagesUpTo = (highest: number) =>
-    Float32Array.from({ length: points }, (_, i) => {
-      const wanted = highest * ((2 * i) / (points - 1) - 1);
-      return Math.trunc(wanted / step) * step;
-    });
-
   const measure = async (row: number, column: number, range: number) => {
     signal?.throwIfAborted();
-    const { reference, voltage } = bestReference(board, range);
-    const voltages = voltagesUpTo(voltage);
-    const [currents, open] = await Promise.all([
-      board.reference(row, column, reference, voltages, { range, samples }),
-      board.reference(row, column, undefined, new Float32Array(4), { range, samples }),
-    ]);
+    const path = await measurePath(board, row, column, range, { samples, points });
     progress.step();
-    const line = fitLine(voltages, currents);
-    const openMean = open.reduce((sum, value) => sum + value, 0) / open.length;
-    return {
-      line,
-      open: openMean,
-      openSigma: line.residual / Math.sqrt(open.length),
-      resistance: references[reference],
-    };
+    return path;
   };
-  type Measured = Awaited<ReturnType<typeof measure>>;
-
-  const rowRange = 0;
   const [byRow, byColumn] = await Promise.all([
-    Promise.all(Array.from({ length: rows }, (_, row) => measure(row, 0, rowRange))),
+    Promise.all(Array.from({ length: rows }, (_, row) => measure(row, 0, ROW_RANGE))),
     Promise.all(
       currentRanges.map((_, range) =>
         Promise.all(Array.from({ length: columns }, (_, column) => measure(0, column, range))),
@@ -125,44 +115,9 @@ export async function calibrateConverters(
     ),
   ]);
 
-  const meanSlope = byRow.reduce((sum, { line }) => sum + line.gain, 0) / rows;
-  const rowGain = (m: Measured) => m.line.gain / meanSlope;
-  const gainOfRow0 = rowGain(byRow[0]);
-
-  const columnLines = byColumn.map((range) =>
-    range.map((m): ConverterLine => {
-      const scale = m.resistance / gainOfRow0;
-      return {
-        offset: m.open,
-        offsetSigma: m.openSigma,
-        gain: m.line.gain * scale,
-        gainSigma: m.line.gainSigma * scale,
-      };
-    }),
-  );
-  const column0 = columnLines[rowRange][0];
-  const rowLines = byRow.map((m): ConverterLine => {
-    const voltsPerAmp = m.resistance / column0.gain;
-    return {
-      offset: (m.line.offset - m.open) * voltsPerAmp,
-      offsetSigma: Math.hypot(m.line.offsetSigma, m.openSigma) * voltsPerAmp,
-      gain: rowGain(m),
-      gainSigma: m.line.gainSigma / meanSlope,
-    };
-  });
-
-  for (const [kind, lines] of [['row', rowLines], ...columnLines.map((l, r) => [`range ${r} column`, l])] as [
-    string,
-    ConverterLine[],
-  ][]) {
-    lines.forEach((line, index) => {
-      if (line.gain > 0.5 && line.gain < 2) return;
-      throw new MemloopError(
-        'calibration',
-        `${kind} ${index} of board ${boardSerial} answers its reference with ${line.gain.toFixed(3)} times the expected current: check that line and the reference resistors`,
-      );
-    });
-  }
+  const lines = separated(byRow, byColumn);
+  checkGains(boardSerial, 'row', lines.rows);
+  for (const [range, list] of lines.columns.entries()) checkGains(boardSerial, `range ${range} column`, list);
 
   const reads =
     readProfile === 'vendor' &&
@@ -170,11 +125,80 @@ export async function calibrateConverters(
   return {
     boardSerial,
     measured: new Date().toISOString(),
-    rows: rowLines,
-    columns: columnLines,
+    ...lines,
     residuals: byColumn.map((range) =>
-      Math.sqrt(range.reduce((sum, m) => sum + m.line.residual ** 2, 0) / range.length),
+      Math.sqrt(range.reduce((sum, { line }) => sum + line.residual ** 2, 0) / range.length),
     ),
     ...(reads && { reads }),
   };
+}
+
+async function measurePath(
+  board: Board,
+  row: number,
+  column: number,
+  range: number,
+  { samples, points }: { samples: number; points: number },
+): Promise<Path> {
+  const { reference, voltage } = bestReference(board, range);
+  // On DAC codes, so that rounding does not look like non-linearity.
+  const { rowVoltageStep, references } = board.description;
+  const voltages = Float32Array.from({ length: points }, (_, i) => {
+    const wanted = voltage * ((2 * i) / (points - 1) - 1);
+    return Math.trunc(wanted / rowVoltageStep) * rowVoltageStep;
+  });
+  const [currents, open] = await Promise.all([
+    board.reference(row, column, reference, voltages, { range, samples }),
+    board.reference(row, column, undefined, new Float32Array(4), { range, samples }),
+  ]);
+  const line = fitLine(voltages, currents);
+  return {
+    line,
+    open: open.reduce((sum, value) => sum + value, 0) / open.length,
+    openSigma: line.residual / Math.sqrt(open.length),
+    resistance: references[reference],
+  };
+}
+
+/** The errors of rows and columns apart, the mean row gain being 1. */
+function separated(
+  byRow: readonly Path[],
+  byColumn: readonly (readonly Path[])[],
+): Pick<ConverterCalibration, 'rows' | 'columns'> {
+  const meanSlope = byRow.reduce((sum, { line }) => sum + line.gain, 0) / byRow.length;
+  const rowGain = ({ line }: Path) => line.gain / meanSlope;
+  const gainOfRow0 = rowGain(byRow[0]);
+  const columns = byColumn.map((range) =>
+    range.map(({ line, open, openSigma, resistance }): ConverterLine => {
+      const scale = resistance / gainOfRow0;
+      return {
+        offset: open,
+        offsetSigma: openSigma,
+        gain: line.gain * scale,
+        gainSigma: line.gainSigma * scale,
+      };
+    }),
+  );
+  const column0 = columns[ROW_RANGE][0];
+  const rows = byRow.map((path): ConverterLine => {
+    const { line, open, openSigma, resistance } = path;
+    const voltsPerAmp = resistance / column0.gain;
+    return {
+      offset: (line.offset - open) * voltsPerAmp,
+      offsetSigma: Math.hypot(line.offsetSigma, openSigma) * voltsPerAmp,
+      gain: rowGain(path),
+      gainSigma: line.gainSigma / meanSlope,
+    };
+  });
+  return { rows, columns };
+}
+
+function checkGains(boardSerial: string, kind: string, lines: readonly ConverterLine[]): void {
+  for (const [index, { gain }] of lines.entries()) {
+    if (gain > 0.5 && gain < 2) continue;
+    throw new MemloopError(
+      'calibration',
+      `${kind} ${index} of board ${boardSerial} answers its reference with ${gain.toFixed(3)} times the expected current: check that line and the reference resistors`,
+    );
+  }
 }
