@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Observable } from 'rxjs';
 import { MemloopError } from '../shared/errors.js';
 import { eventSchema, type MemloopEvent } from '../shared/events.js';
+import { parseJson } from '../shared/json.js';
 import { isRunning, JOURNAL, readRun } from './run-folder.js';
 
 const CHUNK = 1 << 16;
@@ -129,23 +130,9 @@ class Reader {
   }
 
   #parse(line: string): MemloopEvent {
-    const where = `${this.#file}:${this.#line}`;
-    let value: unknown;
-    try {
-      value = JSON.parse(line);
-    } catch (error) {
-      throw new MemloopError('bad-file', `${where}: not JSON; the journal is damaged, remove this line`, {
-        cause: error,
-      });
-    }
-    const parsed = eventSchema.safeParse(value);
-    if (parsed.success) return parsed.data;
-    const issue = parsed.error.issues[0];
-    const field = issue?.path.join('.') || 'the line';
-    throw new MemloopError(
-      'bad-file',
-      `${where}: not a memloop event (${field}: ${issue?.message ?? 'invalid'}); was it written by another version?`,
-      { cause: parsed.error },
-    );
+    return parseJson(line, eventSchema, {
+      what: `${this.#file}:${this.#line}`,
+      hint: 'remove this line, or use the version of memloop that wrote it',
+    });
   }
 }

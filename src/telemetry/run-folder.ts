@@ -14,6 +14,7 @@ import { z } from 'zod';
 import { MemloopError } from '../shared/errors.js';
 import { eventSchema, type MemloopEvent } from '../shared/events.js';
 import { writeAll, writeAtomically } from '../shared/files.js';
+import { parseJson } from '../shared/json.js';
 import { Thinner } from './thin.js';
 
 export const JOURNAL = 'events.ndjson';
@@ -83,13 +84,10 @@ export async function readRun(dir: string): Promise<RunRecord> {
       },
     );
   }
-  try {
-    return recordSchema.parse(JSON.parse(text));
-  } catch (error) {
-    throw new MemloopError('bad-file', `${file}: not a run's record; was it written by another version?`, {
-      cause: error,
-    });
-  }
+  return parseJson(text, recordSchema, {
+    what: file,
+    hint: 'name another run, or use the version of memloop that wrote it',
+  });
 }
 
 /** Whether the process that writes this run is still at work on this machine. */

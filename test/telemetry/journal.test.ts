@@ -178,7 +178,9 @@ describe('a journal', () => {
 
   test('with a bad line is refused by file and line', async () => {
     writeFileSync(file(), `${lines(stage(1))}nonsense\n`);
-    await expect(collect(readJournal(file()))).rejects.toThrow(/events\.ndjson:2: not JSON/);
+    await expect(collect(readJournal(file()))).rejects.toThrow(
+      /events\.ndjson:2 is not JSON: .*; remove this line/,
+    );
     writeFileSync(
       file(),
       lines(stage(1), stage(2), { type: 'accuracy', time: 1, stage: 'software', accuracy: 7 }),

@@ -4,7 +4,7 @@
  * written beside and renamed, so a kill leaves the old or the new one; a journal of pulses about to be sent
  * (`pulse-log.ts`) carries the totals over a kill in between.
  */
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import envPaths from 'env-paths';
 import { z } from 'zod';
@@ -12,6 +12,7 @@ import type { BoardDescription } from '../../driver/board/board.js';
 import { mifSchema } from '../../model/devices/mif.js';
 import { MemloopError } from '../../shared/errors.js';
 import { writeAtomically } from '../../shared/files.js';
+import { readJson } from '../../shared/json.js';
 import type { ConverterCalibration } from '../converters/types.js';
 import type { NeuronCalibration } from '../neurons/types.js';
 
@@ -129,33 +130,12 @@ export const dataFolder = (): string => process.env.MEMLOOP_HOME ?? envPaths('me
 
 const fileName = (serial: string): string => serial.replaceAll(/[^\w.-]/g, '_') || '_';
 
-function readJson<T>(path: string, schema: z.ZodType<T>): T | undefined {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw new MemloopError('disk', `cannot read the passport ${path}: ${(error as Error).message}`, {
-      cause: error,
-    });
-  }
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new MemloopError(
-      'bad-file',
-      `the passport ${path} is not JSON (${(error as Error).message}); mend it or move it away`,
-    );
-  }
-  const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  throw new MemloopError(
-    'bad-file',
-    `the passport ${path} is damaged at ${issue.path.join('.') || 'its top'}: ${issue.message}; mend it or move it away`,
-  );
-}
+const readPassport = <S extends z.ZodType>(path: string, schema: S) =>
+  readJson(path, schema, {
+    what: `the passport ${path}`,
+    hint: 'mend it or move it away',
+    missing: 'undefined',
+  });
 
 /** JSON with one line a table row: short, and readable beside the chip. */
 function formatPassport(value: unknown): string {
@@ -195,7 +175,7 @@ export class ArrayPassport {
     columns: number,
   ): ArrayPassport {
     const passport = new ArrayPassport(path, boardSerial, arraySerial, rows, columns);
-    const file = readJson(path, arraySchema);
+    const file = readPassport(path, arraySchema);
     if (!file) return passport;
     if (file.boardSerial !== boardSerial || file.arraySerial !== arraySerial) {
       throw new MemloopError(
@@ -297,7 +277,7 @@ export class Passport {
         `cannot make the passport folder ${folder}: ${(error as Error).message}; set MEMLOOP_HOME`,
       );
     }
-    return new Passport(folder, description).#load(readJson(join(folder, 'board.json'), boardSchema));
+    return new Passport(folder, description).#load(readPassport(join(folder, 'board.json'), boardSchema));
   }
 
   /**
@@ -307,7 +287,7 @@ export class Passport {
     const named = join(home, 'passports', fileName(serialOrFolder));
     const folder = existsSync(join(serialOrFolder, 'board.json')) ? serialOrFolder : named;
     const path = join(folder, 'board.json');
-    const file = readJson(path, boardSchema);
+    const file = readPassport(path, boardSchema);
     if (!file?.chip)
       throw new MemloopError(
         'bad-input',

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { z } from 'zod';
 import type { Normal } from '../../loop/index.js';
 import type { Network } from '../../model/index.js';
-import { MemloopError } from '../../shared/errors.js';
+import { parseJson } from '../../shared/json.js';
 import { action } from '../command.js';
 import { type DatasetOptions, deploy, loadForBoard, percent } from '../network.js';
 import { decimal, positive, wholeNumber } from '../numbers.js';
@@ -31,7 +31,7 @@ function fingerprint({ weights }: Network): string {
   return hash.digest('hex');
 }
 
-/** What an earlier round has noted in the network's file; nothing if the weights are others since. */
+/** What an earlier round has noted in the network's file; undefined where the weights have changed since. */
 function noted(
   file: string,
   network: Network,
@@ -39,16 +39,10 @@ function noted(
 ): Normal | undefined {
   const text = metadata[KEY];
   if (text === undefined) return undefined;
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    json = undefined;
-  }
-  const note = noteSchema.safeParse(json);
-  if (!note.success)
-    throw new MemloopError('bad-file', `${file}: its ${KEY} is damaged; take the file that was fine-tuned`);
-  const { weights, ...normal } = note.data;
+  const { weights, ...normal } = parseJson(text, noteSchema, {
+    what: `${file}: its ${KEY}`,
+    hint: 'take the file that was fine-tuned',
+  });
   return weights === fingerprint(network) && normal.left.length === network.weights.length
     ? normal
     : undefined;

@@ -10,6 +10,7 @@ import { z } from 'zod';
 import { type Frame, FrameDecoder } from '../../../firmware-protocol/frame.js';
 import { PROTOCOL_HASH, PROTOCOL_VERSION } from '../../../firmware-protocol/generated/protocol.js';
 import { MemloopError } from '../../shared/errors.js';
+import { parseJson } from '../../shared/json.js';
 import type { Transport } from './transport.js';
 
 const headerSchema = z.object({
@@ -150,16 +151,8 @@ export function readRecording(file: string): Recording {
   return recording;
 }
 
-function parseLine<T>(file: string, lines: string[], index: number, schema: z.ZodType<T>): T {
-  const damaged = (why: string) =>
-    new MemloopError('bad-file', `${file} line ${index + 1} is not of a link recording: ${why}`);
-  let value: unknown;
-  try {
-    value = JSON.parse(lines[index]);
-  } catch (error) {
-    throw damaged((error as Error).message);
-  }
-  const parsed = schema.safeParse(value);
-  if (!parsed.success) throw damaged(z.prettifyError(parsed.error).replaceAll('\n', ' '));
-  return parsed.data;
-}
+const parseLine = <S extends z.ZodType>(file: string, lines: string[], index: number, schema: S) =>
+  parseJson(lines[index], schema, {
+    what: `${file} line ${index + 1}`,
+    hint: 'give a file that `--record` has written',
+  });

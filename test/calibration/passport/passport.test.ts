@@ -78,7 +78,7 @@ describe('a passport', () => {
     writeFileSync(path, good.slice(0, 200));
     expect(open).toThrow(new RegExp(`the passport ${path} is not JSON`));
     writeFileSync(path, good.replace('"pulseLog": 0', '"pulseLog": "none"'));
-    expect(open).toThrow(/is damaged at pulseLog/);
+    expect(open).toThrow(/: field "pulseLog": expected number, received string; mend it/);
     writeFileSync(path, good.replaceAll(board.description.arraySerials[0], 'A-9'));
     expect(open).toThrow(/is of array A-9 on board .*, not of/);
     writeFileSync(path, good.replace('"rows": 8', '"rows": 9'));

@@ -180,7 +180,9 @@ describe('a recorded session', () => {
     const lines = readFileSync(file, 'utf8').split('\n');
     lines[4] = lines[4].replace('"time"', '"tine"');
     writeFileSync(file, lines.join('\n'));
-    expect(() => readRecording(file)).toThrow(/session.ndjson line 5 is not of a link recording/);
+    expect(() => readRecording(file)).toThrow(
+      /session\.ndjson line 5: field "time": is missing; give a file/,
+    );
     writeFileSync(file, 'PNG');
     expect(() => readRecording(file)).toThrow(/line 1/);
     expect(() => readRecording(join(folder, 'none'))).toThrow(/cannot read the recording/);
