@@ -1,6 +1,6 @@
 /**
  * Fits cells of virtual chips back: how often the true parameters lie within what is stated of them. Two ways: the loops
- * of `sweep`, fitted, and the six pulses a cell of `calibrate`. And how many of the weak cells, those with a threshold more
+ * of `sweep`, fitted, and the six pulses per cell of `calibrate`. And how many of the weak cells, those with a threshold more
  * than a spread below the mean, `calibrate` tells from the others.
  * Usage: npm run bench:coverage -- [--chips N] [--first SEED] [--cells N] [--profile NAME]
  */

@@ -7,7 +7,7 @@ import { DEFAULT_READ_VOLTAGE } from './converters/calibrated-board.js';
 import type { ConverterCalibration, ConverterLine } from './converters/types.js';
 import type { Passport } from './passport/passport.js';
 
-/** The fields of a virtual board's profile that a passport or a board's description can tell. */
+/** The fields of a virtual board's profile that follow from a passport and a board's description. */
 export interface TwinFields {
   description: string;
   arrays: number;
@@ -49,7 +49,7 @@ export type TwinCells = Record<
   (number | null)[]
 >;
 
-/** Cells that must be known for a population to be told from them. */
+/** Cells that must be known to tell what the population is. */
 const CELLS_MIN = 16;
 /** Conductance beside the switches at the read voltage, S: what the Schottky path adds. */
 const BESIDE =
@@ -59,8 +59,8 @@ const BESIDE =
 const resistance = (conductance: number): number => W_SDC.phi / Math.max(1e-8, conductance - BESIDE);
 
 /**
- * The cells of the first arrays of a chip, up to the last that was measured, one by one: with them a twin stands and
- * answers as this chip does, and is no other of its kind.
+ * The cells of the first arrays of a chip, up to the last that was measured, one by one: with them a twin starts in the
+ * state of this very chip and answers as it does, not as another of its kind.
  */
 export function twinCells(passport: Passport, arrays: readonly number[]): TwinCells[] {
   return Array.from({ length: Math.max(...arrays) + 1 }, (_, index) => {
@@ -157,7 +157,7 @@ function devicesOf(
       ron: ron.deviation,
       roff: roff.deviation,
       tau: tau.deviation,
-      // The beliefs are drawn together by what is not known of each cell; its deviation is put back.
+      // What is not known of each cell draws the beliefs together; its deviation is put back.
       von: {
         ...deviceSpread.von,
         deviation: Math.hypot(von.deviation, population(known.vonSigma).middle),

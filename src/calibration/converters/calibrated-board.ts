@@ -16,7 +16,7 @@ export const readVoltageOf = (
 
 const EXACT: ConverterLine = { offset: 0, offsetSigma: 0, gain: 1, gainSigma: 0 };
 
-/** What a board without errors would have: for boards that have no references, and for comparisons. */
+/** The calibration of a board without errors: for boards that have no references, and for comparisons. */
 export function nominalCalibration(board: Board): ConverterCalibration {
   const { boardSerial, rows, columns, currentRanges } = board.description;
   return {

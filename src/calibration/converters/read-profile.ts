@@ -1,4 +1,4 @@
-/** The vendor's read calibration, a choice beside the straight lines of the converters. */
+/** The vendor's read calibration, R(v), which may be chosen instead of straight lines. */
 import { levenbergMarquardt } from 'ml-levenberg-marquardt';
 import type { Board } from '../../driver/board/board.js';
 import { MemloopError } from '../../shared/errors.js';
@@ -12,7 +12,7 @@ const SAMPLES = 64;
 const SATURATED = 0.95;
 /** A curve has three parameters. */
 const RESISTORS_MIN = 4;
-/** Relative residual above which the curve says nothing. */
+/** Relative residual above which a curve is refused. */
 const RESIDUAL_MAX = 0.1;
 
 /** Ω; infinite where nothing flows. */

@@ -28,7 +28,7 @@ export interface ConverterCalibration {
 }
 
 /**
- * R(v) = a0·(a1/v^a3 + a2) of Knowm's software, in the two products of its three factors that can be told apart:
+ * R(v) = a0·(a1/v^a3 + a2) of Knowm's software, reduced to what can be told apart:
  * R = scale·v^−exponent + offset, Ω, with v the reading as a share of the range.
  */
 export interface ReadCurve {
@@ -39,7 +39,7 @@ export interface ReadCurve {
   residual: number;
 }
 
-/** One curve a column, of reads at this voltage (V) in the finest range. */
+/** One curve per column, of reads at this voltage (V) in the finest range. */
 export interface ReadProfile {
   voltage: number;
   columns: ReadCurve[];

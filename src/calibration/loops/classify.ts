@@ -3,7 +3,7 @@ import type { MeasuredLoop } from './loop-model.js';
 
 /**
  * Health of the device as one loop shows it. `low` and `high` are its conductances (S) at the loop's lowest and highest
- * state. Stuck: hardly any hysteresis (either lobe below 5 % of its rectangle), stuck low where `high` is below 10 µS.
+ * state. Stuck: hardly any hysteresis (both lobes below 5 % of their rectangles); stuck low if `high` is below 10 µS.
  * Write fails: `high` is below 5 µS. Erase fails: `low` is above two thirds of `high`.
  */
 export function classify(
@@ -18,7 +18,7 @@ export function classify(
   return 'pass';
 }
 
-/** Area of the loop in each polarity over the rectangle around that polarity: 0 for a resistor. */
+/** Area of the loop in each polarity, as a share of the rectangle around it: 0 for a resistor. */
 export function lobes({ voltage, current }: Pick<MeasuredLoop, 'voltage' | 'current'>): {
   lobeOn: number;
   lobeOff: number;
@@ -31,8 +31,8 @@ export function lobes({ voltage, current }: Pick<MeasuredLoop, 'voltage' | 'curr
     if (voltage[i] + voltage[j] > 0) area.on += part;
     else area.off += part;
   }
-  const most = (values: Float64Array, sign: number) =>
+  const peak = (values: Float64Array, sign: number) =>
     values.reduce((m, value) => Math.max(m, sign * value), 0);
-  const rectangle = (sign: number) => most(voltage, sign) * most(current, sign) || 1;
+  const rectangle = (sign: number) => peak(voltage, sign) * peak(current, sign) || 1;
   return { lobeOn: Math.abs(area.on) / rectangle(1), lobeOff: Math.abs(area.off) / rectangle(-1) };
 }

@@ -3,8 +3,8 @@ import { type MemristorParameters, sigmoid, W_SDC } from '../../model/devices/me
 import { type LoopDrive, type MeasuredLoop, steadyLoop } from './loop-model.js';
 
 /**
- * Coordinates of the search. Off and on conductance and the Schottky path's share of the former are told well by a
- * loop; ron, roff and alpha themselves are strongly correlated, and follow from these.
+ * Coordinates of the search. A loop tells the off and the on conductance and the Schottky path's share of the former well;
+ * ron, roff and alpha themselves are strongly correlated, and follow from these.
  */
 export const SEARCHED = [
   'span',
@@ -104,7 +104,7 @@ export function coordinatesOf({
   return SEARCHED.map((name) => values[name]);
 }
 
-/** Greatest less least value. */
+/** Largest minus smallest value. */
 export const rangeOf = (values: Float64Array): number =>
   values.reduce((a, b) => Math.max(a, b)) - values.reduce((a, b) => Math.min(a, b));
 
@@ -122,19 +122,19 @@ export function drivenBy(loop: MeasuredLoop, voltageOffset: number, currentOffse
 /** Pulses jump from voltage to voltage: they need finer steps than a wave. */
 export const stepping = ({ pulsed }: MeasuredLoop) => ({ periods: 4, substeps: pulsed ? 8 : 2 });
 
-/** The device as loop `l` saw it: behind the shared coordinates, `theta` may hold two shifts of the thresholds a loop. */
+/** The device as loop `l` saw it: after the shared coordinates, `theta` may hold two threshold shifts per loop. */
 export function parametersOfLoop(theta: readonly number[], l: number): MemristorParameters {
   const p = parametersFrom(theta);
   const at = SEARCHED.length + 2 * l;
   return theta.length > SEARCHED.length ? { ...p, von: p.von + theta[at], voff: p.voff + theta[at + 1] } : p;
 }
 
-/** What a search is fitted to. */
+/** The loops that are fitted, prepared for the search. */
 export interface Measured {
   loops: readonly MeasuredLoop[];
-  /** Of the current of each loop, A. */
+  /** Range of the current of each loop, A. */
   ranges: readonly number[];
-  /** The currents over their range, loop after loop, then a zero for each coordinate's belief. */
+  /** Measured currents over their range, loop after loop, then a zero per coordinate, which its belief is compared with. */
   currents: Float64Array;
   /** A natural step of each coordinate, and its bounds. */
   steps: readonly number[];
@@ -159,7 +159,7 @@ export function measuredBy(loops: readonly MeasuredLoop[], ownThresholds: boolea
   };
 }
 
-/** Simulated minus measured current over its range, loop after loop, then the beliefs. */
+/** Simulated currents over their range, loop after loop, then how far each coordinate is from its belief. */
 export function simulate(
   theta: readonly number[],
   { loops, ranges }: Pick<Measured, 'loops' | 'ranges'>,

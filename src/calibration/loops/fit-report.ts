@@ -37,7 +37,7 @@ export interface Fit {
   loops: string[];
   /** phi is held at 0.88: only (1 - phi)·alpha and phi/ron, phi/roff can be told from a loop. */
   parameters: MemristorParameters;
-  /** The scope's, V and A. */
+  /** Of the oscilloscope, V and A. */
   offsets: { voltage: number; current: number };
   /** One standard deviation, in the parameter's unit. */
   uncertainty: Record<FittedName, number>;
@@ -52,14 +52,14 @@ export interface Fit {
   response: LoopResponse;
 }
 
-/** Thresholds are told no better than this share of the voltage step between two samples. */
+/** Thresholds are never known better than this share of the voltage step between two samples. */
 const RESOLUTION = 0.08;
 /** In units of vt: the voltages over which a cell switches. */
 const SWITCHING = 3;
-/** Samples on either side that tell the size of residuals around one. */
+/** Samples on either side over which the size of residuals is averaged. */
 const AROUND = 4;
 
-/** `theta`: where the search has ended. */
+/** @param theta coordinates at which the search has ended */
 export function fitReport(measured: Measured, theta: readonly number[]): Fit {
   const { loops } = measured;
   const model = simulate(theta, measured);
@@ -134,7 +134,7 @@ function deviations(theta: readonly number[], measured: Measured, residuals: Flo
   return new CholeskyDecomposition(covariance).lowerTriangularMatrix;
 }
 
-/** Variance of one residual, and by how much each counts more (1: the average). */
+/** Variance of one residual, and the square of each over the average, smoothed. */
 function scatterOf(residuals: Float64Array, parameters: number): { local: Float64Array; variance: number } {
   const samples = residuals.length;
   let square = 0;
@@ -145,8 +145,8 @@ function scatterOf(residuals: Float64Array, parameters: number): { local: Float6
   }
   // Residuals of neighbouring samples resemble each other: they are worth fewer samples than they are.
   const correlation = Math.min(0.95, Math.max(0, neighbours / square));
-  // Where the loop switches, residuals are larger than elsewhere, and it is there that most parameters are told: each
-  // sample counts with the size of the residuals around it, where that is above the average.
+  // Residuals are larger where the loop switches, which is where it tells most parameters: each sample counts with the
+  // size of the residuals around it, where that is above the average.
   const local = residuals.map((_, i) => {
     const around = residuals.subarray(Math.max(0, i - AROUND), Math.min(samples, i + AROUND + 1));
     return around.reduce((sum, r) => sum + r * r, 0) / around.length / (square / samples);
@@ -201,8 +201,8 @@ function widened(
   widen('von', RESOLUTION * step);
   widen('voff', RESOLUTION * step);
   if (loops.some(({ pulsed }) => pulsed)) {
-    // Each pulse differs from the mean, and it is a few in which the cell switches: an error of the rate, of the voltage
-    // by as much of vt, and of the width of the switching.
+    // Pulses differ, and a cell switches in a few of them: that is an error of the rate, of the thresholds by the same
+    // share of vt, and of vt.
     const pulses = Math.max(1, (SWITCHING * vt) / step) * loops.length;
     const share = W_SDC_PRIOR.pulseSigma / Math.sqrt(pulses);
     widen('tau', share * tau);

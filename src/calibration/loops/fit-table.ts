@@ -1,7 +1,6 @@
-/** Fits as text. */
 import { FITTED, type Fit, type FittedName } from './fit-report.js';
 
-/** Parameters with their uncertainties, a fit a block. */
+/** The parameters of fits with their uncertainties as text, one block per fit, and the NRMSE of all. */
 export function fitTable(fits: readonly Fit[]): string {
   const units: Record<FittedName, [scale: number, unit: string]> = {
     ron: [1e-3, 'kΩ'],

@@ -37,9 +37,9 @@ export interface FitOptions {
 }
 
 /**
- * Fits one device to one loop, or one parameter set to several loops of a device. Starting points are found by
- * themselves (seeded), the best are refined by Levenberg-Marquardt. Uncertainties are those of the linearised model
- * with the residuals' own size, where they are, and correlation. Throws `bad-input` for loops that cannot be fitted.
+ * Fits one device to one loop, or one parameter set to several loops of a device. Starting points are drawn
+ * from the loops (seeded), the best are refined by Levenberg–Marquardt. Uncertainties are those of the linearised model,
+ * with the size and the correlation that the residuals have. Throws `bad-input` for loops that cannot be fitted.
  */
 export function fitLoops(loops: readonly MeasuredLoop[], options: FitOptions = {}): Fit {
   for (const loop of loops) checkLoop(loop);
@@ -172,7 +172,7 @@ function refined(theta: readonly number[], measured: Measured, iterations: numbe
   return unscaled(parameterValues);
 }
 
-/** The optimiser keeps no step that helps little: fresh dampings go on where one has come to rest. */
+/** The optimiser gives up steps that help little: it is started again with other dampings from where it stopped. */
 function polished(start: End, measured: Measured): End {
   let best = start;
   for (let round = 0; round < 4; round++) {
@@ -187,8 +187,8 @@ function polished(start: End, measured: Measured): End {
 }
 
 /**
- * NRMSE with which a fit predicts a loop that it may not have seen, in its steady cycle. With `ownThresholds` the loop's two
- * thresholds are found from the loop itself, and all else is predicted.
+ * NRMSE with which a fit predicts the steady cycle of a loop that it may not have seen. With `ownThresholds` the two
+ * thresholds are fitted to the loop, and all else is predicted.
  */
 export function predictionError(
   { parameters, offsets }: Fit,

@@ -1,6 +1,6 @@
 /**
- * What a memristor answers to a periodic voltage through a series resistor: the forward model of `fit`, and the
- * prediction of `sweep`. The mean MSS equations come from `model`.
+ * The current of a memristor under a periodic voltage through a series resistor: the model that `fit` fits, and what
+ * `sweep` predicts. The mean MSS equations come from `model`.
  */
 import {
   dividedVoltage,
@@ -39,7 +39,7 @@ export interface LoopDrive {
 }
 
 export interface LoopResponse {
-  /** A, one a sample */
+  /** A, one per sample */
   current: Float64Array;
   /** Across the memristor, V. */
   voltage: Float64Array;

@@ -70,10 +70,10 @@ const STIMULI: readonly (readonly (readonly [time: number, drive: number])[])[] 
 const DURATION = 10e-3;
 const REPEATS = 4;
 const DECIMATION = 4;
-const MOST_STEPS = 50;
-/** In deviations of the prior. */
+const STEPS_MAX = 50;
+/** Longest step of the fit, in deviations of the prior. */
 const LONGEST_MOVE = 1;
-/** A residual above this (V), or a parameter beyond so many deviations of the prior, is no MIF neuron. */
+/** With a residual above this (V), or a parameter this many deviations of the prior off, it is no MIF neuron. */
 const LARGEST_RESIDUAL = 5e-3;
 const FARTHEST = 8;
 
@@ -186,7 +186,7 @@ function stimuliOf({ neurons, stepTime, maxSteps, driveStep, driveMax }: BoardDe
 /** One neuron's answer to one stimulus. */
 interface Answer {
   stimulus: Stimulus;
-  /** A, one a pulse. */
+  /** A, one per pulse. */
   drives: number[];
   /** Mean over the repeats, V, NaN where every one was lost. */
   voltages: Float64Array;
@@ -248,7 +248,7 @@ function predicted(
 const parametersAt = (u: readonly number[]): MifParameters & { driveOffset: number } =>
   Object.fromEntries(COORDINATES.map(({ name }, i) => [name, valueAt(i, u[i])])) as Record<Name, number>;
 
-/** What a fit knows at some coordinates. */
+/** Residuals at some coordinates. */
 interface Point {
   u: readonly number[];
   /** Over the noise; 0 where nothing was measured. */
@@ -257,7 +257,7 @@ interface Point {
 }
 
 /**
- * Levenberg–Marquardt on the residuals over `noise` (V), with the prior as one more residual a coordinate.
+ * Levenberg–Marquardt on the residuals over `noise` (V), with the prior as one more residual per coordinate.
  * @returns where it ends, and JᵀJ + 1 there, J being d(prediction)/du over the noise
  */
 function minimised(
@@ -298,11 +298,11 @@ function minimised(
   let end = at(start);
   let { normal, pull } = linearised(end);
   let damping = 1e-3;
-  for (let step = 0; step < MOST_STEPS && damping < 1e6; step++) {
+  for (let step = 0; step < STEPS_MAX && damping < 1e6; step++) {
     const damped = normal.clone();
     for (let i = 0; i < size; i++) damped.set(i, i, damped.get(i, i) * (1 + damping));
     const move = new CholeskyDecomposition(damped).solve(Matrix.columnVector(pull)).to1DArray();
-    // Far from the end the straight line of the slopes leads astray: no farther at once than slopes are good for.
+    // Far from the minimum the linearised model leads astray: steps are kept within where it holds.
     const share = Math.min(1, LONGEST_MOVE / Math.max(...move.map(Math.abs)));
     const next = at(end.u.map((value, i) => value + share * move[i]));
     if (!(next.cost < end.cost)) {
@@ -318,7 +318,10 @@ function minimised(
   return { end, normal };
 }
 
-/** From where the prior rules to where the measurement does: what is exact from the start finds wrong valleys. */
+/**
+ * Noise (V) assumed in each stage of the fit: from where the prior rules to where the measurement does. A fit that is
+ * exact from the start finds wrong minima.
+ */
 const NOISES = [20e-3, 4e-3, 0.8e-3];
 
 function fitNeuron(
@@ -327,7 +330,7 @@ function fitNeuron(
 ): { fit: NeuronFit; farthest: number } {
   const size = COORDINATES.length;
   const variance = answers.reduce((sum, a) => sum + a.variance, 0) / answers.length;
-  // Where noise does not stir them, the ADC's steps are the same error in every repeat.
+  // Without noise the rounding to the ADC's steps is the same in every repeat.
   const noise = Math.sqrt(Math.max(variance / REPEATS, membraneStep ** 2 / 12));
   let begin: readonly number[] = Array<number>(size).fill(0);
   for (const coarse of NOISES) begin = minimised(begin, answers, stepTime, coarse, DECIMATION).end.u;
@@ -337,8 +340,8 @@ function fitNeuron(
   const known = answers.reduce((sum, { voltages }) => sum + voltages.filter(Number.isFinite).length, 0);
   const squares = residuals.reduce((sum, r) => sum + r * r, 0);
   const neighbours = residuals.reduce((sum, r, i) => sum + r * (residuals[i + 1] ?? 0), 0);
-  // Where the equations do not explain all that was measured, the parameters are known less well, and less again where
-  // what is left resembles its neighbours: such samples are worth fewer than they are.
+  // Where the equations do not explain all that was measured, the parameters are known less well; still less where
+  // residuals resemble their neighbours, as such samples count as fewer.
   const alike = Math.min(0.95, Math.max(0, neighbours / squares));
   const scatter = Math.max(1, (squares / Math.max(1, known - size)) * ((1 + alike) / (1 - alike)));
   const covariance = inverse(normal);

@@ -3,7 +3,7 @@ import type { MifParameters } from '../../model/devices/mif.js';
 
 /** One neuron as measured. */
 export interface NeuronFit {
-  /** Effective: of the voltages and drives as the board tells and takes them. */
+  /** Effective ones: for drives as asked of the board and voltages as it shows them. */
   parameters: MifParameters;
   /** What its drive DAC adds to every input pulse, A. */
   driveOffset: number;

@@ -34,7 +34,7 @@ function nominalRange(prior: Prior): { low: number; high: number } {
   };
 }
 
-/** What the passport knows of a cell, the prior for the rest. */
+/** What the passport knows of a cell, and the prior for the rest. */
 export function beliefOf(passport: ArrayPassport, index: number, prior: Prior): Belief {
   const t = passport.tables;
   const known = (value: number, otherwise: number) => (Number.isFinite(value) ? value : otherwise);
@@ -52,11 +52,12 @@ export function beliefOf(passport: ArrayPassport, index: number, prior: Prior): 
 }
 
 /**
- * A time constant is stated no surer than this, in ln: pulses near the threshold tell it poorly from the threshold, and the
- * belief, which takes both as independent, grows too sure.
+ * Least standard deviation of ln(tau) in a passport. Pulses near the threshold hardly tell tau from the threshold, and the
+ * belief, which takes both as independent, grows too sure of it.
  */
 const TAU_SIGMA = 0.15;
 
+/** Puts a belief into the passport. */
 export function remember(passport: ArrayPassport, index: number, belief: Belief): void {
   const t = passport.tables;
   t.von[index] = belief.von;

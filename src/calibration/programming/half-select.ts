@@ -1,11 +1,11 @@
 /**
  * What pulses do to the half-selected cells of their row and column. Such a cell sees a share of the pulse's
  * voltage, far below its threshold, where its rate is exp((v − threshold)/vt)/tau. So the pulses on a line add up
- * to one number a polarity, its dose ∫exp(v/vt) dt, and a cell answers with the exponent dose·exp(−threshold/vt)/tau.
+ * to one number per polarity, its dose ∫exp(v/vt) dt, and a cell answers with the exponent dose·exp(−threshold/vt)/tau.
  */
 import { type Answer, type Belief, believeThreshold, type Prior, type Pulse } from './device-estimate.js';
 
-/** Of one cell, s. */
+/** Doses of one cell, s. */
 export interface Doses {
   up: number;
   down: number;

@@ -35,12 +35,12 @@ export interface ProgramOptions {
   /** What is assumed of cells that the passport does not know; default W+SDC. */
   prior?: Prior;
   /**
-   * Whether the passport is written at the end of the job; default true. Many small jobs in a row leave it to the
-   * pulse log, which loses nothing either, and to the last of them.
+   * Whether the passport is written at the end of the job; default true. Of many small jobs in a row only the last needs
+   * to write it: meanwhile the pulse log keeps the totals.
    */
   settle?: boolean;
   emit?: Emit;
-  /** Heads the progress events; default 'program'. */
+  /** Stage of the progress events; default 'program'. */
   stage?: string;
   /** Ends the job after the batch under way, with an 'interrupted' MemloopError. */
   signal?: AbortSignal;

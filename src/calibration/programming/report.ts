@@ -15,7 +15,7 @@ export type FailureReason =
   | 'out of reach'
   | 'pulse budget';
 
-/** Whether a cell that failed so no longer does as it is told; the others may be set by a later job. */
+/** Whether a cell that failed so is out of use; others may be set by a later job. */
 export const outOfUse = (
   reason: FailureReason,
 ): reason is Exclude<FailureReason, 'half-select' | 'read noise' | 'out of reach' | 'pulse budget'> =>
