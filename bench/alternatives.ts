@@ -7,8 +7,6 @@ import {
   type CalibratedBoard,
   DEFAULT_READ_VOLTAGE,
 } from '../src/calibration/converters/calibrated-board.js';
-import type { ArrayPassport } from '../src/calibration/passport/passport.js';
-import { PulseLog } from '../src/calibration/passport/pulse-log.js';
 import { arrayWindow } from '../src/calibration/programming/beliefs.js';
 import { planPulse } from '../src/calibration/programming/pulse-plan.js';
 import type { FailedCell, ProgrammingReport } from '../src/calibration/programming/report.js';
@@ -77,34 +75,32 @@ export const ALTERNATIVES = Object.keys(RULES) as AlternativeName[];
 export async function programBy(
   name: AlternativeName,
   board: CalibratedBoard,
-  passport: ArrayPassport,
   array: number,
   targets: Float64Array,
   options: { tolerance?: number; samples?: number } = {},
 ): Promise<ProgrammingReport> {
   const rule = RULES[name]();
-  const window = arrayWindow(passport);
+  const window = arrayWindow(board.passport.array(array));
   const tolerance = options.tolerance ?? 0.02 * (window.high - window.low);
   const samples = options.samples ?? 8;
-  const { log } = await PulseLog.open(board.board, passport);
   const before = board.roundTrips;
   let pulses = 0;
   const wanted = Array.from(targets.keys()).filter((cell) => !Number.isNaN(targets[cell]));
   for (let pass = 0; pass < rule.passes; pass++) {
     for (const cell of wanted) {
-      const bench = new OneCell(board, log, array, cell, samples);
+      const bench = new OneCell(board, array, cell, samples);
       pulses += await programCell(rule, bench, targets[cell], tolerance);
     }
   }
-  log.save();
+  board.board.save(array);
   const conductance = await board.conductances(array, { samples: 4 * samples });
   const failed = wanted
     .filter((cell) => !(Math.abs(conductance[cell] - targets[cell]) <= tolerance))
     .map(
       (cell): FailedCell => ({
         array,
-        row: Math.floor(cell / passport.columns),
-        column: cell % passport.columns,
+        row: Math.floor(cell / board.description.columns),
+        column: cell % board.description.columns,
         reason: 'pulse budget',
         conductance: conductance[cell],
         target: targets[cell],
@@ -150,15 +146,11 @@ async function programCell(rule: Rule, cell: OneCell, target: number, tolerance:
 /** Pulses and reads one cell, one request a step. */
 class OneCell {
   readonly #board: CalibratedBoard;
-  readonly #log: PulseLog;
-  readonly #cell: number;
   readonly #address: { array: number; row: number; column: number };
   readonly #read: CellOperation & { kind: 'read' };
 
-  constructor(board: CalibratedBoard, log: PulseLog, array: number, cell: number, samples: number) {
+  constructor(board: CalibratedBoard, array: number, cell: number, samples: number) {
     this.#board = board;
-    this.#log = log;
-    this.#cell = cell;
     const { columns, rowVoltageStep } = board.description;
     this.#address = { array, row: Math.floor(cell / columns), column: cell % columns };
     const nominal = board.nominalVoltage(this.#address.row, DEFAULT_READ_VOLTAGE);
@@ -175,14 +167,10 @@ class OneCell {
   async pulse(wanted: { voltage: number; width: number }): Promise<number> {
     const width = Math.min(this.#board.description.limits.maxWidth, wanted.width);
     const pulse = planPulse(this.#board, this.#address.row, { ...wanted, width });
-    const booked = [{ cell: this.#cell, energy: 0 }];
-    this.#log.begin(booked);
-    const conductance = await this.#request([
+    return this.#request([
       { kind: 'pulse', ...this.#address, voltage: pulse.nominal, width: pulse.width },
       this.#read,
     ]);
-    this.#log.end(booked, [1]);
-    return conductance;
   }
 
   async #request(operations: CellOperation[]): Promise<number> {

@@ -14,7 +14,7 @@ import {
   calibrateDevices,
   driveCell,
   fitLoops,
-  Passport,
+  guardBoard,
   W_SDC_PRIOR,
   waveSteps,
 } from '../src/calibration/index.js';
@@ -46,9 +46,9 @@ const first = Number(args.first);
 for (let seed = first; seed < first + Number(args.chips); seed++) {
   const home = mkdtempSync(join(tmpdir(), 'memloop-bench-'));
   const virtual = createVirtualBoard({ profile: structuredClone(loadProfile(args.profile)), seed });
-  const board = await connectBoard(inProcessTransport('virtual:bench', virtual));
+  const board = guardBoard(await connectBoard(inProcessTransport('virtual:bench', virtual)), { home });
   const calibrated = new CalibratedBoard(board, await calibrateConverters(board));
-  const chip = Passport.open(board.description, home).array(0);
+  const chip = board.passport.array(0);
   const crossbar = virtual.frontEnd.crossbars[0];
   const { rows, columns, seriesResistance, limits } = board.description;
   const random = new Random(seed).fork('cells');
@@ -61,7 +61,7 @@ for (let seed = first; seed < first + Number(args.chips); seed++) {
     const frequency = 100;
     const period = waveSteps(limits, { waveform: 'sine', amplitude: 0.5, frequency, points: 200 });
     const twice = [...period, ...period];
-    const samples = (await driveCell(calibrated, chip, address, twice, { budget: twice.length })).slice(
+    const samples = (await driveCell(calibrated, address, twice, { budget: twice.length })).slice(
       period.length,
     );
     const fit = fitLoops(
@@ -84,7 +84,7 @@ for (let seed = first; seed < first + Number(args.chips); seed++) {
     }
   }
 
-  await calibrateDevices(calibrated, chip, 0);
+  await calibrateDevices(calibrated, 0);
   const t = chip.tables;
   crossbar.stuck.forEach((stuck, cell) => {
     if (stuck !== 0 || chip.unhealthy.has(cell)) return;

@@ -12,6 +12,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { guardBoard } from '../src/calibration/index.js';
 import { connectBoard, inProcessTransport } from '../src/driver/index.js';
 import { Deployment, layerScales, maintain, type Normal } from '../src/loop/index.js';
 import { loadDataset, Network, networkSpec, recipeOf, slice, train } from '../src/model/index.js';
@@ -80,15 +81,15 @@ for (const [name, schedule] of Object.entries(schedules)) {
       time: 1,
     };
     const virtual = createVirtualBoard({ profile, seed });
-    const board = await connectBoard(inProcessTransport('virtual:drift', virtual));
     const home = mkdtempSync(join(tmpdir(), 'memloop-drift-'));
+    const board = guardBoard(await connectBoard(inProcessTransport('virtual:drift', virtual)), { home });
     const own = new Network(
       network.spec,
       network.weights.map((w) => w.slice()),
       network.biases.map((b) => b.slice()),
     );
     const deployment = await Deployment.open(
-      { board, emit: () => {}, signal: new AbortController().signal, home },
+      { board, emit: () => {}, signal: new AbortController().signal },
       own,
       scales,
     );

@@ -13,6 +13,7 @@ import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { guardBoard } from '../src/calibration/index.js';
 import { connectBoard, inProcessTransport } from '../src/driver/index.js';
 import {
   Deployment,
@@ -106,10 +107,9 @@ async function measure(key: string, chip: number, config: string, method: Method
   profile.effects.stuckCells.high = stuck / 2;
   const { network, data } = await trained(chip);
   const scales = layerScales(network, data.train);
-  const board = await connectBoard(
-    inProcessTransport('virtual:', createVirtualBoard({ profile, seed: chip })),
-  );
+  const port = inProcessTransport('virtual:', createVirtualBoard({ profile, seed: chip }));
   const home = mkdtempSync(join(tmpdir(), 'memloop-bench-'));
+  const board = guardBoard(await connectBoard(port), { home });
   const random = new Random(chip).fork('lost');
   const lost = Number(values.lost);
   const gappy: typeof board.run = async (stimuli) =>
@@ -130,7 +130,6 @@ async function measure(key: string, chip: number, config: string, method: Method
         board: measured,
         emit: () => {},
         signal: new AbortController().signal,
-        home,
         ...(values.decimation !== undefined && { decimation: Number(values.decimation) }),
       },
       network,

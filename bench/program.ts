@@ -12,7 +12,7 @@ import {
   CalibratedBoard,
   calibrateConverters,
   calibrateDevices,
-  Passport,
+  guardBoard,
   programArray,
 } from '../src/calibration/index.js';
 import { connectBoard, inProcessTransport } from '../src/driver/index.js';
@@ -66,12 +66,11 @@ async function measure(method: string, seed: number): Promise<Row> {
   }
   const home = mkdtempSync(join(tmpdir(), 'memloop-bench-'));
   const virtual = createVirtualBoard({ profile, seed });
-  const board = await connectBoard(inProcessTransport('virtual:bench', virtual));
+  const board = guardBoard(await connectBoard(inProcessTransport('virtual:bench', virtual)), { home });
   try {
     const calibrated = new CalibratedBoard(board, await calibrateConverters(board));
-    const passport = Passport.open(board.description, home);
-    const chip = passport.array(0);
-    if (!args.fresh) await calibrateDevices(calibrated, chip, 0);
+    const chip = board.passport.array(0);
+    if (!args.fresh) await calibrateDevices(calibrated, 0);
     const { low, high } = arrayWindow(chip);
     const cells = board.description.rows * board.description.columns;
     const random = new Random(seed).fork('targets');
@@ -79,8 +78,8 @@ async function measure(method: string, seed: number): Promise<Row> {
     const began = performance.now();
     const report =
       method === 'memloop'
-        ? await programArray(calibrated, passport, 0, targets)
-        : await programBy(ALTERNATIVES.find((name) => name === method)!, calibrated, chip, 0, targets);
+        ? await programArray(calibrated, 0, targets)
+        : await programBy(ALTERNATIVES.find((name) => name === method)!, calibrated, 0, targets);
     const seconds = (performance.now() - began) / 1e3;
     const final = await calibrated.conductances(0, { samples: 32 });
     const { stuck } = virtual.frontEnd.crossbars[0];

@@ -7,6 +7,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { guardBoard } from '../src/calibration/index.js';
 import { connectBoard, inProcessTransport } from '../src/driver/index.js';
 import { targetConductances } from '../src/loop/chip/mapping.js';
 import { Deployment, layerScales } from '../src/loop/index.js';
@@ -50,10 +51,10 @@ for (let chip = 1; chip <= Number(args.chips); chip++) {
     high: Number(args.stuck) / 200,
   };
   const virtual = createVirtualBoard({ profile, seed: chip });
-  const board = await connectBoard(inProcessTransport('virtual:', virtual));
   const home = mkdtempSync(join(tmpdir(), 'memloop-bench-'));
+  const board = guardBoard(await connectBoard(inProcessTransport('virtual:', virtual)), { home });
   try {
-    const context = { board, emit: () => {}, signal: new AbortController().signal, home };
+    const context = { board, emit: () => {}, signal: new AbortController().signal };
     const deployment = await Deployment.open(context, network, layerScales(network, data.train));
     const targets = targetConductances(deployment.hardware.map, network.weights);
     const reports = await deployment.chip.program(targets, {});

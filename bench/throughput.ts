@@ -14,6 +14,7 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
+import { guardBoard } from '../src/calibration/index.js';
 import { type Board, connectBoard, inProcessTransport, openTransport } from '../src/driver/index.js';
 import { Deployment, FINETUNE_DEFAULTS, layerScales } from '../src/loop/index.js';
 import { loadDataset, networkSpec, recipeOf, slice, train } from '../src/model/index.js';
@@ -107,10 +108,11 @@ function sharesOf({ nodes, samples, timeDeltas }: Profile): Record<string, numbe
   return Object.fromEntries(Object.entries(times).map(([name, time]) => [name, time / total]));
 }
 
-async function measure(name: string, board: Board, worker?: Worker): Promise<void> {
+async function measure(name: string, port: Board, worker?: Worker): Promise<void> {
   const home = mkdtempSync(join(tmpdir(), 'memloop-bench-'));
+  const board = guardBoard(port, { home });
   const deployment = await Deployment.open(
-    { board, emit: () => {}, signal: new AbortController().signal, home },
+    { board, emit: () => {}, signal: new AbortController().signal },
     network.clone(),
     scales,
   );

@@ -20,7 +20,7 @@ import {
   calibrateConverters,
   calibrateDevices,
   calibrateNeurons,
-  Passport,
+  guardBoard,
 } from '../src/calibration/index.js';
 import { connectBoard, inProcessTransport } from '../src/driver/index.js';
 import { Deployment, layerScales, twinTraining } from '../src/loop/index.js';
@@ -84,13 +84,12 @@ for (let seed = Number(values.first); seed < Number(values.first) + Number(value
   for (const way of values.ways.split(',')) {
     // Every way gets the chip as new.
     const virtual = createVirtualBoard({ profile, seed });
-    const board = await connectBoard(inProcessTransport('virtual:bench', virtual));
-    const ownHome = join(home, way);
-    const passport = Passport.open(board.description, ownHome);
+    const port = await connectBoard(inProcessTransport('virtual:bench', virtual));
+    const board = guardBoard(port, { home: join(home, way) });
+    const { passport } = board;
     passport.saveConverters(await calibrateConverters(board));
     const calibrated = new CalibratedBoard(board, passport.converters!);
-    for (let i = 0; i < board.description.arrays; i++)
-      await calibrateDevices(calibrated, passport.array(i), i);
+    for (let i = 0; i < board.description.arrays; i++) await calibrateDevices(calibrated, i);
     passport.saveNeurons(await calibrateNeurons(board));
 
     const chip = twinTraining(passport, spec);
@@ -111,7 +110,7 @@ for (let seed = Number(values.first); seed < Number(values.first) + Number(value
     const row: Row = { software: evaluate(network, figures), programmed: 0, programming: 0, seconds };
     goal ??= evaluate(network, heldBack) - 0.005;
     const deployment = await Deployment.open(
-      { board, emit: () => {}, signal: new AbortController().signal, home: ownHome },
+      { board, emit: () => {}, signal: new AbortController().signal },
       network,
       layerScales(network, images),
     );

@@ -1,32 +1,55 @@
-/** Opens a board by URL: the one place where the driver and the virtual board meet. */
+/** Opens a board by URL, behind the gate for pulses: the one place where driver, boards and passports meet. */
+import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type GateOptions, type GuardedBoard, guardBoard } from './calibration/passport/gate.js';
+import { dataFolder } from './calibration/passport/passport.js';
 import type { Board } from './driver/board/board.js';
-import { connectBoard, inProcessTransport, openTransport, type Transport } from './driver/index.js';
+import { type ConnectOptions, connectBoard, inProcessTransport, openTransport } from './driver/index.js';
 import { MemloopError } from './shared/errors.js';
-import type { Emit } from './shared/events.js';
 
-export interface OpenOptions {
-  emit?: Emit;
-  /** Pulses are refused before they are sent. */
-  readOnly?: boolean;
-  /** File for the bytes of the link. */
-  record?: string;
+/** The gate's options, and those of `connectBoard`. */
+export interface OpenOptions extends GateOptions, Omit<ConnectOptions, 'emit' | 'readOnly' | 'reconnect'> {
   /** Time for which a lost port is tried again, s; 0, the default, ends the work at once. */
-  reconnect?: number;
+  reconnect?: number | undefined;
 }
+
+type Opener = (url: string, options: OpenOptions) => Promise<Board>;
+
+/** Kinds of boards by the scheme of their URL. Any other URL names a port with a memloop board behind it. */
+const OPENERS: Readonly<Record<string, Opener>> = {
+  virtual: openVirtual,
+};
 
 /**
- * @param url a device path, `serial:PATH?baud=N`, `tcp://HOST:PORT`, or `virtual:PROFILE?seed=N` for a virtual
- * board inside this process.
+ * @param url a device path, `serial:PATH?baud=N`, `tcp://HOST:PORT`, `replay:FILE`, or `virtual:PROFILE?seed=N` for a
+ * virtual board inside this process.
  */
-export async function openBoard(url: string, options: OpenOptions = {}): Promise<Board> {
-  const transport = url.startsWith('virtual:') ? await openVirtual(url) : await openTransport(url);
-  const { reconnect = 0, ...others } = options;
-  // A board in this process has no cable, and a recording cannot come back.
-  const mayReturn = reconnect > 0 && !/^(virtual|replay):/.test(url);
-  return connectBoard(transport, mayReturn ? { ...others, reconnect: { within: reconnect } } : others);
+export async function openBoard(url: string, options: OpenOptions = {}): Promise<GuardedBoard> {
+  const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(url)?.[1]?.toLowerCase() ?? '';
+  const open = Object.hasOwn(OPENERS, scheme) ? OPENERS[scheme] : openPort;
+  const board = await open(url, options);
+  return guardBoard(
+    board,
+    scheme === 'replay' ? { ...options, home: copyOfPassports(options.home) } : options,
+  );
 }
 
-async function openVirtual(url: string): Promise<Transport> {
+async function openPort(url: string, options: OpenOptions): Promise<Board> {
+  const { reconnect = 0, emit, limits, link, repeatRuns, record } = options;
+  // A recording cannot come back.
+  const mayReturn = reconnect > 0 && !url.startsWith('replay:');
+  return connectBoard(await openTransport(url), {
+    emit,
+    limits,
+    link,
+    repeatRuns,
+    record,
+    reconnect: mayReturn ? { within: reconnect } : undefined,
+  });
+}
+
+async function openVirtual(url: string, options: OpenOptions): Promise<Board> {
   const { createVirtualBoard } = await import('./virtual-board/board.js');
   const [profile, query = ''] = url.slice('virtual:'.length).split('?');
   const parameters = new URLSearchParams(query);
@@ -36,5 +59,16 @@ async function openVirtual(url: string): Promise<Transport> {
   const seed = Number(parameters.get('seed') ?? 1);
   if (!Number.isInteger(seed) || seed < 0)
     throw new MemloopError('usage', `the seed in ${url} is not a whole number`);
-  return inProcessTransport(url, createVirtualBoard({ profile, seed }));
+  const { emit, limits, link, repeatRuns, record } = options;
+  const transport = inProcessTransport(url, createVirtualBoard({ profile, seed }));
+  return connectBoard(transport, { emit, limits, link, repeatRuns, record });
+}
+
+/** A recording applies no pulse, so nothing of it goes into the chip's own passport. Returns the folder of a copy. */
+function copyOfPassports(home = dataFolder()): string {
+  const copy = mkdtempSync(join(tmpdir(), 'memloop-replay-'));
+  process.once('exit', () => rmSync(copy, { recursive: true, force: true }));
+  const passports = join(home, 'passports');
+  if (existsSync(passports)) cpSync(passports, join(copy, 'passports'), { recursive: true });
+  return copy;
 }

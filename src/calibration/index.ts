@@ -9,6 +9,7 @@ export {
 } from './converters/calibrated-board.js';
 export { type CalibrateOptions, calibrateConverters } from './converters/converters.js';
 export type { ConverterCalibration, ConverterLine } from './converters/types.js';
+export { calibratedBoard, freshNeurons } from './fresh.js';
 export {
   fitLoops,
   predictionError,
@@ -33,9 +34,9 @@ export {
   calibrateNeurons,
   checkNeurons,
   correctedStimuli,
-  freshNeurons,
 } from './neurons/neurons.js';
 export type { NeuronCalibration, NeuronFit } from './neurons/types.js';
+export { type GatedOperation, type GateOptions, GuardedBoard, guardBoard } from './passport/gate.js';
 export {
   ArrayPassport,
   type CellHealth,

@@ -4,7 +4,7 @@
  */
 import type { Command } from 'commander';
 import { type Observable, Subject } from 'rxjs';
-import type { Board } from '../driver/board/board.js';
+import type { GuardedBoard } from '../calibration/index.js';
 import type { OpenOptions } from '../open-board.js';
 import { MemloopError } from '../shared/errors.js';
 import type { Emit, EventBody, MemloopEvent } from '../shared/events.js';
@@ -42,8 +42,11 @@ export interface Session {
   print(line: string): void;
   /** Whether `--port` or MEMLOOP_PORT names a board. */
   readonly onBoard: boolean;
-  /** The board behind `--port` or MEMLOOP_PORT (or the URL given); stopped and closed when the command ends. */
-  board(options?: OpenOptions & { url?: string }): Promise<Board>;
+  /**
+   * The board behind `--port` or MEMLOOP_PORT (or the URL given), and its passport; stopped, closed and saved when the
+   * command ends.
+   */
+  board(options?: OpenOptions & { url?: string }): Promise<GuardedBoard>;
   /** Work to do when the command ends, however it ends; last in, first out. */
   atEnd(work: () => Promise<void> | void): void;
 }
@@ -124,25 +127,7 @@ async function runCommand(
       },
       atEnd: (ending) => endings.push(ending),
       onBoard: Boolean(port),
-      board: async (options = {}) => {
-        const url = options.url ?? port;
-        if (!url) {
-          throw new MemloopError(
-            'usage',
-            'no board named: give --port URL or set MEMLOOP_PORT (`memloop ports` lists serial ports; `--port virtual:w-sdc-8x8x4` needs no hardware)',
-          );
-        }
-        const { openBoard } = await import('../open-board.js');
-        const board = await openBoard(url, {
-          emit,
-          ...(global.record === undefined ? {} : { record: global.record }),
-          reconnect: global.reconnect ?? (view.show ? RECONNECT : 0),
-          ...options,
-          readOnly: (global.readOnly ?? false) || (options.readOnly ?? false),
-        });
-        endings.push(() => board.close());
-        return board;
-      },
+      board: (options) => openSessionBoard(options, { global, view, emit, endings, port }),
     };
     if (run) emit({ ...started, backend: (await import('../model/index.js')).backendName });
     else if (view.show) emit(started);
@@ -172,6 +157,41 @@ async function runCommand(
     else if (outcome.text !== undefined) writeLine(outcome.text);
   }
   return 0;
+}
+
+async function openSessionBoard(
+  options: OpenOptions & { url?: string } = {},
+  {
+    global,
+    view,
+    emit,
+    endings,
+    port,
+  }: {
+    global: GlobalOptions;
+    view: View;
+    emit: Emit;
+    endings: (() => Promise<void> | void)[];
+    port: string | undefined;
+  },
+): Promise<GuardedBoard> {
+  const url = options.url ?? port;
+  if (!url) {
+    throw new MemloopError(
+      'usage',
+      'no board named: give --port URL or set MEMLOOP_PORT (`memloop ports` lists serial ports; `--port virtual:w-sdc-8x8x4` needs no hardware)',
+    );
+  }
+  const { openBoard } = await import('../open-board.js');
+  const board = await openBoard(url, {
+    emit,
+    record: global.record,
+    reconnect: global.reconnect ?? (view.show ? RECONNECT : 0),
+    ...options,
+    readOnly: (global.readOnly ?? false) || (options.readOnly ?? false),
+  });
+  endings.push(() => board.close());
+  return board;
 }
 
 async function openRunFolder(

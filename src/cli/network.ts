@@ -2,6 +2,7 @@
 
 import type { LayerScales } from '../loop/index.js';
 import type { Dataset, Network } from '../model/index.js';
+import type { OpenOptions } from '../open-board.js';
 import { MemloopError } from '../shared/errors.js';
 import type { Session } from './command.js';
 
@@ -42,17 +43,16 @@ export async function loadForBoard(file: string, options: DatasetOptions): Promi
 export async function deploy(
   session: Session,
   { network, scales }: Pick<LoadedNetwork, 'network' | 'scales'>,
-  options: { readOnly?: boolean; url?: string; home?: string; decimation?: number } = {},
+  options: OpenOptions & { url?: string; decimation?: number } = {},
 ) {
   const { Deployment } = await import('../loop/index.js');
-  const { home, decimation, ...opening } = options;
+  const { decimation, ...opening } = options;
   const board = await session.board(opening);
   return Deployment.open(
     {
       board,
       emit: session.emit,
       signal: session.signal,
-      ...(home !== undefined && { home }),
       ...(decimation !== undefined && { decimation }),
     },
     network,

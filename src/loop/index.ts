@@ -3,7 +3,7 @@
 export { accuracyInterval, type Interval, wilson } from '../shared/statistics.js';
 export { type BoardForward, BoardNetwork } from './chip/board-network.js';
 export { networkScales, saveOnChip } from './chip/checkpoint.js';
-export { Chip, calibratedBoard } from './chip/chip.js';
+export { Chip } from './chip/chip.js';
 export { Deployment, type LayerScales, type LoopContext, layerScales } from './chip/deployment.js';
 export { type BoardEvaluation, evaluateOnBoard } from './chip/evaluate.js';
 export {

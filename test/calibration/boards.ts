@@ -3,7 +3,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { CalibratedBoard, calibrateConverters, Passport } from '../../src/calibration/index.js';
+import { CalibratedBoard, calibrateConverters, guardBoard } from '../../src/calibration/index.js';
 import { connectBoard, inProcessTransport } from '../../src/driver/index.js';
 import { createVirtualBoard } from '../../src/virtual-board/board.js';
 import type { TracedPulse } from '../../src/virtual-board/physics/front-end.js';
@@ -30,7 +30,8 @@ export async function virtualBoard({
   change?.(made);
   const trace: TracedPulse[] = [];
   const virtual = createVirtualBoard({ profile: made, seed, trace: (pulse) => trace.push(pulse) });
-  const board = await connectBoard(inProcessTransport(`virtual:${profile}`, virtual));
+  const port = await connectBoard(inProcessTransport(`virtual:${profile}`, virtual));
+  const board = guardBoard(port, { home: temporaryHome() });
   onTestFinished(() => board.close());
   return { board, virtual, crossbars: virtual.frontEnd.crossbars, trace };
 }
@@ -39,6 +40,5 @@ export async function virtualBoard({
 export async function calibratedBoard(options: BoardOptions = {}) {
   const made = await virtualBoard(options);
   const calibrated = new CalibratedBoard(made.board, await calibrateConverters(made.board));
-  const passport = Passport.open(made.board.description, temporaryHome());
-  return { ...made, calibrated, passport };
+  return { ...made, calibrated, passport: made.board.passport };
 }

@@ -20,7 +20,7 @@ test('a passport makes a profile: its devices and converters are those of the ch
     },
   });
   passport.saveConverters(calibrated.calibration);
-  await calibrateDevices(calibrated, passport.array(0), 0);
+  await calibrateDevices(calibrated, 0);
   const base = loadProfile('w-sdc-8x8x4');
   const twin = parseProfile(twinProfile(base, passport, board.description, [0]), 'twin');
   expect(twin.rows).toBe(32);
@@ -47,9 +47,9 @@ test('with its cells a twin is that chip: it stands, switches and sticks alike, 
   const { calibrated, passport, board } = made;
   passport.saveConverters(calibrated.calibration);
   const chip = passport.array(0);
-  await calibrateDevices(calibrated, chip, 0);
+  await calibrateDevices(calibrated, 0);
   const targets = Float64Array.from({ length: 1024 }, (_, i) => (8 + (i % 32)) * 1e-6);
-  await programArray(calibrated, passport, 0, targets);
+  await programArray(calibrated, 0, targets);
 
   const profile = twinProfile(loadProfile('w-sdc-32x32x5'), passport, board.description, [0]);
   profile.effects.deviceSpread.measured = twinCells(passport, [0]);

@@ -1,5 +1,5 @@
 /** A task, a network and a board small enough for many chips in a test. */
-import { type NeuronCalibration, Passport } from '../../src/calibration/index.js';
+import { guardBoard, type NeuronCalibration } from '../../src/calibration/index.js';
 import { connectBoard, inProcessTransport } from '../../src/driver/index.js';
 import { Deployment, layerScales } from '../../src/loop/index.js';
 import { type Dataset, MIF, networkSpec, Random, train } from '../../src/model/index.js';
@@ -51,8 +51,8 @@ export function smallProfile(): Profile {
 /** The network on a new chip, whose neurons are taken at their word; `board.close()` is the caller's. */
 export async function smallChip(profile: Profile, seed: number, { network, scales }: SmallNetwork) {
   const virtual = createVirtualBoard({ profile, seed });
-  const board = await connectBoard(inProcessTransport('virtual:small', virtual));
-  const home = temporaryHome();
+  const port = await connectBoard(inProcessTransport('virtual:small', virtual));
+  const board = guardBoard(port, { home: temporaryHome() });
   const { boardSerial } = board.description;
   const fit = { parameters: MIF, driveOffset: 0, sigma: { ...MIF, driveOffset: 0 }, residual: 0, noise: 0 };
   const neurons: NeuronCalibration = {
@@ -60,9 +60,9 @@ export async function smallChip(profile: Profile, seed: number, { network, scale
     measured: new Date().toISOString(),
     neurons: Array.from({ length: profile.neurons }, () => fit),
   };
-  Passport.open(board.description, home).saveNeurons(neurons);
+  board.passport.saveNeurons(neurons);
   const deployment = await Deployment.open(
-    { board, emit: () => {}, signal: new AbortController().signal, home },
+    { board, emit: () => {}, signal: new AbortController().signal },
     network,
     scales,
   );

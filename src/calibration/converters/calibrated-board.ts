@@ -1,6 +1,8 @@
 /** A board whose reads, products and voltages are true SI values: the converters' errors are taken out. */
 import type { Board, BoardDescription } from '../../driver/board/board.js';
 import { MemloopError } from '../../shared/errors.js';
+import type { GuardedBoard } from '../passport/gate.js';
+import type { Passport } from '../passport/passport.js';
 import { resistanceAt } from './read-profile.js';
 import type { ConverterCalibration, ConverterLine } from './types.js';
 
@@ -43,7 +45,7 @@ export class CalibratedBoard {
 
   /** Throws `calibration` when the calibration is of another board, of another size, or too old. */
   constructor(
-    readonly board: Board,
+    readonly board: GuardedBoard,
     readonly calibration: ConverterCalibration,
     now: Date = new Date(),
   ) {
@@ -76,6 +78,10 @@ export class CalibratedBoard {
 
   get description() {
     return this.board.description;
+  }
+
+  get passport(): Passport {
+    return this.board.passport;
   }
 
   /** The nominal voltage with which row `row` puts out `voltage`, V. */

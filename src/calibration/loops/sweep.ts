@@ -3,17 +3,22 @@
  * each step of a wave is a pulse through the series resistor and a read of the conductance that it left; voltage and
  * current at the end of the pulse follow from that conductance and the divider.
  */
-import type { CellOperation } from '../../driver/board/board.js';
-import { dividedVoltage, memristorCurrent, stateOfConductance } from '../../model/devices/memristor.js';
+import type { BoardDescription, CellAddress, CellOutcome } from '../../driver/board/board.js';
+import {
+  dividedVoltage,
+  type MemristorParameters,
+  memristorCurrent,
+  stateOfConductance,
+} from '../../model/devices/memristor.js';
 import { MemloopError } from '../../shared/errors.js';
 import type { Emit } from '../../shared/events.js';
 import { progressOf } from '../../shared/progress.js';
 import { type CalibratedBoard, DEFAULT_READ_VOLTAGE, readVoltageOf } from '../converters/calibrated-board.js';
-import type { ArrayPassport } from '../passport/passport.js';
-import { PulseLog } from '../passport/pulse-log.js';
+import { type GatedOperation, isUnsettled } from '../passport/gate.js';
 import { beliefOf } from '../programming/beliefs.js';
 import { parametersOf } from '../programming/device-estimate.js';
 import { W_SDC_PRIOR } from '../programming/prior.js';
+import { type PlannedPulse, planPulse, pulseEnergy } from '../programming/pulse-plan.js';
 
 export interface CellSample {
   /** s of pulses since the beginning */
@@ -36,7 +41,7 @@ export interface Step {
 }
 
 interface Context {
-  /** Most pulses that this measurement may apply. Asked for first: without it only the need is named. */
+  /** Pulses that this measurement may apply. Without it nothing is pulsed, and the error says how many it needs. */
   budget?: number | undefined;
   emit?: Emit | undefined;
   signal?: AbortSignal | undefined;
@@ -84,7 +89,7 @@ export function waveSteps(
   }));
 }
 
-/** Throws `usage` where the pulses are not allowed for, `limit` where the cell may not have so many. */
+/** Throws `usage` where the measurement may not apply so many pulses, `limit` where the board does not allow them. */
 export function checkBudget(board: CalibratedBoard, pulses: number, budget: number | undefined): void {
   const { maxPulses } = board.description.limits;
   if (pulses > maxPulses) {
@@ -102,105 +107,129 @@ export function checkBudget(board: CalibratedBoard, pulses: number, budget: numb
 }
 
 /**
- * Pulses a cell and reads it after each. Throws `limit` and `usage` before the first pulse, `interrupted` on abort with
- * the passport saved.
+ * Pulses a cell and reads it after each. Throws `bad-input`, `limit` and `usage` before the first pulse, `interrupted` on
+ * abort and `board-lost` with the passport saved.
  */
 export async function driveCell(
   board: CalibratedBoard,
-  passport: ArrayPassport,
-  address: { array: number; row: number; column: number },
+  address: CellAddress,
   steps: readonly Step[],
   { budget, emit, signal }: Context = {},
   stage = 'sweep',
 ): Promise<CellSample[]> {
-  const { rows, columns, limits, seriesResistance, rowVoltageStep } = board.description;
-  const { row, column } = address;
-  if (!(row >= 0 && row < rows && column >= 0 && column < columns)) {
-    throw new MemloopError(
-      'bad-input',
-      `there is no cell at row ${row} column ${column}: the array has ${rows}x${columns}, counted from 0`,
-    );
-  }
+  const { array } = address;
+  checkAddress(board.description, address);
+  board.board.checkCell(address, steps.length);
   checkBudget(board, steps.length, budget);
-  for (const { voltage, width } of steps) {
-    const energy = (voltage ** 2 * width) / (4 * seriesResistance);
-    if (
-      voltage > limits.maxVoltage ||
-      voltage < limits.minVoltage ||
-      energy > limits.maxEnergy * (1 + 1e-6)
-    ) {
-      throw new MemloopError(
-        'limit',
-        `a pulse of ${voltage.toPrecision(3)} V for ${(width * 1e6).toPrecision(3)} µs is over the board's limits of voltage or energy`,
-      );
-    }
-  }
-  const cell = row * columns + column;
-  const p = parametersOf(W_SDC_PRIOR, beliefOf(passport, cell, W_SDC_PRIOR), DEFAULT_READ_VOLTAGE);
-  const readVoltage = readVoltageOf(board.description);
-  const nominalRead = Math.round(board.nominalVoltage(row, readVoltage) / rowVoltageStep) * rowVoltageStep;
-  const appliedRead = board.trueVoltage(row, nominalRead);
-  const adc = board.calibration.columns[0][column];
-  const { log } = await PulseLog.open(board.board, passport);
+  for (const step of steps) checkStep(board.description, step);
+  const probe = new CellProbe(board, address, stage);
   const progress = progressOf(emit, stage, 'pulses', steps.length);
   const samples: CellSample[] = [];
-  let time = 0;
   try {
     for (let first = 0; first < steps.length; first += BATCH) {
       signal?.throwIfAborted();
-      const batch = steps.slice(first, first + BATCH);
-      const pulses = batch.map(({ voltage, width }) => {
-        const nominal = Math.round(board.nominalVoltage(row, voltage) / rowVoltageStep) * rowVoltageStep;
-        const device = dividedVoltage(p, 0.5, voltage, seriesResistance);
-        return {
-          cell,
-          nominal,
-          width: Math.max(limits.minWidth, Math.round(width * 1e7) / 1e7),
-          energy: device * memristorCurrent(p, 0.5, device) * width,
-        };
-      });
-      log.begin(pulses);
-      const outcomes = await board.board.cells(
-        pulses.flatMap(({ nominal, width }): CellOperation[] => [
-          { kind: 'pulse', ...address, voltage: nominal, width },
-          { kind: 'read', ...address, voltage: nominalRead, samples: SAMPLES },
-        ]),
-      );
-      board.roundTrips += Math.ceil(outcomes.length / 200);
-      if (outcomes.some(({ status }) => status === 'unknown')) {
-        await log.recover();
-        throw new MemloopError(
-          'board-lost',
-          `the board was lost during ${stage}; the passport counts what it had applied`,
-        );
-      }
-      log.end(
-        pulses,
-        batch.map((_, i) => (outcomes[2 * i].status === 'applied' ? 1 : 0)),
-      );
-      batch.forEach(({ width }, i) => {
-        const pulse = outcomes[2 * i];
-        const read = outcomes[2 * i + 1];
-        if (pulse.status !== 'applied') {
-          throw new MemloopError(
-            'board-refused',
-            `the board refused a pulse of ${stage}: ${'reason' in pulse ? pulse.reason : ''}`,
-          );
-        }
-        const shown = read.status === 'applied' ? (read.current ?? 0) : Number.NaN;
-        const conductance = (shown - adc.offset) / adc.gain / appliedRead;
-        const applied = board.trueVoltage(row, pulses[i].nominal);
-        const state = stateOfConductance(p, conductance, readVoltage);
-        const voltage = dividedVoltage(p, state, applied, seriesResistance);
-        time += width;
-        samples.push({ time, applied, voltage, current: memristorCurrent(p, state, voltage), conductance });
-      });
+      samples.push(...(await probe.drive(steps.slice(first, first + BATCH))));
       progress.set(samples.length);
     }
   } finally {
-    log.save();
+    board.board.save(array);
   }
   return samples;
+}
+
+function checkAddress({ rows, columns }: BoardDescription, { row, column }: CellAddress): void {
+  if (row >= 0 && row < rows && column >= 0 && column < columns) return;
+  throw new MemloopError(
+    'bad-input',
+    `there is no cell at row ${row} column ${column}: the array has ${rows}x${columns}, counted from 0`,
+  );
+}
+
+function checkStep({ limits, seriesResistance }: BoardDescription, { voltage, width }: Step): void {
+  const energy = (voltage ** 2 * width) / (4 * seriesResistance);
+  if (voltage > limits.maxVoltage || voltage < limits.minVoltage || energy > limits.maxEnergy * (1 + 1e-6)) {
+    throw new MemloopError(
+      'limit',
+      `a pulse of ${voltage.toPrecision(3)} V for ${(width * 1e6).toPrecision(3)} µs is over the board's limits of voltage or energy`,
+    );
+  }
+}
+
+/** One cell that is pulsed and read in turn. */
+class CellProbe {
+  readonly #board: CalibratedBoard;
+  readonly #address: CellAddress;
+  readonly #stage: string;
+  /** What the passport tells of the device. */
+  readonly #device: MemristorParameters;
+  /** Nominal, V. */
+  readonly #readVoltage: number;
+  /** Of the pulses so far, s. */
+  #time = 0;
+
+  constructor(board: CalibratedBoard, address: CellAddress, stage: string) {
+    const { columns, rowVoltageStep } = board.description;
+    const { array, row, column } = address;
+    this.#board = board;
+    this.#address = address;
+    this.#stage = stage;
+    const belief = beliefOf(board.passport.array(array), row * columns + column, W_SDC_PRIOR);
+    this.#device = parametersOf(W_SDC_PRIOR, belief, DEFAULT_READ_VOLTAGE);
+    const wanted = board.nominalVoltage(row, readVoltageOf(board.description));
+    this.#readVoltage = Math.round(wanted / rowVoltageStep) * rowVoltageStep;
+  }
+
+  async drive(steps: readonly Step[]): Promise<CellSample[]> {
+    const { seriesResistance } = this.#board.description;
+    const pulses = steps.map((step) => planPulse(this.#board, this.#address.row, step));
+    const outcomes = await this.#board.board.cells(
+      pulses.flatMap(({ nominal, width }, i): GatedOperation[] => [
+        {
+          kind: 'pulse',
+          ...this.#address,
+          voltage: nominal,
+          width,
+          energy: pulseEnergy(this.#device, 0.5, steps[i], seriesResistance),
+        },
+        { kind: 'read', ...this.#address, voltage: this.#readVoltage, samples: SAMPLES },
+      ]),
+    );
+    this.#board.roundTrips += Math.ceil(outcomes.length / 200);
+    if (outcomes.some(isUnsettled)) {
+      throw new MemloopError(
+        'board-lost',
+        `the board was lost during ${this.#stage}; the passport counts what it had applied`,
+      );
+    }
+    return steps.map(({ width }, i) => {
+      this.#time += width;
+      return this.#sample(pulses[i], outcomes[2 * i], outcomes[2 * i + 1]);
+    });
+  }
+
+  #sample(pulse: PlannedPulse, outcome: CellOutcome, read: CellOutcome): CellSample {
+    if (outcome.status !== 'applied') {
+      throw new MemloopError(
+        'board-refused',
+        `the board refused a pulse of ${this.#stage}: ${outcome.reason}`,
+      );
+    }
+    const { description, calibration } = this.#board;
+    const { row, column } = this.#address;
+    const adc = calibration.columns[0][column];
+    const current = read.status === 'applied' ? (read.current ?? 0) : Number.NaN;
+    const applied = this.#board.trueVoltage(row, this.#readVoltage);
+    const conductance = (current - adc.offset) / adc.gain / applied;
+    const state = stateOfConductance(this.#device, conductance, readVoltageOf(description));
+    const voltage = dividedVoltage(this.#device, state, pulse.voltage, description.seriesResistance);
+    return {
+      time: this.#time,
+      applied: pulse.voltage,
+      voltage,
+      current: memristorCurrent(this.#device, state, voltage),
+      conductance,
+    };
+  }
 }
 
 export interface EnduranceResult {
@@ -214,13 +243,12 @@ export interface EnduranceResult {
 /** Write and erase in turn. */
 export async function measureEndurance(
   board: CalibratedBoard,
-  passport: ArrayPassport,
-  address: { array: number; row: number; column: number },
+  address: CellAddress,
   cycles: number,
   { write, erase, ...context }: Context & { write: Step; erase: Step },
 ): Promise<EnduranceResult> {
   const steps = Array.from({ length: cycles }, () => [write, erase]).flat();
-  const samples = await driveCell(board, passport, address, steps, context, 'endurance');
+  const samples = await driveCell(board, address, steps, context, 'endurance');
   const high = samples.filter((_, i) => i % 2 === 0).map(({ conductance }) => conductance);
   const low = samples.filter((_, i) => i % 2 === 1).map(({ conductance }) => conductance);
   const first = high[0] - low[0];
@@ -237,8 +265,7 @@ export const FORMING = Object.freeze({ high: 0.5, low: -1.25, step: 0.05, width:
  */
 export async function formCell(
   board: CalibratedBoard,
-  passport: ArrayPassport,
-  address: { array: number; row: number; column: number },
+  address: CellAddress,
   context: Context = {},
 ): Promise<{ formed: boolean; samples: CellSample[] }> {
   const { limits, seriesResistance } = board.description;
@@ -253,10 +280,12 @@ export async function formCell(
       bounded(Math.max(limits.minVoltage, FORMING.low * share)),
     );
   }
+  checkAddress(board.description, address);
+  board.board.checkCell(address, steps.length);
   checkBudget(board, steps.length, context.budget);
   const samples: CellSample[] = [];
   for (let i = 0; i < steps.length; i += 2) {
-    const pair = await driveCell(board, passport, address, steps.slice(i, i + 2), context, 'forming');
+    const pair = await driveCell(board, address, steps.slice(i, i + 2), context, 'forming');
     samples.push(...pair);
     if (pair[0].conductance > 2 * pair[1].conductance) return { formed: true, samples };
   }

@@ -15,7 +15,6 @@ import { MemloopError } from '../../shared/errors.js';
 import type { Emit } from '../../shared/events.js';
 import { progressOf } from '../../shared/progress.js';
 import { CALIBRATION_LIFETIME } from '../converters/calibrated-board.js';
-import type { Passport } from '../passport/passport.js';
 import type { NeuronCalibration, NeuronFit } from './types.js';
 
 type Name = keyof MifParameters | 'driveOffset';
@@ -140,18 +139,6 @@ export function checkNeurons(
   if (!(age < CALIBRATION_LIFETIME))
     fail(`the neuron calibration of board ${boardSerial} is ${Math.round(age / 86400)} days old`);
   return calibration;
-}
-
-/** The passport's calibration while it is fresh, or a new one that the passport then keeps. */
-export async function freshNeurons(
-  board: Board,
-  passport: Passport,
-  options: NeuronOptions = {},
-): Promise<NeuronCalibration> {
-  const { neurons } = passport;
-  const age = neurons ? (Date.now() - Date.parse(neurons.measured)) / 1000 : Number.POSITIVE_INFINITY;
-  if (!(age < CALIBRATION_LIFETIME)) passport.saveNeurons(await calibrateNeurons(board, options));
-  return checkNeurons(passport.neurons!, board.description);
 }
 
 /** The stimuli with which the neurons put out what was asked for: the offsets of their drive DACs taken out. */

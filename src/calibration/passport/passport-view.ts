@@ -15,6 +15,8 @@ export interface ArraySummary {
   energy: number;
   /** Pulses of the cell that had most. */
   mostPulses: number;
+  /** Pulses that each cell may have in its life; null: no such limit. */
+  budget: number | null;
   unhealthy: { row: number; column: number; health: string; since: string }[];
 }
 
@@ -47,6 +49,7 @@ export function passportSummary(passport: Passport, arrays: readonly number[]): 
         pulses: sum(chip.tables.pulses),
         energy: sum(chip.tables.energy),
         mostPulses: chip.tables.pulses.reduce((most, n) => Math.max(most, n), 0),
+        budget: chip.budget ?? null,
         unhealthy: chip.toJSON().unhealthy,
       };
     }),
@@ -118,7 +121,9 @@ export function passportText(passport: Passport, arrays: readonly number[], maps
         window
           ? `window ${(window.low * 1e6).toFixed(2)} to ${(window.high * 1e6).toFixed(2)} µS`
           : 'window not measured'
-      }, ${array.pulses} pulses (at most ${array.mostPulses} on a cell), ${(array.energy * 1e9).toPrecision(3)} nJ`,
+      }, ${array.pulses} pulses (at most ${array.mostPulses} on a cell${
+        array.budget === null ? '' : `, whose budget is ${array.budget}`
+      }), ${(array.energy * 1e9).toPrecision(3)} nJ`,
     );
     for (const cell of array.unhealthy.slice(0, 20)) {
       lines.push(`  row ${cell.row} column ${cell.column}: ${cell.health} since ${cell.since}`);

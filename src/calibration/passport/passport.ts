@@ -58,7 +58,7 @@ const neuronSchema = z.object({
   ),
 });
 
-/** What of a board's description its passport can be read without the board with. */
+/** The part of a board's description that its passport keeps, so that it can be read without the board. */
 const chipSchema = z.object({
   arraySerials: z.array(z.string()),
   rows: z.number().int().positive(),
@@ -112,6 +112,8 @@ const arraySchema = z.object({
   pulseLog: z.number().int().nonnegative(),
   /** Conductance range of a healthy cell of this array, S. */
   window: z.object({ low: z.number(), high: z.number() }).nullable(),
+  /** Pulses that each cell may have in its life; null: no such limit. Absent in older passports. */
+  budget: z.number().int().positive().nullable().default(null),
   unhealthy: z.array(
     z.object({
       row: z.number().int().nonnegative(),
@@ -149,6 +151,8 @@ export class ArrayPassport {
   /** By cell index row x columns + column. */
   readonly unhealthy = new Map<number, { health: CellHealth; since: string }>();
   window: { low: number; high: number } | undefined;
+  /** Pulses that each cell may have in its life; undefined: no such limit. */
+  budget: number | undefined;
   pulseLog = 0;
 
   constructor(
@@ -199,7 +203,8 @@ export class ArrayPassport {
       }
       rowsOfTable.forEach((row, r) => {
         row.forEach((value, c) => {
-          passport.tables[name][r * columns + c] = value ?? Number.NaN;
+          passport.tables[name][r * columns + c] =
+            value ?? (name === 'pulses' || name === 'energy' ? 0 : Number.NaN);
         });
       });
     }
@@ -207,8 +212,17 @@ export class ArrayPassport {
       passport.unhealthy.set(row * columns + column, { health, since });
     }
     passport.window = file.window ?? undefined;
+    passport.budget = file.budget ?? undefined;
     passport.pulseLog = file.pulseLog;
     return passport;
+  }
+
+  /** Why a cell may not have so many more pulses; undefined: it may. */
+  refusal(cell: number, pulses = 1): 'QUARANTINED' | 'BUDGET' | undefined {
+    if (this.unhealthy.get(cell)?.health === 'quarantined') return 'QUARANTINED';
+    return this.budget !== undefined && this.tables.pulses[cell] + pulses > this.budget
+      ? 'BUDGET'
+      : undefined;
   }
 
   /** A sick cell is skipped by programming; `undefined` gives it another chance. */
@@ -220,7 +234,9 @@ export class ArrayPassport {
   }
 
   toJSON(): z.infer<typeof arraySchema> {
-    const rounded = (value: number) => (Number.isFinite(value) ? Number(value.toPrecision(6)) : null);
+    // Counts stay exact.
+    const rounded = (value: number) =>
+      Number.isInteger(value) ? value : Number.isFinite(value) ? Number(value.toPrecision(6)) : null;
     return {
       memloopPassport: 1,
       kind: 'array',
@@ -231,6 +247,7 @@ export class ArrayPassport {
       updated: new Date().toISOString(),
       pulseLog: this.pulseLog,
       window: this.window ?? null,
+      budget: this.budget ?? null,
       unhealthy: [...this.unhealthy]
         .sort(([a], [b]) => a - b)
         .map(([cell, { health, since }]) => ({
@@ -313,6 +330,11 @@ export class Passport {
     return this.description.boardSerial;
   }
 
+  /** File of an array's passport. */
+  pathOf(index: number): string {
+    return join(this.folder, `array-${fileName(this.description.arraySerials[index])}.json`);
+  }
+
   array(index: number): ArrayPassport {
     const { arraySerials, rows, columns, boardSerial } = this.description;
     const serial = arraySerials[index];
@@ -324,13 +346,7 @@ export class Passport {
     }
     let found = this.#loaded.get(index);
     if (!found) {
-      found = ArrayPassport.load(
-        join(this.folder, `array-${fileName(serial)}.json`),
-        boardSerial,
-        serial,
-        rows,
-        columns,
-      );
+      found = ArrayPassport.load(this.pathOf(index), boardSerial, serial, rows, columns);
       this.#loaded.set(index, found);
     }
     return found;

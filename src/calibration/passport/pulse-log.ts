@@ -1,19 +1,31 @@
 /**
- * Pulses about to be sent, written down before they are, so that a passport's totals survive a kill between
- * sending and saving. The board applies pulses in order and counts them, so its counter tells how many of an
- * unfinished batch arrived.
+ * Pulses about to be sent, written down before they are, so that an array's totals survive a kill between sending and
+ * saving. The board applies pulses in order and counts them, so its counter tells how many of an unfinished batch
+ * arrived. That holds as long as one batch at a time is on its way to a board, which the gate sees to.
  */
-import { appendFileSync, readFileSync, truncateSync } from 'node:fs';
+import { appendFileSync, readFileSync, statSync, truncateSync } from 'node:fs';
 import { z } from 'zod';
-import type { Board, BoardHealth } from '../../driver/board/board.js';
 import { MemloopError } from '../../shared/errors.js';
 import type { ArrayPassport } from './passport.js';
 
 export interface LoggedPulse {
+  /** row x columns + column */
   cell: number;
   /** J */
   energy: number;
 }
+
+/** A board's own counters, as last seen. */
+export interface BoardCount {
+  /** s since the board's boot */
+  uptime: number;
+  pulsesApplied: number;
+  /** When it was asked, s since 1970. */
+  seen: number;
+}
+
+/** 1: the pulse was applied, 0: it was not. */
+type Applied = 0 | 1;
 
 const begun = z.object({
   sequence: z.number().int().positive(),
@@ -31,172 +43,106 @@ const ended = z.object({
 });
 type Begun = z.infer<typeof begun>;
 
-/** Logs of this process: a job that follows another on the same board need not read the file again. */
-const logs = new WeakMap<ArrayPassport, PulseLog>();
+/** A batch that the totals do not contain yet, with what is known of each of its pulses. */
+interface Waiting {
+  batch: Begun;
+  known: readonly (Applied | undefined)[];
+}
+
+const nothingKnown = (batch: Begun): Waiting => ({ batch, known: batch.cells.map(() => undefined) });
 
 export class PulseLog {
   readonly #path: string;
-  /** A batch was begun and its outcome is not known. */
-  #unsettled = false;
-  #sequence: number;
-  /** The board's counters at the last look, moved on by what it acknowledged since. */
-  #uptime = 0;
-  #uptimeSeen = 0;
-  #pulsesApplied = 0;
-
-  readonly #board: Board;
   readonly #passport: ArrayPassport;
+  #waiting: Waiting[];
+  #sequence: number;
 
-  private constructor(board: Board, passport: ArrayPassport) {
-    this.#board = board;
+  /** Reads what earlier processes left; drops what the passport contains already. Throws `bad-file` and `disk`. */
+  constructor(passport: ArrayPassport) {
     this.#passport = passport;
-
-    this.#path = passport.path.replace(/\.json$/, '.pulses.ndjson');
-    this.#sequence = passport.pulseLog;
+    this.#path = pulseLogPath(passport.path);
+    this.#waiting = readWaiting(this.#path, passport.pulseLog);
+    this.#sequence = this.#waiting.at(-1)?.batch.sequence ?? passport.pulseLog;
+    if (!this.waiting) this.#empty();
   }
 
-  /**
-   * Brings the passport's totals up to date with what an earlier process sent. Returns the log and how many
-   * pulses had to be counted without knowing whether they were applied.
-   */
-  static async open(board: Board, passport: ArrayPassport): Promise<{ log: PulseLog; uncertain: number }> {
-    const known = logs.get(passport);
-    if (known !== undefined && known.#board === board && !known.#unsettled) {
-      await known.#look();
-      return { log: known, uncertain: 0 };
-    }
-    const log = new PulseLog(board, passport);
-    const uncertain = await log.recover();
-    logs.set(passport, log);
-    return { log, uncertain };
+  /** Whether there are batches that the totals do not contain; `settle` counts them. */
+  get waiting(): boolean {
+    return this.#waiting.length > 0;
   }
 
-  /** Takes the board's counters, which pulses on other arrays have moved on. */
-  async #look(): Promise<BoardHealth> {
-    const health = await this.#board.health();
-    this.#uptime = health.uptime;
-    this.#uptimeSeen = Date.now() / 1000;
-    this.#pulsesApplied = health.pulsesApplied;
-    return health;
-  }
-
-  #read(): { begun: Begun[]; ended: Map<number, (0 | 1)[]> } {
-    let text = '';
-    try {
-      text = readFileSync(this.#path, 'utf8');
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
-        throw new MemloopError(
-          'disk',
-          `cannot read the pulse log ${this.#path}: ${(error as Error).message}`,
-          { cause: error },
-        );
-      }
-    }
-    const result = { begun: [] as Begun[], ended: new Map<number, (0 | 1)[]>() };
-    const lines = text.split('\n');
-    lines.forEach((line, index) => {
-      if (line === '') return;
-      let value: unknown;
-      try {
-        value = JSON.parse(line);
-      } catch {
-        // A kill in the middle of writing leaves a torn last line; its pulses were never sent.
-        if (index === lines.length - 1) return;
-        throw new MemloopError(
-          'bad-file',
-          `the pulse log ${this.#path} is damaged in line ${index + 1}: mend it or move it away`,
-        );
-      }
-      const end = ended.safeParse(value);
-      if (end.success) result.ended.set(end.data.ended, end.data.applied);
-      else {
-        const begin = begun.safeParse(value);
-        if (!begin.success) {
-          throw new MemloopError(
-            'bad-file',
-            `the pulse log ${this.#path} is damaged in line ${index + 1}: mend it or move it away`,
-          );
-        }
-        result.begun.push(begin.data);
-      }
-    });
-    return result;
-  }
-
-  #count(batch: Pick<Begun, 'cells' | 'energies'>, applied: readonly (0 | 1)[]): void {
-    const { pulses, energy } = this.#passport.tables;
-    batch.cells.forEach((cell, i) => {
-      if (!applied[i]) return;
-      pulses[cell] += 1;
-      energy[cell] += batch.energies[i];
-    });
-  }
-
-  /** Settles every batch that the passport does not contain yet; saves it and empties the log. */
-  async recover(): Promise<number> {
-    const entries = this.#read();
-    const health = await this.#look();
-    const now = this.#uptimeSeen;
-    let uncertain = 0;
-    for (const batch of entries.begun) {
-      if (batch.sequence <= this.#passport.pulseLog) continue;
-      let applied = entries.ended.get(batch.sequence);
-      if (!applied) {
-        const arrived = health.pulsesApplied - batch.pulsesApplied;
-        const sameBoot = health.uptime + 1 >= batch.uptime + (now - batch.time);
-        const known = sameBoot && arrived >= 0 && arrived <= batch.cells.length;
-        // What cannot be known is counted as applied: a cell must never get more than its budget.
-        if (!known) uncertain += batch.cells.length;
-        applied = batch.cells.map((_, i) => (!known || i < arrived ? 1 : 0));
-      }
-      this.#count(batch, applied);
-      this.#passport.pulseLog = batch.sequence;
-      this.#sequence = batch.sequence;
-    }
-    this.#unsettled = false;
-    if (entries.begun.length > 0) this.save();
-    return uncertain;
-  }
-
-  /** Writes a batch down; call `end` with its outcome, or `recover` when that is unknown. */
-  begin(pulses: readonly LoggedPulse[]): void {
-    this.#sequence += 1;
+  /** Writes a batch down; call `end` with its outcome, or `lose` where that is not known of all pulses. */
+  begin(pulses: readonly LoggedPulse[], { uptime, pulsesApplied, seen }: BoardCount): void {
     const now = Date.now() / 1000;
-    const entry: Begun = {
-      sequence: this.#sequence,
+    const batch: Begun = {
+      sequence: this.#sequence + 1,
       time: now,
-      uptime: this.#uptime + (now - this.#uptimeSeen),
-      pulsesApplied: this.#pulsesApplied,
+      uptime: uptime + (now - seen),
+      pulsesApplied,
       cells: pulses.map(({ cell }) => cell),
       energies: pulses.map(({ energy }) => Number(energy.toPrecision(4))),
     };
-    this.#unsettled = true;
-    this.#append(entry);
+    this.#append(batch);
+    this.#sequence = batch.sequence;
+    this.#waiting.push(nothingKnown(batch));
   }
 
-  end(pulses: readonly LoggedPulse[], applied: readonly (0 | 1)[]): void {
-    this.#append({ ended: this.#sequence, applied });
-    this.#unsettled = false;
-    this.#count(
-      {
-        cells: pulses.map(({ cell }) => cell),
-        energies: pulses.map(({ energy }) => Number(energy.toPrecision(4))),
-      },
-      applied,
-    );
-    this.#passport.pulseLog = this.#sequence;
-    this.#pulsesApplied += applied.reduce<number>((sum, one) => sum + one, 0);
+  /** The batch begun last, all of it known. */
+  end(applied: readonly Applied[]): void {
+    const { batch } = this.#waiting.at(-1)!;
+    this.#append({ ended: batch.sequence, applied });
+    this.#waiting.pop();
+    this.#count(batch, applied);
   }
 
-  /** Saves the passport, which then contains all that the log knows. */
+  /** The batch begun last, known in part: `settle` tells the rest by the board's counter. */
+  lose(known: Waiting['known']): void {
+    this.#waiting.push({ ...this.#waiting.pop()!, known });
+  }
+
+  /**
+   * Counts all that waits, by the board's counter where nothing else is known, saves the passport and empties the log.
+   * Returns how many pulses were counted without knowing whether they were applied.
+   */
+  settle(count: BoardCount): number {
+    let uncertain = 0;
+    for (const { batch, known } of this.#waiting) {
+      const counted = countedSince(batch, known, count);
+      if (counted === undefined) uncertain += known.filter((one) => one === undefined).length;
+      // What cannot be known is counted as applied: a cell must never get more than its budget.
+      let arrived = counted ?? Number.POSITIVE_INFINITY;
+      this.#count(
+        batch,
+        known.map((one) => one ?? (arrived-- > 0 ? 1 : 0)),
+      );
+    }
+    this.#waiting = [];
+    this.save();
+    return uncertain;
+  }
+
+  /** Saves the passport, which then contains all that the log knows; what waits stays in the log. */
   save(): void {
     this.#passport.save();
+    if (!this.waiting) this.#empty();
+  }
+
+  #empty(): void {
     try {
       truncateSync(this.#path);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     }
+  }
+
+  #count({ sequence, cells, energies }: Begun, applied: readonly Applied[]): void {
+    const { pulses, energy } = this.#passport.tables;
+    cells.forEach((cell, i) => {
+      if (!applied[i]) return;
+      pulses[cell] += 1;
+      energy[cell] += energies[i];
+    });
+    this.#passport.pulseLog = sequence;
   }
 
   #append(entry: object): void {
@@ -209,5 +155,63 @@ export class PulseLog {
         { cause: error },
       );
     }
+  }
+}
+
+const pulseLogPath = (passportPath: string): string => passportPath.replace(/\.json$/, '.pulses.ndjson');
+
+/** Whether a log lies beside an array's passport that may know more than it. */
+export function hasPulseLog(passportPath: string): boolean {
+  return (statSync(pulseLogPath(passportPath), { throwIfNoEntry: false })?.size ?? 0) > 0;
+}
+
+/** How many pulses of unknown fate the board has applied, by its counter; undefined where the counter cannot tell. */
+function countedSince(batch: Begun, known: Waiting['known'], count: BoardCount): number | undefined {
+  const unknown = known.filter((one) => one === undefined).length;
+  const sure = known.filter((one) => one === 1).length;
+  const arrived = count.pulsesApplied - batch.pulsesApplied - sure;
+  const sameBoot = count.uptime + 1 >= batch.uptime + (count.seen - batch.time);
+  return unknown === 0 || (sameBoot && arrived >= 0 && arrived <= unknown) ? arrived : undefined;
+}
+
+/** The batches of a log that come after number `settled`. */
+function readWaiting(path: string, settled: number): Waiting[] {
+  let text = '';
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw new MemloopError('disk', `cannot read the pulse log ${path}: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+  const waiting: Waiting[] = [];
+  const lines = text.split('\n');
+  for (const [index, line] of lines.entries()) {
+    if (line === '') continue;
+    const entry = parsed(line);
+    if (entry === undefined) {
+      // A kill in the middle of writing leaves a torn last line; its pulses were never sent.
+      if (index === lines.length - 1) break;
+      throw new MemloopError(
+        'bad-file',
+        `the pulse log ${path} is damaged in line ${index + 1}: mend it or move it away`,
+      );
+    }
+    if ('sequence' in entry) {
+      if (entry.sequence > settled) waiting.push(nothingKnown(entry));
+      continue;
+    }
+    const of = waiting.find(({ batch }) => batch.sequence === entry.ended);
+    if (of) of.known = entry.applied;
+  }
+  return waiting;
+}
+
+function parsed(line: string): z.infer<typeof begun> | z.infer<typeof ended> | undefined {
+  try {
+    return z.union([begun, ended]).parse(JSON.parse(line));
+  } catch {
+    return undefined;
   }
 }

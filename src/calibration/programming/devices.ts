@@ -1,6 +1,5 @@
 /** What each cell can do: its range, its thresholds, and whether it answers at all. */
-
-import { dividedVoltage, memristorCurrent } from '../../model/devices/memristor.js';
+import { memristorCurrent } from '../../model/devices/memristor.js';
 import type { Emit } from '../../shared/events.js';
 import { progressOf } from '../../shared/progress.js';
 import { type CalibratedBoard, readVoltageOf } from '../converters/calibrated-board.js';
@@ -10,11 +9,13 @@ import { Breather } from './breather.js';
 import { type Belief, DeviceEstimate, type Prior } from './device-estimate.js';
 import { LineDoses } from './half-select.js';
 import { W_SDC_PRIOR } from './prior.js';
-import { PulseSender } from './pulse-sender.js';
+import { type PlannedPulse, planPulse, pulseEnergy } from './pulse-plan.js';
+import { sendPulses } from './pulse-sender.js';
 
 export interface DeviceCalibration {
   array: number;
   cells: number;
+  /** Pulses planned: six for each cell that may have them. */
   pulses: number;
   /** Range that nearly all healthy cells reach, S. */
   window: { low: number; high: number };
@@ -23,7 +24,16 @@ export interface DeviceCalibration {
   stuckHigh: number;
 }
 
+export interface CalibrateDevicesOptions {
+  prior?: Prior | undefined;
+  emit?: Emit | undefined;
+  /** Ends the work after the pulses under way, by the signal's reason. */
+  signal?: AbortSignal | undefined;
+}
+
 const SAMPLES = 16;
+/** Pulses for each cell. */
+const PULSES = 6;
 /** Share of healthy cells whose range the array's window lies within, at each end. */
 const COVERED = 0.98;
 /**
@@ -36,159 +46,197 @@ const GENTLE = { write: 2, erase: 2 };
 
 type Strength = 'gentle' | 'half' | 'strong';
 
+/** A pulse on each cell in turn, and what their lines had of them. */
+interface Round {
+  pulses: (PlannedPulse & { cell: number; energy: number; state: number })[];
+  doses: LineDoses;
+}
+
 /**
  * Erases all cells, then writes them gently, half way and fully, then erases them gently and half way, and reads after
  * each: six pulses a cell, which give its range, both thresholds, whether it is weak and whether it moves. Destroys what
- * the array held. The passport is saved; its window and the cells' health are set anew.
+ * the array held. The passport is saved; its window and the cells' health are set anew. Cells that are quarantined or
+ * whose budget is too small for this are left out, and what was known of them is kept.
  */
 export async function calibrateDevices(
   board: CalibratedBoard,
-  passport: ArrayPassport,
   array: number,
-  { prior = W_SDC_PRIOR, emit, signal }: { prior?: Prior; emit?: Emit; signal?: AbortSignal } = {},
+  options: CalibrateDevicesOptions = {},
 ): Promise<DeviceCalibration> {
-  const { rows, columns, limits, seriesResistance, halfSelect, rowVoltageStep } = board.description;
-  const cells = rows * columns;
-  const readVoltage = readVoltageOf(board.description);
-  const estimate = new DeviceEstimate(prior, { ...limits, seriesResistance }, readVoltage);
-  const { vt } = prior.parameters;
-  const beliefs: Belief[] = Array.from({ length: cells }, (_, i) => beliefOf(passport, i, prior));
-  const sender = await PulseSender.open(board, passport, array, {
-    ...(emit && { emit }),
-    ...(signal && { signal }),
-  });
-  const progress = progressOf(emit, 'calibrate devices', 'rounds', 6);
-  const breather = new Breather();
-  const read = () => board.conductances(array, { voltage: readVoltage, samples: SAMPLES });
+  const survey = new DeviceSurvey(board, array, options);
+  try {
+    return await survey.run();
+  } finally {
+    board.board.save(array);
+  }
+}
 
-  /** One pulse on every cell: of the same strength for all, or half way to the end with what is believed of it. */
-  const pulseAll = async (up: boolean, strength: Strength, from: Float64Array) => {
-    const doses = new LineDoses(rows, columns, halfSelect, vt);
-    const pulses = [];
-    for (const [cell, belief] of beliefs.entries()) {
-      await breather.breathe();
+class DeviceSurvey {
+  readonly #board: CalibratedBoard;
+  readonly #passport: ArrayPassport;
+  readonly #array: number;
+  readonly #signal: AbortSignal | undefined;
+  readonly #estimate: DeviceEstimate;
+  /** Of the cells that are pulsed, by index. */
+  readonly #beliefs = new Map<number, Belief>();
+  readonly #progress: ReturnType<typeof progressOf>;
+  readonly #breather = new Breather();
+
+  constructor(
+    board: CalibratedBoard,
+    array: number,
+    { prior = W_SDC_PRIOR, emit, signal }: CalibrateDevicesOptions,
+  ) {
+    const { rows, columns, limits, seriesResistance } = board.description;
+    this.#board = board;
+    this.#passport = board.passport.array(array);
+    this.#array = array;
+    this.#signal = signal;
+    this.#estimate = new DeviceEstimate(
+      prior,
+      { ...limits, seriesResistance },
+      readVoltageOf(board.description),
+    );
+    const leftOut = board.board.leaveOut(array, PULSES);
+    for (let cell = 0; cell < rows * columns; cell++)
+      if (!leftOut.has(cell)) this.#beliefs.set(cell, beliefOf(this.#passport, cell, prior));
+    this.#progress = progressOf(emit, 'calibrate devices', 'rounds', PULSES);
+  }
+
+  async run(): Promise<DeviceCalibration> {
+    await this.#pulseAll(false, 'strong', await this.#read());
+    const low = await this.#read();
+    for (const [cell, belief] of this.#beliefs)
+      if (low[cell] < 0.5 * belief.high) belief.low = Math.max(low[cell], 1e-8);
+    const above = await this.#probe(true, 'gentle', low);
+    const half = await this.#probe(true, 'half', above);
+    await this.#pulseAll(true, 'strong', half);
+    const high = await this.#read();
+    for (const [cell, belief] of this.#beliefs) if (high[cell] > 2 * belief.low) belief.high = high[cell];
+    const below = await this.#probe(false, 'gentle', high);
+    const last = await this.#probe(false, 'half', below);
+    return this.#conclude(low, high, last);
+  }
+
+  #read(): Promise<Float64Array> {
+    const voltage = readVoltageOf(this.#board.description);
+    return this.#board.conductances(this.#array, { voltage, samples: SAMPLES });
+  }
+
+  /** One pulse on every cell, from which its thresholds are learned; returns what was read after it. */
+  async #probe(up: boolean, strength: Strength, from: Float64Array): Promise<Float64Array> {
+    const round = await this.#pulseAll(up, strength, from);
+    const after = await this.#read();
+    await this.#learn(round, after);
+    return after;
+  }
+
+  async #pulseAll(up: boolean, strength: Strength, from: Float64Array): Promise<Round> {
+    const { rows, columns, halfSelect, seriesResistance } = this.#board.description;
+    const doses = new LineDoses(rows, columns, halfSelect, this.#estimate.prior.parameters.vt);
+    const pulses: Round['pulses'] = [];
+    for (const [cell, belief] of this.#beliefs) {
+      await this.#breather.breathe();
       const row = Math.floor(cell / columns);
-      const p = estimate.parametersOf(belief);
-      const state = estimate.stateOf(p, from[cell]);
-      let wanted: { voltage: number; width: number };
-      if (strength === 'half') {
-        wanted = estimate.aim(belief, p, {
-          from: state,
-          to: up ? (1 + state) / 2 : state / 2,
-          tolerance: 0.05,
-        });
-      } else {
-        const { von, voff } = prior.parameters;
-        const { write, erase } =
-          strength === 'strong' ? STRONG : { write: -GENTLE.write, erase: -GENTLE.erase };
-        const device = up ? von + write * prior.vonSigma : -voff - erase * prior.voffSigma;
-        // The divider: a strong pulse must be strong to the end, a gentle one is so from the start.
-        const against = strength === 'strong' ? 1 : state;
-        const voltage = Math.max(
-          limits.minVoltage,
-          Math.min(limits.maxVoltage, device + seriesResistance * memristorCurrent(p, against, device)),
-        );
-        const longest = (limits.maxEnergy * 4 * seriesResistance) / voltage ** 2;
-        wanted = { voltage, width: Math.min(limits.maxWidth, longest, 8 * p.tau) };
-      }
-      const nominal = Math.round(board.nominalVoltage(row, wanted.voltage) / rowVoltageStep) * rowVoltageStep;
-      const width = Math.max(limits.minWidth, Math.floor(wanted.width * 1e7) / 1e7);
-      const voltage = board.trueVoltage(row, nominal);
-      const middle = up ? 0.7 : 0.3;
-      const device = dividedVoltage(p, middle, voltage, seriesResistance);
-      doses.add(row, cell % columns, voltage, width);
-      pulses.push({
-        cell,
-        nominal,
-        width,
-        energy: device * memristorCurrent(p, middle, device) * width,
-        voltage,
-        state,
-      });
+      const p = this.#estimate.parametersOf(belief);
+      const state = this.#estimate.stateOf(p, from[cell]);
+      // Never longer than wanted: strong pulses are at the board's limit of energy.
+      const pulse = planPulse(this.#board, row, this.#wanted(belief, state, up, strength), Math.floor);
+      doses.add(row, cell % columns, pulse.voltage, pulse.width);
+      pulses.push({ ...pulse, cell, energy: pulseEnergy(p, up ? 0.7 : 0.3, pulse, seriesResistance), state });
     }
     // As in programming: what disturbs most goes first.
-    await sender.send(pulses.toSorted((a, b) => Math.abs(b.voltage) - Math.abs(a.voltage)));
-    progress.step();
+    const ordered = pulses.toSorted((a, b) => Math.abs(b.voltage) - Math.abs(a.voltage));
+    await sendPulses(this.#board, this.#array, ordered, this.#signal);
+    this.#progress.step();
     return { pulses, doses };
-  };
+  }
 
-  const learnFrom = async ({ pulses, doses }: Awaited<ReturnType<typeof pulseAll>>, after: Float64Array) => {
+  /** The same strength for all cells, or half way to the end with what is believed of the cell. */
+  #wanted(
+    belief: Belief,
+    state: number,
+    up: boolean,
+    strength: Strength,
+  ): { voltage: number; width: number } {
+    const p = this.#estimate.parametersOf(belief);
+    if (strength === 'half')
+      return this.#estimate.aim(belief, p, {
+        from: state,
+        to: up ? (1 + state) / 2 : state / 2,
+        tolerance: 0.05,
+      });
+    const { limits, seriesResistance } = this.#board.description;
+    const { parameters, vonSigma, voffSigma } = this.#estimate.prior;
+    const { write, erase } = strength === 'strong' ? STRONG : { write: -GENTLE.write, erase: -GENTLE.erase };
+    const device = up ? parameters.von + write * vonSigma : -parameters.voff - erase * voffSigma;
+    // The divider: a strong pulse must be strong to the end, a gentle one is so from the start.
+    const against = strength === 'strong' ? 1 : state;
+    const voltage = Math.max(
+      limits.minVoltage,
+      Math.min(limits.maxVoltage, device + seriesResistance * memristorCurrent(p, against, device)),
+    );
+    const longest = (limits.maxEnergy * 4 * seriesResistance) / voltage ** 2;
+    return { voltage, width: Math.min(limits.maxWidth, longest, 8 * p.tau) };
+  }
+
+  async #learn({ pulses, doses }: Round, after: Float64Array): Promise<void> {
+    const { columns } = this.#board.description;
     for (const pulse of pulses) {
-      await breather.breathe();
-      const belief = beliefs[pulse.cell];
-      const p = estimate.parametersOf(belief);
-      const disturb = doses.disturb(
-        belief,
-        pulse.state,
-        Math.floor(pulse.cell / columns),
-        pulse.cell % columns,
-        pulse,
-      );
+      await this.#breather.breathe();
+      const belief = this.#beliefs.get(pulse.cell)!;
+      const p = this.#estimate.parametersOf(belief);
+      const row = Math.floor(pulse.cell / columns);
+      const disturb = doses.disturb(belief, pulse.state, row, pulse.cell % columns, pulse);
       const noise = (0.01 * after[pulse.cell]) / (belief.high - belief.low);
-      const state = estimate.stateOf(p, after[pulse.cell]) - disturb;
-      estimate.learn(belief, p, pulse, {
+      this.#estimate.learn(belief, p, pulse, {
         before: pulse.state,
-        after: state,
+        after: this.#estimate.stateOf(p, after[pulse.cell]) - disturb,
         noise: Math.hypot(noise, 0.5 * disturb),
       });
     }
-  };
+  }
 
-  try {
-    await pulseAll(false, 'strong', await read());
-    const low = await read();
-    beliefs.forEach((belief, i) => {
-      if (low[i] < 0.5 * belief.high) belief.low = Math.max(low[i], 1e-8);
-    });
-    const touched = await pulseAll(true, 'gentle', low);
-    const above = await read();
-    await learnFrom(touched, above);
-    const written = await pulseAll(true, 'half', above);
-    const half = await read();
-    await learnFrom(written, half);
-    await pulseAll(true, 'strong', half);
-    const high = await read();
-    beliefs.forEach((belief, i) => {
-      if (high[i] > 2 * belief.low) belief.high = high[i];
-    });
-    const nudged = await pulseAll(false, 'gentle', high);
-    const below = await read();
-    await learnFrom(nudged, below);
-    const erased = await pulseAll(false, 'half', below);
-    const last = await read();
-    await learnFrom(erased, last);
-
-    const t = passport.tables;
-    let stuckLow = 0;
-    let stuckHigh = 0;
-    const lows: number[] = [];
-    const highs: number[] = [];
-    const middle = (high.toSorted()[Math.floor(cells / 2)] + low.toSorted()[Math.floor(cells / 2)]) / 2;
-    for (let i = 0; i < cells; i++) {
-      remember(passport, i, beliefs[i]);
-      t.conductance[i] = last[i];
+  /** Writes ranges, thresholds, health and window into the passport. */
+  #conclude(low: Float64Array, high: Float64Array, last: Float64Array): DeviceCalibration {
+    const passport = this.#passport;
+    const { tables } = passport;
+    tables.conductance.set(last);
+    const cells = [...this.#beliefs.keys()];
+    const medianOf = (values: Float64Array) =>
+      cells.map((cell) => values[cell]).toSorted((a, b) => a - b)[Math.floor(cells.length / 2)];
+    const middle = (medianOf(high) + medianOf(low)) / 2;
+    const healthy: number[] = [];
+    let [stuckLow, stuckHigh] = [0, 0];
+    for (const [cell, belief] of this.#beliefs) {
+      remember(passport, cell, belief);
       // Half of its own low range is far more than noise and disturb can do.
-      const answers = high[i] > 1.5 * low[i];
-      if (passport.unhealthy.get(i)?.health !== 'quarantined') {
-        passport.setHealth(i, answers ? undefined : high[i] > middle ? 'stuck high' : 'stuck low');
+      if (high[cell] > 1.5 * low[cell]) {
+        passport.setHealth(cell, undefined);
+        tables.windowLow[cell] = low[cell];
+        tables.windowHigh[cell] = high[cell];
+        healthy.push(cell);
+      } else if (high[cell] > middle) {
+        passport.setHealth(cell, 'stuck high');
+        stuckHigh += 1;
+      } else {
+        passport.setHealth(cell, 'stuck low');
+        stuckLow += 1;
       }
-      if (!answers) {
-        if (high[i] > middle) stuckHigh += 1;
-        else stuckLow += 1;
-        continue;
-      }
-      t.windowLow[i] = low[i];
-      t.windowHigh[i] = high[i];
-      lows.push(low[i]);
-      highs.push(high[i]);
     }
-    lows.sort((a, b) => a - b);
-    highs.sort((a, b) => b - a);
-    const at = (values: number[]) => values[Math.min(values.length - 1, Math.floor(COVERED * values.length))];
-    const window = { low: at(lows) ?? 0, high: at(highs) ?? 0 };
+    const covered = Math.min(healthy.length - 1, Math.floor(COVERED * healthy.length));
+    const window = {
+      low: healthy.map((cell) => low[cell]).toSorted((a, b) => a - b)[covered] ?? 0,
+      high: healthy.map((cell) => high[cell]).toSorted((a, b) => b - a)[covered] ?? 0,
+    };
     if (window.high > 2 * window.low) passport.window = window;
-    return { array, cells, pulses: 6 * cells, window, stuckLow, stuckHigh };
-  } finally {
-    sender.save();
+    return {
+      array: this.#array,
+      cells: passport.rows * passport.columns,
+      pulses: PULSES * cells.length,
+      window,
+      stuckLow,
+      stuckHigh,
+    };
   }
 }

@@ -3,7 +3,7 @@ import { MemloopError } from '../../shared/errors.js';
 import type { Emit } from '../../shared/events.js';
 import { progressOf } from '../../shared/progress.js';
 import { type CalibratedBoard, readVoltageOf } from '../converters/calibrated-board.js';
-import type { ArrayPassport, Passport } from '../passport/passport.js';
+import type { ArrayPassport } from '../passport/passport.js';
 import { arrayWindow, remember } from './beliefs.js';
 import { Breather } from './breather.js';
 import { believeThreshold, DeviceEstimate, type Prior } from './device-estimate.js';
@@ -11,7 +11,7 @@ import { learnFromDisturb } from './half-select.js';
 import { isBeyond, type JobCell, jobCells } from './job-cell.js';
 import { W_SDC_PRIOR } from './prior.js';
 import { PulsePlanner } from './pulse-planner.js';
-import { PulseSender } from './pulse-sender.js';
+import { sendPulses } from './pulse-sender.js';
 import { Rationing } from './rationing.js';
 import { Readings } from './readings.js';
 import { type FailureReason, outOfUse, type ProgrammingReport } from './report.js';
@@ -55,12 +55,11 @@ export interface ProgramOptions {
  */
 export async function programArray(
   board: CalibratedBoard,
-  passport: Passport,
   array: number,
   targets: Float64Array,
   options: ProgramOptions = {},
 ): Promise<ProgrammingReport> {
-  return new ProgrammingJob(board, passport.array(array), array, targets, options).run();
+  return new ProgrammingJob(board, array, targets, options).run();
 }
 
 class ProgrammingJob {
@@ -75,19 +74,13 @@ class ProgrammingJob {
   readonly #readings: Readings;
   readonly #planner: PulsePlanner;
   readonly #rationing: Rationing;
-  #sender!: PulseSender;
 
   /** J */
   #energy = 0;
   readonly #roundTripsBefore: number;
 
-  constructor(
-    board: CalibratedBoard,
-    passport: ArrayPassport,
-    array: number,
-    targets: Float64Array,
-    options: ProgramOptions,
-  ) {
+  constructor(board: CalibratedBoard, array: number, targets: Float64Array, options: ProgramOptions) {
+    const passport = board.passport.array(array);
     this.#board = board;
     this.#passport = passport;
     this.#array = array;
@@ -107,6 +100,10 @@ class ProgrammingJob {
     const tolerance = options.tolerance ?? 0.02 * (window.high - window.low);
     const cells = jobCells(passport, array, targets, window, { tolerance, prior });
     this.#cells = new Map(cells.map((cell) => [cell.index, cell]));
+    for (const index of board.board.leaveOut(array)) {
+      const cell = this.#cells.get(index);
+      if (cell) cell.failure ??= 'pulse budget';
+    }
     const pulseLimits = { ...limits, seriesResistance };
     this.#estimate = new DeviceEstimate(prior, pulseLimits, readVoltageOf(board.description));
     this.#readings = new Readings(board, passport, array, cells, { tolerance, samples });
@@ -115,13 +112,12 @@ class ProgrammingJob {
   }
 
   async run(): Promise<ProgrammingReport> {
-    this.#sender = await PulseSender.open(this.#board, this.#passport, this.#array, this.#options);
     try {
       await this.#rounds();
     } finally {
       for (const { index, pulses, belief } of this.#cells.values())
         if (pulses > 0) remember(this.#passport, index, belief);
-      if (this.#options.settle ?? true) this.#sender.save();
+      if (this.#options.settle ?? true) this.#board.board.save(this.#array);
     }
     return this.#report();
   }
@@ -151,7 +147,7 @@ class ProgrammingJob {
       if (unknown) for (const cell of cells) cell.sent = undefined;
       else await this.#learn();
       if (performance.now() - saved > SAVE_PERIOD) {
-        this.#sender.save();
+        this.#board.board.save(this.#array);
         saved = performance.now();
       }
     }
@@ -172,13 +168,16 @@ class ProgrammingJob {
       cell.pulses += 1;
       this.#energy += energy;
     }
-    const { exhausted, unknown } = await this.#sender.send(
+    const { exhausted, unknown } = await sendPulses(
+      this.#board,
+      this.#array,
       pulses.map(({ cell, pulse: { nominal, width }, energy }) => ({
         cell: cell.index,
         nominal,
         width,
         energy,
       })),
+      this.#options.signal,
     );
     for (const index of exhausted) {
       const cell = this.#cells.get(index)!;

@@ -6,11 +6,18 @@
  *     const pulse = planPulse(board, row, wanted, Math.floor);   // at a limit: never a longer one
  *     await board.board.cells([{ kind: 'pulse', array, row, column, voltage: pulse.nominal, width: pulse.width, energy }]);
  */
+import type { BoardDescription } from '../../driver/board/board.js';
 import { dividedVoltage, type MemristorParameters, memristorCurrent } from '../../model/devices/memristor.js';
-import type { CalibratedBoard } from '../converters/calibrated-board.js';
 
 /** Steps of a pulse's width in a second: 0.1 µs. */
 const WIDTH_STEPS = 1e7;
+
+/** What a plan needs of a `CalibratedBoard`. */
+interface RowDacs {
+  description: Pick<BoardDescription, 'rowVoltageStep' | 'limits'>;
+  nominalVoltage(row: number, voltage: number): number;
+  trueVoltage(row: number, voltage: number): number;
+}
 
 export interface PlannedPulse {
   /** What the row DAC is asked for: on one of its steps, V. */
@@ -26,7 +33,7 @@ export interface PlannedPulse {
  * @param toStep how the width is brought to its steps
  */
 export function planPulse(
-  board: CalibratedBoard,
+  board: RowDacs,
   row: number,
   wanted: { voltage: number; width: number },
   toStep: (steps: number) => number = Math.round,

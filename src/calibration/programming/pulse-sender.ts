@@ -1,15 +1,9 @@
-/** Sends pulses of one array in batches, with the pulse log kept before and after each. */
-import type { CellOperation, CellOutcome } from '../../driver/board/board.js';
+/** Sends the pulses of a job on one array. */
 import { MemloopError } from '../../shared/errors.js';
-import type { Emit } from '../../shared/events.js';
 import type { CalibratedBoard } from '../converters/calibrated-board.js';
-import type { ArrayPassport } from '../passport/passport.js';
-import { PulseLog } from '../passport/pulse-log.js';
+import { isUnsettled } from '../passport/gate.js';
 
-/** Pulses between two looks at the abort signal; a link has up to 8 requests of 200 on the way. */
-const BATCH = 1600;
-
-export interface PlannedPulse {
+export interface CellPulse {
   /** row x columns + column */
   cell: number;
   /** The row DAC's nominal voltage, V. */
@@ -20,93 +14,51 @@ export interface PlannedPulse {
   energy: number;
 }
 
-/** Unknown, or held back because the session with the board was lost: what is planned on is no longer sure. */
-const isUnsettled = (outcome: CellOutcome): boolean =>
-  outcome.status === 'unknown' || (outcome.status === 'refused' && outcome.code === 'NOT_SENT');
+/** The cell can have no more pulses now: of the board since it was started, or of its passport. */
+const EXHAUSTED: readonly string[] = ['LIMIT_PULSES', 'BUDGET', 'QUARANTINED'];
 
-export class PulseSender {
-  readonly #board: CalibratedBoard;
-  readonly #array: number;
-  readonly #log: PulseLog;
-  readonly #signal: AbortSignal | undefined;
-
-  private constructor(board: CalibratedBoard, array: number, log: PulseLog, signal: AbortSignal | undefined) {
-    this.#board = board;
-    this.#array = array;
-    this.#log = log;
-    this.#signal = signal;
-  }
-
-  /** Brings the passport's totals up to date with what an interrupted job sent. */
-  static async open(
-    board: CalibratedBoard,
-    passport: ArrayPassport,
-    array: number,
-    { emit, signal }: { emit?: Emit; signal?: AbortSignal },
-  ): Promise<PulseSender> {
-    const { log, uncertain } = await PulseLog.open(board.board, passport);
-    if (uncertain > 0) {
-      emit?.({
-        type: 'log',
-        level: 'warning',
-        message: `array ${array}: ${uncertain} pulses of an interrupted job are counted without knowing whether they were applied`,
-      });
+/**
+ * Applies pulses in order. `exhausted` are cells that were refused for the number of their pulses. With `unknown` the
+ * fate of some was settled by the board's count only, and nothing after them was sent: read before pulsing again. Throws
+ * `interrupted` on abort, `board-lost` when the board is gone, `board-refused` for any other refusal.
+ */
+export async function sendPulses(
+  board: CalibratedBoard,
+  array: number,
+  pulses: readonly CellPulse[],
+  signal?: AbortSignal,
+): Promise<{ exhausted: number[]; unknown: boolean }> {
+  if (pulses.length === 0) return { exhausted: [], unknown: false };
+  const { columns } = board.description;
+  const placeOf = (cell: number) => ({ row: Math.floor(cell / columns), column: cell % columns });
+  const outcomes = await board.board.cells(
+    pulses.map(({ cell, nominal, width, energy }) => ({
+      kind: 'pulse' as const,
+      array,
+      ...placeOf(cell),
+      voltage: nominal,
+      width,
+      energy,
+    })),
+    { signal },
+  );
+  board.roundTrips += Math.ceil(pulses.length / 200);
+  if (outcomes.some(isUnsettled)) return { exhausted: [], unknown: true };
+  const exhausted: number[] = [];
+  for (const [i, outcome] of outcomes.entries()) {
+    if (outcome.status !== 'refused') continue;
+    const { cell } = pulses[i];
+    if (EXHAUSTED.includes(outcome.code)) {
+      exhausted.push(cell);
+      continue;
     }
-    return new PulseSender(board, array, log, signal);
+    // A board that is gone says so here, in its own words.
+    await board.board.health();
+    const { row, column } = placeOf(cell);
+    throw new MemloopError(
+      'board-refused',
+      `the board refused a pulse on array ${array} row ${row} column ${column}: ${outcome.reason}`,
+    );
   }
-
-  /**
-   * Applies pulses in order. `exhausted` are cells that the board refused for their number of pulses. With `unknown`
-   * the fate of some was settled by the board's count only, and nothing after them was sent: read before pulsing
-   * again. Throws `interrupted` on abort, `board-lost` when the board is gone, `board-refused` for any other refusal.
-   */
-  async send(pulses: readonly PlannedPulse[]): Promise<{ exhausted: number[]; unknown: boolean }> {
-    const { columns } = this.#board.description;
-    const exhausted: number[] = [];
-    for (let first = 0; first < pulses.length; first += BATCH) {
-      this.#signal?.throwIfAborted();
-      const batch = pulses.slice(first, first + BATCH);
-      this.#log.begin(batch);
-      const outcomes = await this.#board.board.cells(
-        batch.map(
-          ({ cell, nominal, width }): CellOperation => ({
-            kind: 'pulse',
-            array: this.#array,
-            row: Math.floor(cell / columns),
-            column: cell % columns,
-            voltage: nominal,
-            width,
-          }),
-        ),
-      );
-      this.#board.roundTrips += Math.ceil(batch.length / 200);
-      if (outcomes.some(isUnsettled)) {
-        await this.#log.recover();
-        return { exhausted, unknown: true };
-      }
-      this.#log.end(
-        batch,
-        outcomes.map(({ status }) => (status === 'applied' ? 1 : 0)),
-      );
-      for (const [i, outcome] of outcomes.entries()) {
-        if (outcome.status !== 'refused') continue;
-        const { cell } = batch[i];
-        if (outcome.code === 'LIMIT_PULSES') {
-          exhausted.push(cell);
-          continue;
-        }
-        // A board that is gone says so here, in its own words.
-        await this.#board.board.health();
-        throw new MemloopError(
-          'board-refused',
-          `the board refused a pulse on array ${this.#array} row ${Math.floor(cell / columns)} column ${cell % columns}: ${outcome.reason}`,
-        );
-      }
-    }
-    return { exhausted, unknown: false };
-  }
-
-  save(): void {
-    this.#log.save();
-  }
+  return { exhausted, unknown: false };
 }

@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
+import type { CalibratedBoard, DeviceCalibration, GuardedBoard } from '../../calibration/index.js';
 import { MemloopError } from '../../shared/errors.js';
-import { action } from '../command.js';
+import { action, type Outcome, type Session } from '../command.js';
 import { index } from '../numbers.js';
 
 interface Options {
@@ -27,64 +28,73 @@ export function register(program: Command): void {
         .choices(['line', 'vendor'])
         .default('line'),
     )
-    .action(
-      action(
-        async (session, { array, convertersOnly = false, neuronsOnly = false, readProfile }: Options) => {
-          if (convertersOnly && neuronsOnly)
-            throw new MemloopError('usage', 'give --converters-only or --neurons-only, not both');
-          const calibration = await import('../../calibration/index.js');
-          const { emit, signal } = session;
-          const board = await session.board({ readOnly: convertersOnly || neuronsOnly });
-          const passport = calibration.Passport.open(board.description);
-          const arrays = array === undefined ? board.description.arraySerials.map((_, i) => i) : [array];
-          for (const i of arrays) passport.array(i);
-          const text: string[] = [];
-          const fits = [];
-          if (!neuronsOnly) {
-            emit({ type: 'stage', stage: 'calibrate converters' });
-            const converters = await calibration.calibrateConverters(board, { readProfile, emit, signal });
-            passport.saveConverters(converters);
-            const residuals = converters.residuals.map((a) => `${(a * 1e9).toPrecision(2)} nA`);
-            text.push(
-              `converters of board ${board.description.boardSerial} calibrated, residuals ${residuals.join(', ')}`,
-            );
-            if (converters.reads) {
-              const worst = Math.max(...converters.reads.columns.map(({ residual }) => residual));
-              text.push(
-                `cells are read by R(v), which misses the references by up to ${(100 * worst).toPrecision(2)} %`,
-              );
-            }
-            if (!convertersOnly) {
-              const calibrated = new calibration.CalibratedBoard(board, converters);
-              for (const i of arrays) {
-                emit({ type: 'stage', stage: 'calibrate devices', detail: `array ${i}` });
-                const fit = await calibration.calibrateDevices(calibrated, passport.array(i), i, {
-                  emit,
-                  signal,
-                });
-                fits.push(fit);
-                const micro = (g: number) => (g * 1e6).toFixed(2);
-                text.push(
-                  `array ${fit.array}: window ${micro(fit.window.low)} to ${micro(fit.window.high)} µS, ${fit.stuckLow} stuck low and ${fit.stuckHigh} stuck high of ${fit.cells}`,
-                );
-              }
-            }
-          }
-          if (!convertersOnly) {
-            emit({ type: 'stage', stage: 'calibrate neurons' });
-            const measured = await calibration.calibrateNeurons(board, { emit, signal });
-            passport.saveNeurons(measured);
-            const worst = Math.max(...measured.neurons.map(({ residual }) => residual));
-            text.push(
-              `${measured.neurons.length} neurons calibrated, residuals up to ${(1e3 * worst).toFixed(2)} mV`,
-            );
-          }
-          return {
-            result: { passport: calibration.passportSummary(passport, arrays), fits },
-            text: [...text, `passport in ${passport.folder}`].join('\n'),
-          };
-        },
-        { show: 'lines' },
-      ),
-    );
+    .action(action(calibrate, { show: 'lines' }));
+}
+
+async function calibrate(session: Session, options: Options): Promise<Outcome> {
+  const { array, convertersOnly = false, neuronsOnly = false } = options;
+  if (convertersOnly && neuronsOnly)
+    throw new MemloopError('usage', 'give --converters-only or --neurons-only, not both');
+  const { CalibratedBoard, passportSummary } = await import('../../calibration/index.js');
+  const board = await session.board({ readOnly: convertersOnly || neuronsOnly });
+  const { passport } = board;
+  const arrays = array === undefined ? [...board.description.arraySerials.keys()] : [array];
+  // A passport that cannot be read is told before anything is done.
+  for (const i of arrays) passport.array(i);
+  const text: string[] = [];
+  const fits: DeviceCalibration[] = [];
+  if (!neuronsOnly) text.push(...(await calibrateConverters(session, board, options.readProfile)));
+  if (!neuronsOnly && !convertersOnly) {
+    const calibrated = new CalibratedBoard(board, passport.converters!);
+    for (const i of arrays) fits.push(await calibrateDevices(session, calibrated, i));
+    text.push(...fits.map(fitText));
+  }
+  if (!convertersOnly) text.push(await calibrateNeurons(session, board));
+  return {
+    result: { passport: passportSummary(passport, arrays), fits },
+    text: [...text, `passport in ${passport.folder}`].join('\n'),
+  };
+}
+
+async function calibrateConverters(
+  { emit, signal }: Session,
+  board: GuardedBoard,
+  readProfile: Options['readProfile'],
+): Promise<string[]> {
+  const calibration = await import('../../calibration/index.js');
+  emit({ type: 'stage', stage: 'calibrate converters' });
+  const converters = await calibration.calibrateConverters(board, { readProfile, emit, signal });
+  board.passport.saveConverters(converters);
+  const residuals = converters.residuals.map((a) => `${(a * 1e9).toPrecision(2)} nA`);
+  const text = `converters of board ${board.description.boardSerial} calibrated, residuals ${residuals.join(', ')}`;
+  if (!converters.reads) return [text];
+  const worst = Math.max(...converters.reads.columns.map(({ residual }) => residual));
+  return [
+    text,
+    `cells are read by R(v), which misses the references by up to ${(100 * worst).toPrecision(2)} %`,
+  ];
+}
+
+async function calibrateDevices(
+  { emit, signal }: Session,
+  board: CalibratedBoard,
+  array: number,
+): Promise<DeviceCalibration> {
+  const calibration = await import('../../calibration/index.js');
+  emit({ type: 'stage', stage: 'calibrate devices', detail: `array ${array}` });
+  return calibration.calibrateDevices(board, array, { emit, signal });
+}
+
+function fitText({ array, window, stuckLow, stuckHigh, cells }: DeviceCalibration): string {
+  const micro = (g: number) => (g * 1e6).toFixed(2);
+  return `array ${array}: window ${micro(window.low)} to ${micro(window.high)} µS, ${stuckLow} stuck low and ${stuckHigh} stuck high of ${cells}`;
+}
+
+async function calibrateNeurons({ emit, signal }: Session, board: GuardedBoard): Promise<string> {
+  const calibration = await import('../../calibration/index.js');
+  emit({ type: 'stage', stage: 'calibrate neurons' });
+  const measured = await calibration.calibrateNeurons(board, { emit, signal });
+  board.passport.saveNeurons(measured);
+  const worst = Math.max(...measured.neurons.map(({ residual }) => residual));
+  return `${measured.neurons.length} neurons calibrated, residuals up to ${(1e3 * worst).toFixed(2)} mV`;
 }

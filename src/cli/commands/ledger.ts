@@ -42,7 +42,7 @@ export function register(program: Command): void {
           const loop = await import('../../loop/index.js');
           const { slice } = await import('../../model/index.js');
           const { connectBoard, inProcessTransport } = await import('../../driver/index.js');
-          const { Passport, twinProfile } = await import('../../calibration/index.js');
+          const { guardBoard, twinProfile } = await import('../../calibration/index.js');
           const virtual = await import('../../virtual-board/index.js');
 
           const loaded = await loadForBoard(options.model, options);
@@ -52,10 +52,11 @@ export function register(program: Command): void {
           const base = virtual.loadProfile(options.profile);
           // The chip as it stands: no pulse.
           const real = session.onBoard ? await deploy(session, loaded, { readOnly: true }) : undefined;
-          const description = real?.context.board.description;
-          const profile = description
-            ? twinProfile(base, Passport.open(description), description, [...description.arraySerials.keys()])
-            : base;
+          const { description, passport } = real?.context.board ?? {};
+          const profile =
+            description && passport
+              ? twinProfile(base, passport, description, [...description.arraySerials.keys()])
+              : base;
           const measured = real && (await loop.correctOnBoard(real.hardware, images));
 
           const names = Object.keys(profile.effects) as EffectName[];
@@ -73,20 +74,21 @@ export function register(program: Command): void {
               ),
               seed: seed + chip,
             });
-            const board = await connectBoard(inProcessTransport('virtual:', device), {});
+            const board = guardBoard(await connectBoard(inProcessTransport('virtual:', device)), {
+              home: join(home, String(made++)),
+            });
             try {
-              const folder = join(home, String(made++));
               // Their calibration is the longest part, and only these change what it finds.
               const key = `${chip} ${enabled.has('neuronMismatch')} ${enabled.has('converterErrors')}`;
               const known = neurons.get(key);
               const { boardSerial } = board.description;
-              if (known) Passport.open(board.description, folder).saveNeurons({ ...known, boardSerial });
+              if (known) board.passport.saveNeurons({ ...known, boardSerial });
               const deployment = await loop.Deployment.open(
-                { board, emit: () => {}, signal: session.signal, home: folder },
+                { board, emit: () => {}, signal: session.signal },
                 loaded.network,
                 loaded.scales,
               );
-              neurons.set(key, Passport.open(board.description, folder).neurons);
+              neurons.set(key, board.passport.neurons);
               await deployment.program();
               return await loop.correctOnBoard(deployment.hardware, images);
             } finally {

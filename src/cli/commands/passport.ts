@@ -1,6 +1,7 @@
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
+import type { GuardedBoard } from '../../calibration/index.js';
 import { MemloopError } from '../../shared/errors.js';
-import { action } from '../command.js';
+import { action, type Outcome, type Session } from '../command.js';
 import { index } from '../numbers.js';
 
 interface Options {
@@ -8,6 +9,7 @@ interface Options {
   maps: boolean;
   quarantine?: string[];
   forgive?: string[];
+  budget?: number | 'none';
   twin?: string;
   base: string;
 }
@@ -23,6 +25,13 @@ function cellOf(text: string, rows: number, columns: number): number {
   );
 }
 
+function budgetOf(text: string): number | 'none' {
+  const value = Number(text);
+  if (text === 'none' || (text.trim() !== '' && Number.isSafeInteger(value) && value > 0))
+    return text === 'none' ? text : value;
+  throw new InvalidArgumentError('Give a number of pulses, such as 100000, or none.');
+}
+
 /** One line a list: a chip has thousands of cells. */
 const profileText = (profile: object): string =>
   `${JSON.stringify(profile, null, 2).replace(/\[[^[\]{}"]*\]/g, (list) => list.replace(/\s+/g, ' '))}\n`;
@@ -35,39 +44,50 @@ export function register(program: Command): void {
     .option('--no-maps', 'without heatmaps')
     .option('--quarantine <row,column...>', 'never pulse these cells of --array again')
     .option('--forgive <row,column...>', 'forget that these cells of --array are out of use')
+    .option(
+      '--budget <pulses>',
+      'that each cell of --array may have in its life; none: no such limit',
+      budgetOf,
+    )
     .option('--twin <file>', 'write a profile for a virtual board that is this chip, as far as it is known')
     .option('--base <profile>', 'profile that gives the twin what a passport does not know', 'w-sdc-8x8x4')
-    .action(
-      action(async (session, { array, maps, quarantine, forgive, twin, base }: Options) => {
-        const { Passport, passportSummary, passportText, twinCells, twinProfile } = await import(
-          '../../calibration/index.js'
-        );
-        const { description } = await session.board({ readOnly: true });
-        const passport = Passport.open(description);
-        const arrays = array === undefined ? description.arraySerials.map((_, i) => i) : [array];
-        if (quarantine || forgive) {
-          if (array === undefined) {
-            throw new MemloopError('usage', '--quarantine and --forgive need --array');
-          }
-          const chip = passport.array(array);
-          const cells = (list: string[] = []) => list.map((text) => cellOf(text, chip.rows, chip.columns));
-          const [sick, well] = [cells(quarantine), cells(forgive)];
-          for (const cell of sick) chip.setHealth(cell, 'quarantined');
-          for (const cell of well) chip.setHealth(cell, undefined);
-          chip.save();
-        }
-        if (twin !== undefined) {
-          const { loadProfile } = await import('../../virtual-board/index.js');
-          const profile = twinProfile(loadProfile(base), passport, description, arrays);
-          profile.effects.deviceSpread.measured = twinCells(passport, arrays);
-          (await import('../../shared/files.js')).writeAtomically(twin, profileText(profile));
-        }
-        return {
-          result: { passport: passportSummary(passport, arrays), ...(twin !== undefined && { twin }) },
-          text:
-            passportText(passport, arrays, maps) +
-            (twin === undefined ? '' : `\ntwin in ${twin}: --port virtual:${twin}`),
-        };
-      }),
-    );
+    .action(action(passport));
+}
+
+async function passport(session: Session, options: Options): Promise<Outcome> {
+  const { array, maps, twin } = options;
+  const { passportSummary, passportText } = await import('../../calibration/index.js');
+  const board = await session.board({ readOnly: true });
+  await board.settle();
+  const arrays = array === undefined ? [...board.description.arraySerials.keys()] : [array];
+  change(board, options);
+  if (twin !== undefined) await writeTwin(board, arrays, twin, options.base);
+  return {
+    result: { passport: passportSummary(board.passport, arrays), ...(twin !== undefined && { twin }) },
+    text:
+      passportText(board.passport, arrays, maps) +
+      (twin === undefined ? '' : `\ntwin in ${twin}: --port virtual:${twin}`),
+  };
+}
+
+/** What a person decides of an array and its cells. */
+function change(board: GuardedBoard, { array, quarantine, forgive, budget }: Options): void {
+  if (!quarantine && !forgive && budget === undefined) return;
+  if (array === undefined)
+    throw new MemloopError('usage', '--quarantine, --forgive and --budget need --array');
+  const chip = board.passport.array(array);
+  const cells = (list: string[] = []) => list.map((text) => cellOf(text, chip.rows, chip.columns));
+  const [sick, well] = [cells(quarantine), cells(forgive)];
+  for (const cell of sick) chip.setHealth(cell, 'quarantined');
+  for (const cell of well) chip.setHealth(cell, undefined);
+  if (budget !== undefined) chip.budget = budget === 'none' ? undefined : budget;
+  board.save(array);
+}
+
+async function writeTwin(board: GuardedBoard, arrays: number[], file: string, base: string): Promise<void> {
+  const { twinCells, twinProfile } = await import('../../calibration/index.js');
+  const { loadProfile } = await import('../../virtual-board/index.js');
+  const profile = twinProfile(loadProfile(base), board.passport, board.description, arrays);
+  profile.effects.deviceSpread.measured = twinCells(board.passport, arrays);
+  (await import('../../shared/files.js')).writeAtomically(file, profileText(profile));
 }

@@ -38,17 +38,17 @@ export function register(program: Command): void {
           if ((options.model === undefined) === (options.target === undefined))
             throw new MemloopError('usage', 'give either --model FILE or --target FILE');
           const loop = await import('../../loop/index.js');
-          const readOnly = options.dryRun ?? false;
+          const { dryRun } = options;
           const settings = options.tolerance === undefined ? {} : { tolerance: options.tolerance };
           const job =
             options.model === undefined
               ? await loop.matrixJob(
-                  { board: await session.board({ readOnly }), emit: session.emit, signal: session.signal },
+                  { board: await session.board({ dryRun }), emit: session.emit, signal: session.signal },
                   options.target!,
                   options.array,
                 )
-              : await deploy(session, await loadForBoard(options.model, options), { readOnly });
-          if (options.dryRun) {
+              : await deploy(session, await loadForBoard(options.model, options), { dryRun });
+          if (dryRun) {
             const { cells, outside } = await job.rehearse(settings);
             return {
               result: { cells, outside, dryRun: true },

@@ -28,15 +28,15 @@ export function register(program: Command): void {
     .action(
       action(async (session, { array, row, column, voltage, width, count, dryRun }: Options) => {
         const { checkCellOperation } = await import('../../driver/index.js');
-        const { CalibratedBoard, nominalCalibration, Passport } = await import('../../calibration/index.js');
-        const board = await session.board({ readOnly: dryRun ?? false });
+        const { CalibratedBoard, nominalCalibration } = await import('../../calibration/index.js');
+        const board = await session.board({ dryRun });
         const pulse: CellOperation = { kind: 'pulse', array, row, column, voltage, width };
         checkCellOperation(board.description, pulse);
         const cell = { array, row, column };
+        board.checkCell(cell, count);
         const where = `array ${array} row ${row} column ${column}`;
         const what = `${count} × ${quantity(voltage, 'V')} for ${quantity(width, 's')}`;
-        const { converters } = Passport.open(board.description);
-        const calibrated = new CalibratedBoard(board, converters ?? nominalCalibration(board));
+        const calibrated = new CalibratedBoard(board, board.passport.converters ?? nominalCalibration(board));
         const read = async () => {
           const conductances = await calibrated.conductances(array, { rows: [row] });
           return conductances[row * board.description.columns + column];
@@ -49,7 +49,10 @@ export function register(program: Command): void {
             text: `${where} is at ${show(before)}; ${what} would be applied, nothing was`,
           };
         }
-        const outcomes = await board.cells(Array.from({ length: count }, () => pulse));
+        const outcomes = await board.cells(
+          Array.from({ length: count }, () => pulse),
+          { signal: session.signal },
+        );
         const applied = outcomes.filter(({ status }) => status === 'applied').length;
         const failed = outcomes.find(({ status }) => status !== 'applied');
         if (failed && failed.status !== 'applied') {

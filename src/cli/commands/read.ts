@@ -18,7 +18,7 @@ export function register(program: Command): void {
     .option('--samples <n>', 'ADC samples averaged for each cell', wholeNumber(1, 255), 8)
     .action(
       action(async (session, { array, voltage, samples }: Options) => {
-        const { CalibratedBoard, nominalCalibration, Passport } = await import('../../calibration/index.js');
+        const { CalibratedBoard, nominalCalibration } = await import('../../calibration/index.js');
         const board = await session.board({ readOnly: true });
         const { arrays, rows, columns, arraySerials } = board.description;
         if (array >= arrays) {
@@ -27,7 +27,7 @@ export function register(program: Command): void {
             `there is no array ${array}: the board has ${arrays}, counted from 0`,
           );
         }
-        const { converters } = Passport.open(board.description);
+        const { converters } = board.passport;
         const calibrated = new CalibratedBoard(board, converters ?? nominalCalibration(board));
         const cells = await calibrated.conductances(array, {
           samples,

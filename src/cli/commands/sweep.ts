@@ -1,7 +1,11 @@
 import { writeFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError } from 'commander';
-import { action } from '../command.js';
-import { decimal, index, wholeNumber } from '../numbers.js';
+import type { CalibratedBoard } from '../../calibration/index.js';
+import type { CellAddress } from '../../driver/board/board.js';
+import { MemloopError } from '../../shared/errors.js';
+import type { Emit } from '../../shared/events.js';
+import { action, type Outcome, type Session } from '../command.js';
+import { index, positive, wholeNumber } from '../numbers.js';
 
 interface Options {
   array: number;
@@ -24,12 +28,6 @@ const waveform = (text: string): Options['waveform'] => {
   throw new InvalidArgumentError('Give triangle or sine.');
 };
 
-const positive = (text: string): number => {
-  const value = decimal(text);
-  if (value > 0) return value;
-  throw new InvalidArgumentError('Give a number above 0.');
-};
-
 const micro = (g: number) => `${(g * 1e6).toPrecision(3)} µS`;
 
 export function register(program: Command): void {
@@ -49,96 +47,107 @@ export function register(program: Command): void {
     .option('--retention <s>', 'read the array for so long instead, without pulses', positive)
     .option('--forming', 'wake a fresh cell instead, up to +0.5 V and -1.25 V')
     .option('--out <stem>', 'write STEM.csv and STEM.svg (default: into the run folder)')
-    .action(
-      action(
-        async (session, o: Options) => {
-          const cal = await import('../../calibration/index.js');
-          const { MemloopError } = await import('../../shared/errors.js');
-          const { emit, signal } = session;
-          const board = await session.board({ readOnly: o.retention !== undefined });
-          const passport = cal.Passport.open(board.description);
-          const chip = passport.array(o.array);
-          const calibrated = new cal.CalibratedBoard(
-            board,
-            passport.converters ?? cal.nominalCalibration(board),
-          );
-          const address = { array: o.array, row: o.row, column: o.column };
-          const context = { budget: o.budget, emit, signal };
-          const { limits } = board.description;
-          const stem = o.out ?? session.run?.file('sweep');
-          const save = (ending: string, text: string) => {
-            if (stem === undefined) return;
-            try {
-              writeFileSync(`${stem}.${ending}`, text);
-            } catch (error) {
-              throw new MemloopError('disk', `cannot write ${stem}.${ending}: ${(error as Error).message}`, {
-                cause: error,
-              });
-            }
-          };
+    .action(action(sweep, { show: 'lines' }));
+}
 
-          if (o.retention !== undefined) {
-            const last = o.retention;
-            const times = [0, ...Array.from({ length: 10 }, (_, i) => last * 10 ** ((i - 9) / 3))];
-            const reads = await cal.measureRetention(calibrated, o.array, times, context);
-            save('csv', reads.map(({ time, conductance }) => [time, ...conductance].join(',')).join('\n'));
-            const first = reads[0].conductance;
-            const lines = reads.map(({ time, conductance }) => {
-              const loss = conductance.map((g, i) => g / first[i] - 1).toSorted();
-              return `${time.toFixed(3).padStart(10)} s: median change ${(100 * loss[Math.floor(loss.length / 2)]).toFixed(2)} %`;
-            });
-            return {
-              result: {
-                samples: reads.map(({ time, conductance }) => ({
-                  time,
-                  conductance: Array.from(conductance),
-                })),
-              },
-              text: lines.join('\n'),
-            };
-          }
-          if (o.endurance !== undefined) {
-            const width = Math.min(3e-4, limits.maxWidth);
-            const found = await cal.measureEndurance(calibrated, chip, address, o.endurance, {
-              ...context,
-              write: { voltage: Math.min(o.amplitude, limits.maxVoltage), width },
-              erase: { voltage: Math.max(-o.amplitude, limits.minVoltage), width },
-            });
-            save('csv', found.high.map((high, i) => `${i + 1},${high},${found.low[i]}`).join('\n'));
-            return {
-              result: { samples: found },
-              text: `${o.endurance} cycles: ${micro(found.low[0])} / ${micro(found.high[0])} at first, ${micro(found.low.at(-1)!)} / ${micro(found.high.at(-1)!)} at last; ${found.failedAfter === undefined ? 'the window held' : `the window had halved after ${found.failedAfter} cycles`}`,
-            };
-          }
-          if (o.forming) {
-            const { formed, samples } = await cal.formCell(calibrated, chip, address, context);
-            return {
-              result: { formed, samples },
-              text: `${formed ? 'formed' : 'not formed'} after ${samples.length} pulses, at ${micro(samples.at(-1)!.conductance)}`,
-            };
-          }
-          const period = cal.waveSteps(limits, o);
-          const steps = Array.from({ length: o.cycles }, () => period).flat();
-          const samples = await cal.driveCell(calibrated, chip, address, steps, {
-            ...context,
-            budget: o.budget ?? Math.min(steps.length, 2000),
-          });
-          const cycle = samples.slice(-period.length);
-          const voltage = Float64Array.from(cycle, (sample) => sample.voltage);
-          const current = Float64Array.from(cycle, (sample) => sample.current);
-          save('csv', cal.formatLoop({ voltage, current }));
-          const title = `array ${o.array} row ${o.row} column ${o.column}, ${o.amplitude} V, ${o.frequency} Hz`;
-          save('svg', cal.loopPlot(title, voltage, current));
-          return {
-            result: { samples },
-            text: [
-              `${title}, last of ${o.cycles}; the current is that of the conductance read after each pulse`,
-              cal.loopText(voltage, current),
-              ...(stem === undefined ? [] : [`kept in ${stem}.csv and ${stem}.svg`]),
-            ].join('\n'),
-          };
-        },
-        { show: 'lines' },
-      ),
-    );
+async function sweep(session: Session, options: Options): Promise<Outcome> {
+  const { CalibratedBoard, nominalCalibration } = await import('../../calibration/index.js');
+  const board = await session.board({ readOnly: options.retention !== undefined });
+  const job: Job = {
+    session,
+    options,
+    board: new CalibratedBoard(board, board.passport.converters ?? nominalCalibration(board)),
+    address: { array: options.array, row: options.row, column: options.column },
+    context: { budget: options.budget, emit: session.emit, signal: session.signal },
+    stem: options.out ?? session.run?.file('sweep'),
+  };
+  board.passport.array(options.array);
+  if (options.retention !== undefined) return retention(job, options.retention);
+  if (options.endurance !== undefined) return endurance(job, options.endurance);
+  return options.forming ? forming(job) : loop(job);
+}
+
+interface Job {
+  session: Session;
+  options: Options;
+  board: CalibratedBoard;
+  address: CellAddress;
+  context: { budget: number | undefined; emit: Emit; signal: AbortSignal };
+  /** Of the files to be written. */
+  stem: string | undefined;
+}
+
+function save({ stem }: Job, ending: string, text: string): void {
+  if (stem === undefined) return;
+  try {
+    writeFileSync(`${stem}.${ending}`, text);
+  } catch (error) {
+    throw new MemloopError('disk', `cannot write ${stem}.${ending}: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+}
+
+async function retention(job: Job, last: number): Promise<Outcome> {
+  const { measureRetention } = await import('../../calibration/index.js');
+  const times = [0, ...Array.from({ length: 10 }, (_, i) => last * 10 ** ((i - 9) / 3))];
+  const reads = await measureRetention(job.board, job.address.array, times, job.context);
+  save(job, 'csv', reads.map(({ time, conductance }) => [time, ...conductance].join(',')).join('\n'));
+  const first = reads[0].conductance;
+  const lines = reads.map(({ time, conductance }) => {
+    const loss = conductance.map((g, i) => g / first[i] - 1).toSorted();
+    return `${time.toFixed(3).padStart(10)} s: median change ${(100 * loss[Math.floor(loss.length / 2)]).toFixed(2)} %`;
+  });
+  const samples = reads.map(({ time, conductance }) => ({ time, conductance: Array.from(conductance) }));
+  return { result: { samples }, text: lines.join('\n') };
+}
+
+async function endurance(job: Job, cycles: number): Promise<Outcome> {
+  const { measureEndurance } = await import('../../calibration/index.js');
+  const { limits } = job.board.description;
+  const { amplitude } = job.options;
+  const width = Math.min(3e-4, limits.maxWidth);
+  const found = await measureEndurance(job.board, job.address, cycles, {
+    ...job.context,
+    write: { voltage: Math.min(amplitude, limits.maxVoltage), width },
+    erase: { voltage: Math.max(-amplitude, limits.minVoltage), width },
+  });
+  save(job, 'csv', found.high.map((high, i) => `${i + 1},${high},${found.low[i]}`).join('\n'));
+  return {
+    result: { samples: found },
+    text: `${cycles} cycles: ${micro(found.low[0])} / ${micro(found.high[0])} at first, ${micro(found.low.at(-1)!)} / ${micro(found.high.at(-1)!)} at last; ${found.failedAfter === undefined ? 'the window held' : `the window had halved after ${found.failedAfter} cycles`}`,
+  };
+}
+
+async function forming(job: Job): Promise<Outcome> {
+  const { formCell } = await import('../../calibration/index.js');
+  const { formed, samples } = await formCell(job.board, job.address, job.context);
+  return {
+    result: { formed, samples },
+    text: `${formed ? 'formed' : 'not formed'} after ${samples.length} pulses, at ${micro(samples.at(-1)!.conductance)}`,
+  };
+}
+
+/** The I–V loop. */
+async function loop(job: Job): Promise<Outcome> {
+  const { driveCell, formatLoop, loopPlot, loopText, waveSteps } = await import('../../calibration/index.js');
+  const { board, address, options, context, stem } = job;
+  const period = waveSteps(board.description.limits, options);
+  const steps = Array.from({ length: options.cycles }, () => period).flat();
+  const budget = options.budget ?? Math.min(steps.length, 2000);
+  const samples = await driveCell(board, address, steps, { ...context, budget });
+  const cycle = samples.slice(-period.length);
+  const voltage = Float64Array.from(cycle, (sample) => sample.voltage);
+  const current = Float64Array.from(cycle, (sample) => sample.current);
+  save(job, 'csv', formatLoop({ voltage, current }));
+  const title = `array ${address.array} row ${address.row} column ${address.column}, ${options.amplitude} V, ${options.frequency} Hz`;
+  save(job, 'svg', loopPlot(title, voltage, current));
+  return {
+    result: { samples },
+    text: [
+      `${title}, last of ${options.cycles}; the current is that of the conductance read after each pulse`,
+      loopText(voltage, current),
+      ...(stem === undefined ? [] : [`kept in ${stem}.csv and ${stem}.svg`]),
+    ].join('\n'),
+  };
 }

@@ -1,16 +1,11 @@
 /** The arrays of a board that carry a network: what was asked of their cells and what was measured. */
 import {
-  CALIBRATION_LIFETIME,
-  CalibratedBoard,
-  calibrateConverters,
-  nominalCalibration,
+  type CalibratedBoard,
   outOfUse,
-  type Passport,
   type ProgrammingReport,
   type ProgramOptions,
   programArray,
 } from '../../calibration/index.js';
-import type { Board } from '../../driver/board/board.js';
 import { type ArrayConductances, emptyConductances, type NetworkMap, targetConductances } from './mapping.js';
 
 /** ADC samples averaged in each product. */
@@ -36,15 +31,12 @@ export class Chip {
   /** Cells that no longer move or are at the end of their range, at their measured conductance; NaN for healthy ones, S. */
   readonly frozen: ArrayConductances;
 
-  readonly #passport: Passport;
   readonly #map: NetworkMap;
 
   constructor(
     readonly board: CalibratedBoard,
-    passport: Passport,
     map: NetworkMap,
   ) {
-    this.#passport = passport;
     this.#map = map;
 
     this.targets = emptyConductances(map);
@@ -138,7 +130,7 @@ export class Chip {
   async program(targets: ArrayConductances, options: ProgramOptions): Promise<ProgrammingReport[]> {
     const reports: ProgrammingReport[] = [];
     for (const [array, wanted] of targets) {
-      const report = await programArray(this.board, this.#passport, array, wanted, options);
+      const report = await programArray(this.board, array, wanted, options);
       this.#note(report);
       reports.push(report);
     }
@@ -197,32 +189,4 @@ function merged(first: ProgrammingReport, second: ProgrammingReport, columns: nu
     roundTrips: first.roundTrips + second.roundTrips,
     energy: first.energy + second.energy,
   };
-}
-
-/**
- * The board with its converters' calibration: the passport's while it is fresh, or a new one that the passport
- * then keeps. A board without reference resistors is taken at its word.
- */
-export async function calibratedBoard(
-  board: Board,
-  passport: Passport,
-  options: Pick<ProgramOptions, 'emit' | 'signal'>,
-): Promise<CalibratedBoard> {
-  if (board.description.references.length === 0) {
-    options.emit?.({
-      type: 'log',
-      level: 'warning',
-      message: `the board ${board.description.boardSerial} has no reference resistors: its converters are taken as exact`,
-    });
-    return new CalibratedBoard(board, nominalCalibration(board));
-  }
-  const age = passport.converters ? (Date.now() - Date.parse(passport.converters.measured)) / 1000 : Infinity;
-  if (age >= CALIBRATION_LIFETIME)
-    passport.saveConverters(
-      await calibrateConverters(board, {
-        ...options,
-        readProfile: passport.converters?.reads ? 'vendor' : 'line',
-      }),
-    );
-  return new CalibratedBoard(board, passport.converters!);
 }

@@ -1,13 +1,19 @@
 /** A network on a chip: where its weights go, programmed, evaluated, fine-tuned. */
-import { correctedStimuli, freshNeurons, Passport, type ProgramOptions } from '../../calibration/index.js';
-import type { Board, Stimulus } from '../../driver/board/board.js';
+import {
+  calibratedBoard,
+  correctedStimuli,
+  freshNeurons,
+  type GuardedBoard,
+  type ProgramOptions,
+} from '../../calibration/index.js';
+import type { Stimulus } from '../../driver/board/board.js';
 import { type Dataset, Network, outputVoltages, restState, WAVEFORM_UNIT } from '../../model/index.js';
 import type { Emit } from '../../shared/events.js';
 import { type ProgrammingSummary, summarise } from '../report/summary.js';
 import { type FinetuneOptions, type FinetuneResult, finetune } from '../tuning/finetune.js';
 import { PROGRAMMING_ERROR, twinTraining } from '../tuning/twin.js';
 import { BoardNetwork } from './board-network.js';
-import { Chip, calibratedBoard } from './chip.js';
+import { Chip } from './chip.js';
 import { type BoardEvaluation, evaluateOnBoard } from './evaluate.js';
 import {
   commonWindow,
@@ -19,11 +25,9 @@ import {
 } from './mapping.js';
 
 export interface LoopContext {
-  board: Board;
+  board: GuardedBoard;
   emit: Emit;
   signal: AbortSignal;
-  /** Folder of the passports; default: the platform's. */
-  home?: string;
   /** Board steps between two membrane samples, where the usual ones are not wanted. */
   decimation?: number;
 }
@@ -113,25 +117,19 @@ const largest = (values: Float32Array): number =>
   values.reduce((most, v) => Math.max(most, Math.abs(v)), 1e-6);
 
 export class Deployment {
-  readonly #passport: Passport;
-
   private constructor(
     readonly context: LoopContext,
     readonly network: Network,
     readonly chip: Chip,
     readonly hardware: BoardNetwork,
-    passport: Passport,
-  ) {
-    this.#passport = passport;
-  }
+  ) {}
 
   /**
    * Places the network; calibrates converters and neurons if the passport has no fresh calibration. No pulse is applied.
    */
   static async open(context: LoopContext, network: Network, scales: LayerScales): Promise<Deployment> {
     const { board } = context;
-    const { description } = board;
-    const passport = Passport.open(description, context.home);
+    const { description, passport } = board;
     const shapes = network.spec.layers.map(({ inputs, outputs }, l) => ({ inputs, outputs, ...scales[l] }));
     const whole = mapLayers(shapes, description, { min: 0, max: 1 }, READ_VOLTAGE);
     const map: NetworkMap = { ...whole, window: commonWindow(passport, whole) };
@@ -142,9 +140,9 @@ export class Deployment {
         message:
           'the devices were never calibrated: the conductance window of W+SDC devices is assumed; `memloop calibrate` measures it',
       });
-    const calibrated = await calibratedBoard(board, passport, context);
-    const chip = new Chip(calibrated, passport, map);
-    const { neurons } = await freshNeurons(board, passport, context);
+    const calibrated = await calibratedBoard(board, context);
+    const chip = new Chip(calibrated, map);
+    const { neurons } = await freshNeurons(board, context);
     const offset = Math.max(...neurons.map(({ driveOffset }) => Math.abs(driveOffset)));
     const bank = {
       description: { ...description, driveMax: description.driveMax - offset },
@@ -159,7 +157,7 @@ export class Deployment {
       map,
       context.decimation ?? (waveforms ? WAVEFORM_DECIMATION : DECIMATION),
     );
-    return new Deployment(context, network, chip, hardware, passport);
+    return new Deployment(context, network, chip, hardware);
   }
 
   async program(options: Pick<ProgramOptions, 'tolerance'> = {}): Promise<ProgrammingSummary> {
@@ -190,13 +188,13 @@ export class Deployment {
   }
 
   finetune(train: Dataset, options: Partial<FinetuneOptions> = {}): Promise<FinetuneResult> {
-    const { emit, signal } = this.context;
+    const { board, emit, signal } = this.context;
     return finetune(this.chip, this.hardware, train, { emit, signal, ...options }, () => {
       const { spec } = this.network;
       const unknown = spec.layers.slice(0, -1).some(({ activation }) => activation === 'mif')
         ? 'hidden MIF neurons are taken as nominal there'
-        : this.#passport.converters === undefined && 'the converters are taken as exact';
-      if (!unknown) return twinTraining(this.#passport, spec, this.hardware.map.layers);
+        : board.passport.converters === undefined && 'the converters are taken as exact';
+      if (!unknown) return twinTraining(board.passport, spec, this.hardware.map.layers);
       emit({ type: 'log', level: 'info', message: `not trained offline for this chip: ${unknown}` });
       return undefined;
     });

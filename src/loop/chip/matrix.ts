@@ -1,7 +1,6 @@
 /** One array programmed to a matrix that a person wrote. */
-import { arrayWindow, Passport, type ProgramOptions, programArray } from '../../calibration/index.js';
+import { arrayWindow, calibratedBoard, type ProgramOptions, programArray } from '../../calibration/index.js';
 import { type ProgrammingSummary, summarise } from '../report/summary.js';
-import { calibratedBoard } from './chip.js';
 import type { LoopContext } from './deployment.js';
 import { readTarget } from './target.js';
 
@@ -10,15 +9,12 @@ type Settings = Pick<ProgramOptions, 'tolerance'>;
 /** Reads and checks the target file before anything is sent to the arrays. Errors: `bad-file`, `bad-input`. */
 export async function matrixJob(context: LoopContext, file: string, array: number) {
   const { board, emit, signal } = context;
-  const passport = Passport.open(board.description, context.home);
-  const { low, high } = arrayWindow(passport.array(array));
+  const { low, high } = arrayWindow(board.passport.array(array));
   const targets = readTarget(file, board.description, { min: low, max: high });
-  const calibrated = await calibratedBoard(board, passport, context);
+  const calibrated = await calibratedBoard(board, context);
   return {
     async program(settings: Settings): Promise<ProgrammingSummary> {
-      return summarise([
-        await programArray(calibrated, passport, array, targets, { ...settings, emit, signal }),
-      ]);
+      return summarise([await programArray(calibrated, array, targets, { ...settings, emit, signal })]);
     },
     async rehearse({ tolerance = 0.02 * (high - low) }: Settings) {
       const measured = await calibrated.conductances(array);

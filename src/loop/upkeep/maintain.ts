@@ -3,7 +3,6 @@
  * and give pulses only where that was not enough. A cell that is pulsed begins to drift anew, fastest at first, so
  * that pulses cost more than they win where old cells can be left to their slow drift.
  */
-import { Passport } from '../../calibration/index.js';
 import type { Dataset } from '../../model/index.js';
 import type { Deployment, LayerScales } from '../chip/deployment.js';
 import { type ArrayConductances, forEachPair, targetConductances, weightsOf } from '../chip/mapping.js';
@@ -201,7 +200,7 @@ export async function maintain(
 
 /** What the passport knows of cells that do not move, where they stand now. */
 function takeOverFrozen({ chip, context }: Deployment): void {
-  const passport = Passport.open(context.board.description, context.home);
+  const { passport } = context.board;
   for (const [array, frozen] of chip.frozen)
     for (const cell of passport.array(array).unhealthy.keys())
       if (cell < frozen.length) frozen[cell] = chip.measured.get(array)![cell];

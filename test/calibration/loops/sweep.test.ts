@@ -32,9 +32,9 @@ describe('a sweep', () => {
   });
 
   test('shows a pinched loop: no current at no voltage, on above the threshold, off below', async () => {
-    const { calibrated, passport } = await calibratedBoard({ effects: ['deviceSpread'] });
+    const { calibrated } = await calibratedBoard({ effects: ['deviceSpread'] });
     const steps = waveSteps(calibrated.description.limits, { amplitude: 0.4, frequency: 100, points: 200 });
-    const samples = await driveCell(calibrated, passport.array(0), cell, steps, { budget: 200 });
+    const samples = await driveCell(calibrated, cell, steps, { budget: 200 });
     const at = (share: number) => samples[Math.round(share * 199)].conductance;
     expect(at(0.3)).toBeGreaterThan(3 * at(0.05));
     expect(at(0.8)).toBeLessThan(at(0.5) / 5);
@@ -50,22 +50,20 @@ describe('a sweep', () => {
   });
 
   test('asks for its budget first, and refuses cells and pulses that are not there', async () => {
-    const { calibrated, passport, trace } = await calibratedBoard();
-    const chip = passport.array(0);
+    const { calibrated, trace } = await calibratedBoard();
     const step = { voltage: 0.3, width: 1e-4 };
-    await expect(driveCell(calibrated, chip, cell, [step])).rejects.toThrow(
+    await expect(driveCell(calibrated, cell, [step])).rejects.toThrow(
       /needs 1 pulses on the cell: allow them with --budget 1/,
     );
-    await expect(driveCell(calibrated, chip, { ...cell, row: 8 }, [step], { budget: 1 })).rejects.toThrow(
+    await expect(driveCell(calibrated, { ...cell, row: 8 }, [step], { budget: 1 })).rejects.toThrow(
       /no cell at row 8/,
     );
-    await expect(
-      driveCell(calibrated, chip, cell, [{ voltage: 0.9, width: 1e-4 }], { budget: 1 }),
-    ).rejects.toThrow(/over the board's limits/);
+    await expect(driveCell(calibrated, cell, [{ voltage: 0.9, width: 1e-4 }], { budget: 1 })).rejects.toThrow(
+      /over the board's limits/,
+    );
     await expect(
       driveCell(
         calibrated,
-        chip,
         cell,
         Array.from({ length: 5001 }, () => step),
         { budget: 1e6 },
@@ -77,7 +75,7 @@ describe('a sweep', () => {
   test('endurance gives the window of each cycle, forming ends as soon as the cell answers', async () => {
     const { calibrated, passport, trace } = await calibratedBoard({ effects: ['deviceSpread'] });
     const pulse = (voltage: number) => ({ voltage, width: 3e-4 });
-    const found = await measureEndurance(calibrated, passport.array(0), cell, 5, {
+    const found = await measureEndurance(calibrated, cell, 5, {
       write: pulse(0.45),
       erase: pulse(-0.35),
       budget: 10,
@@ -86,7 +84,7 @@ describe('a sweep', () => {
     for (const [i, high] of found.high.entries()) expect(high).toBeGreaterThan(5 * found.low[i]);
     expect(found.failedAfter).toBeUndefined();
     const before = trace.length;
-    const { formed } = await formCell(calibrated, passport.array(0), { ...cell, row: 5 }, { budget: 14 });
+    const { formed } = await formCell(calibrated, { ...cell, row: 5 }, { budget: 14 });
     expect(formed).toBe(true);
     expect(trace.length - before).toBeLessThan(14);
     expect(passport.array(0).tables.pulses.reduce((a, b) => a + b)).toBe(trace.length);

@@ -144,7 +144,7 @@ describe('neuron calibration', () => {
 
     passport.saveConverters(calibrated.calibration);
     passport.saveNeurons(measured);
-    await calibrateDevices(calibrated, passport.array(0), 0);
+    await calibrateDevices(calibrated, 0);
     const profile = parseProfile(
       twinProfile(loadProfile('w-sdc-8x8x4'), passport, board.description, [0]),
       'twin',

@@ -5,12 +5,12 @@ import {
   CalibratedBoard,
   calibrateDevices,
   driveCell,
+  type GuardedBoard,
+  guardBoard,
   nominalCalibration,
-  Passport,
   programArray,
   waveSteps,
 } from '../../../src/calibration/index.js';
-import type { Board } from '../../../src/driver/board/board.js';
 import { type ByteDevice, connectBoard, inProcessTransport } from '../../../src/driver/index.js';
 import { Random } from '../../../src/model/random.js';
 import { createVirtualBoard } from '../../../src/virtual-board/board.js';
@@ -19,21 +19,20 @@ import { temporaryHome } from '../boards.js';
 
 const KILLS = Number(process.env.MEMLOOP_KILLS ?? 4);
 
-const jobs: Record<string, (board: Board, passport: Passport) => Promise<unknown>> = {
-  program: async (board, passport) => {
+const jobs: Record<string, (board: GuardedBoard) => Promise<unknown>> = {
+  program: async (board) => {
     const calibrated = new CalibratedBoard(board, nominalCalibration(board));
-    const { low, high } = arrayWindow(passport.array(0));
+    const { low, high } = arrayWindow(board.passport.array(0));
     const random = new Random(1);
     const targets = Float64Array.from({ length: 64 }, () => low + (high - low) * random.uniform());
-    return programArray(calibrated, passport, 0, targets);
+    return programArray(calibrated, 0, targets);
   },
-  calibrate: async (board, passport) =>
-    calibrateDevices(new CalibratedBoard(board, nominalCalibration(board)), passport.array(0), 0),
-  sweep: async (board, passport) => {
+  calibrate: async (board) => calibrateDevices(new CalibratedBoard(board, nominalCalibration(board)), 0),
+  sweep: async (board) => {
     const calibrated = new CalibratedBoard(board, nominalCalibration(board));
     const steps = waveSteps(board.description.limits, { amplitude: 0.4, frequency: 50, points: 300 });
     const five = Array.from({ length: 5 }, () => steps).flat();
-    return driveCell(calibrated, passport.array(0), { array: 0, row: 3, column: 4 }, five, {
+    return driveCell(calibrated, { array: 0, row: 3, column: 4 }, five, {
       budget: five.length,
     });
   },
@@ -79,7 +78,7 @@ describe.each(Object.keys(jobs))('a kill during %s', (name) => {
         });
         job = (async () => {
           const living = await connectBoard(inProcessTransport('virtual:mortal', dying));
-          await jobs[name](living, Passport.open(living.description, home));
+          await jobs[name](guardBoard(living, { home }));
           // It was quicker than death.
           cpSync(home, after, { recursive: true });
           resolve();
@@ -89,12 +88,12 @@ describe.each(Object.keys(jobs))('a kill during %s', (name) => {
       job.catch(() => undefined);
       await new Promise((resolve) => setTimeout(resolve, 20));
 
-      const board = await connectBoard(inProcessTransport('virtual:next', device));
-      const passport = Passport.open(board.description, after);
-      await jobs[name](board, passport);
+      const next = await connectBoard(inProcessTransport('virtual:next', device));
+      const board = guardBoard(next, { home: after });
+      await jobs[name](board);
       const applied = new Float64Array(64);
       for (const { row, column } of trace) applied[row * 8 + column] += 1;
-      expect([...passport.array(0).tables.pulses], `killed at write ${dieAt}`).toEqual([...applied]);
+      expect([...board.passport.array(0).tables.pulses], `killed at write ${dieAt}`).toEqual([...applied]);
       await board.close();
       virtual.close();
     }

@@ -112,7 +112,7 @@ const randomTargets = (count: number, { low, high }: { low: number; high: number
 async function programmed(options: BoardOptions, seed = 5) {
   const made = await calibratedBoard(options);
   const targets = randomTargets(64, arrayWindow(made.passport.array(0)), seed);
-  const report = await programArray(made.calibrated, made.passport, 0, targets);
+  const report = await programArray(made.calibrated, 0, targets);
   return { ...made, targets, report };
 }
 
@@ -157,17 +157,17 @@ describe('programming an array', () => {
   });
 
   test('a second call finds nothing to do; one changed target pulses that cell alone', async () => {
-    const { calibrated, passport, targets, trace, report } = await programmed({
+    const { calibrated, targets, trace, report } = await programmed({
       effects: ['deviceSpread', 'pulseSpread', 'readNoise', 'converterErrors'],
     });
     expect(report.inTolerance).toBe(1);
     const before = trace.length;
-    const again = await programArray(calibrated, passport, 0, targets);
+    const again = await programArray(calibrated, 0, targets);
     expect(again.pulses).toBe(0);
     expect(trace.length).toBe(before);
     const one = new Float64Array(64).fill(Number.NaN);
     one[19] = targets[19] > 2.5e-5 ? 1.2e-5 : 4e-5;
-    const small = await programArray(calibrated, passport, 0, one);
+    const small = await programArray(calibrated, 0, one);
     expect(small.inTolerance).toBe(1);
     expect(small.cells).toBe(1);
     expect(new Set(trace.slice(before).map(({ row, column }) => row * 8 + column))).toEqual(new Set([19]));
@@ -203,22 +203,22 @@ describe('programming an array', () => {
     const emit = (event: EventBody) => {
       if (event.type === 'progress' && trace.length > 0) abort.abort(new Error('stop'));
     };
-    await expect(
-      programArray(calibrated, passport, 0, targets, { emit, signal: abort.signal }),
-    ).rejects.toThrow('stop');
+    await expect(programArray(calibrated, 0, targets, { emit, signal: abort.signal })).rejects.toThrow(
+      'stop',
+    );
     expect(passport.array(0).tables.pulses.reduce((a, b) => a + b)).toBe(trace.length);
-    const report = await programArray(calibrated, passport, 0, targets);
+    const report = await programArray(calibrated, 0, targets);
     expect(report.failed).toEqual([]);
   });
 
   test('targets of the wrong length or outside the window are refused before a pulse', async () => {
     const { calibrated, passport, trace } = await calibratedBoard();
-    await expect(programArray(calibrated, passport, 0, new Float64Array(9))).rejects.toThrow(
+    await expect(programArray(calibrated, 0, new Float64Array(9))).rejects.toThrow(
       /9 values, array 0 has 8x8/,
     );
     const targets = new Float64Array(64).fill(Number.NaN);
     targets[10] = 1e-3;
-    await expect(programArray(calibrated, passport, 0, targets)).rejects.toThrow(
+    await expect(programArray(calibrated, 0, targets)).rejects.toThrow(
       /array 0 row 1 column 2 is 1.00e\+3 µS, outside the array's window/,
     );
     expect(() => passport.array(7)).toThrow(/no array 7: the board has 4/);
@@ -231,7 +231,7 @@ describe('programming an array', () => {
     const { high, reach } = arrayWindow(chip);
     expect(reach).toBeGreaterThan(1.2 * high);
     const targets = new Float64Array(64).fill(reach);
-    const { failed } = await programArray(calibrated, passport, 0, targets);
+    const { failed } = await programArray(calibrated, 0, targets);
     expect(failed.length).toBeGreaterThan(0);
     expect(failed.length).toBeLessThan(40);
     for (const { reason, conductance } of failed) {
@@ -240,19 +240,15 @@ describe('programming an array', () => {
     }
     expect(chip.unhealthy.size).toBe(0);
     const back = new Float64Array(64).fill(high);
-    expect((await programArray(calibrated, passport, 0, back)).failed).toEqual([]);
+    expect((await programArray(calibrated, 0, back)).failed).toEqual([]);
   });
 
   test('a quarantined cell is never pulsed', async () => {
     const { calibrated, passport, trace } = await calibratedBoard();
     passport.array(0).setHealth(12, 'quarantined');
-    const report = await programArray(
-      calibrated,
-      passport,
-      0,
-      randomTargets(64, arrayWindow(passport.array(0)), 3),
-      { maxRounds: 10 },
-    );
+    const report = await programArray(calibrated, 0, randomTargets(64, arrayWindow(passport.array(0)), 3), {
+      maxRounds: 10,
+    });
     expect(trace.some(({ row, column }) => row * 8 + column === 12)).toBe(false);
     expect(report.failed.find(({ row, column }) => row === 1 && column === 4)?.reason).toBe('quarantined');
   });
@@ -273,10 +269,10 @@ const foreign = (profile: Profile) => {
 async function calibratedAndProgrammed(options: BoardOptions) {
   const made = await calibratedBoard(options);
   const chip = made.passport.array(0);
-  await calibrateDevices(made.calibrated, chip, 0);
+  await calibrateDevices(made.calibrated, 0);
   const cells = chip.rows * chip.columns;
   const targets = randomTargets(cells, arrayWindow(chip), 5);
-  const report = await programArray(made.calibrated, made.passport, 0, targets);
+  const report = await programArray(made.calibrated, 0, targets);
   const crossbar = made.crossbars[0];
   const truth = crossbar.conductances(0.05);
   const named = new Set(report.failed.map(({ row, column }) => row * chip.columns + column));
@@ -345,7 +341,7 @@ describe('calibrating devices', () => {
       },
     });
     const crossbar = crossbars[0];
-    const fit = await calibrateDevices(calibrated, passport.array(0), 0);
+    const fit = await calibrateDevices(calibrated, 0);
     expect(trace).toHaveLength(6 * 64);
     const chip = Passport.open(calibrated.description, passport.folder.replace(/\/passports.*/, '')).array(0);
     crossbar.stuck.forEach((stuck, cell) => {
@@ -363,7 +359,7 @@ describe('calibrating devices', () => {
   test('tells weak cells from the others without being told', async () => {
     const { calibrated, passport, crossbars } = await calibratedBoard({ profile: 'w-sdc-32x32x5', seed: 21 });
     const chip = passport.array(0);
-    await calibrateDevices(calibrated, chip, 0);
+    await calibrateDevices(calibrated, 0);
     for (const [name, weakBelow] of [
       ['von', 0.182],
       ['voff', 0.065],

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { calibrateDevices, Passport } from '../../../src/calibration/index.js';
+import { calibrateDevices, guardBoard } from '../../../src/calibration/index.js';
 import { connectBoard, inProcessTransport } from '../../../src/driver/index.js';
 import {
   Deployment,
@@ -29,10 +29,11 @@ function badChip(): Profile {
 /** A copy of the network on a new chip; the caller closes `board`. */
 async function onChip({ network, scales }: SmallNetwork, profile = badChip(), seed = 3) {
   const virtual = createVirtualBoard({ profile, seed });
-  const board = await connectBoard(inProcessTransport('virtual:small', virtual));
+  const port = await connectBoard(inProcessTransport('virtual:small', virtual));
   const home = temporaryHome();
+  const board = guardBoard(port, { home });
   const controller = new AbortController();
-  const context = { board, emit: () => {}, signal: controller.signal, home };
+  const context = { board, emit: () => {}, signal: controller.signal };
   const own = network.clone();
   const deployment = await Deployment.open(context, own, scales);
   const open = (signal = new AbortController().signal, network = own) =>
@@ -188,7 +189,7 @@ describe('fine-tuning on a chip', () => {
       [0.5, 1],
       [0, 4],
     ]) {
-      const { board, own, home } = await onChip(small);
+      const { board, own } = await onChip(small);
       let draw = 1;
       const run: typeof board.run = async (stimuli) =>
         (await board.run(stimuli)).map((each) => ({
@@ -206,7 +207,7 @@ describe('fine-tuning on a chip', () => {
         },
       });
       const deployment = await Deployment.open(
-        { board: gappy, emit: () => {}, signal: new AbortController().signal, home, decimation },
+        { board: gappy, emit: () => {}, signal: new AbortController().signal, decimation },
         own,
         small.scales,
       );
@@ -224,15 +225,15 @@ describe('fine-tuning on a chip', () => {
 });
 
 it('a chip whose devices were never calibrated is said to be taken for a usual one', async () => {
-  const { board, home, own, deployment } = await onChip(small);
+  const { board, own, deployment } = await onChip(small);
   const said = async () => {
     const events: EventBody[] = [];
     const { signal } = new AbortController();
-    await Deployment.open({ board, emit: (event) => events.push(event), signal, home }, own, small.scales);
+    await Deployment.open({ board, emit: (event) => events.push(event), signal }, own, small.scales);
     return events.flatMap((event) => (event.type === 'log' ? [event.message] : []));
   };
   expect(await said()).toContainEqual(expect.stringContaining('memloop calibrate'));
-  await calibrateDevices(deployment.chip.board, Passport.open(board.description, home).array(0), 0);
+  await calibrateDevices(deployment.chip.board, 0);
   expect(await said()).not.toContainEqual(expect.stringContaining('memloop calibrate'));
   await board.close();
 });

@@ -1,0 +1,46 @@
+/** Calibrations that are fresh: the passport's, or new ones that it then keeps. */
+import type { Emit } from '../shared/events.js';
+import { CALIBRATION_LIFETIME, CalibratedBoard, nominalCalibration } from './converters/calibrated-board.js';
+import { calibrateConverters } from './converters/converters.js';
+import { calibrateNeurons, checkNeurons, type NeuronOptions } from './neurons/neurons.js';
+import type { NeuronCalibration } from './neurons/types.js';
+import type { GuardedBoard } from './passport/gate.js';
+
+/** Age of a measurement, s. */
+const ageOf = (calibration: { measured: string } | undefined): number =>
+  calibration ? (Date.now() - Date.parse(calibration.measured)) / 1000 : Number.POSITIVE_INFINITY;
+
+/** The board with its converters' calibration. A board without reference resistors is taken at its word. */
+export async function calibratedBoard(
+  board: GuardedBoard,
+  options: { emit?: Emit; signal?: AbortSignal } = {},
+): Promise<CalibratedBoard> {
+  const { passport } = board;
+  if (board.description.references.length === 0) {
+    options.emit?.({
+      type: 'log',
+      level: 'warning',
+      message: `the board ${board.description.boardSerial} has no reference resistors: its converters are taken as exact`,
+    });
+    return new CalibratedBoard(board, nominalCalibration(board));
+  }
+  if (ageOf(passport.converters) >= CALIBRATION_LIFETIME)
+    passport.saveConverters(
+      await calibrateConverters(board, {
+        ...options,
+        readProfile: passport.converters?.reads ? 'vendor' : 'line',
+      }),
+    );
+  return new CalibratedBoard(board, passport.converters!);
+}
+
+/** The neurons' calibration. */
+export async function freshNeurons(
+  board: GuardedBoard,
+  options: NeuronOptions = {},
+): Promise<NeuronCalibration> {
+  const { passport } = board;
+  if (!(ageOf(passport.neurons) < CALIBRATION_LIFETIME))
+    passport.saveNeurons(await calibrateNeurons(board, options));
+  return checkNeurons(passport.neurons!, board.description);
+}
