@@ -1,20 +1,9 @@
-import { appendFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { nominalCalibration, Passport } from '../../../src/calibration/index.js';
-import { PulseLog } from '../../../src/calibration/passport/pulse-log.js';
-import type { CellOperation } from '../../../src/driver/board/board.js';
 import { temporaryHome, virtualBoard } from '../boards.js';
-
-const pulse = (column: number): CellOperation => ({
-  kind: 'pulse',
-  array: 0,
-  row: 0,
-  column,
-  voltage: 0.2,
-  width: 1e-5,
-});
 
 describe('a passport', () => {
   test('comes back from its file as it was, whatever it holds', async () => {
@@ -67,6 +56,23 @@ describe('a passport', () => {
     expect(Passport.open(board.description, home).converters).toEqual(passport.converters);
   });
 
+  test('of before there were budgets is read as it is, and counts stay exact whatever their size', async () => {
+    const { board } = await virtualBoard();
+    const home = temporaryHome();
+    const chip = Passport.open(board.description, home).array(0);
+    chip.tables.pulses[7] = 123_456_789;
+    chip.save();
+    const text = readFileSync(chip.path, 'utf8');
+    expect(text).toContain('"budget": null');
+    writeFileSync(chip.path, text.replace(/"budget": null,\s*/, ''));
+    const again = Passport.open(board.description, home).array(0);
+    expect(again.budget).toBeUndefined();
+    expect(again.tables.pulses[7]).toBe(123_456_789);
+    again.budget = 1000;
+    again.save();
+    expect(Passport.open(board.description, home).array(0).budget).toBe(1000);
+  });
+
   test('that is damaged, or of another chip, ends in one line that names the file', async () => {
     const { board } = await virtualBoard();
     const home = temporaryHome();
@@ -83,62 +89,5 @@ describe('a passport', () => {
     expect(open).toThrow(/is of array A-9 on board .*, not of/);
     writeFileSync(path, good.replace('"rows": 8', '"rows": 9'));
     expect(open).toThrow(/is of a 9x8 array, this one has 8x8/);
-  });
-});
-
-describe('the pulse log', () => {
-  const batch = [0, 1, 2, 3].map((cell) => ({ cell, energy: 1e-9 }));
-
-  test.each([0, 1, 3, 4])(
-    'settles a kill after %i of 4 pulses by the count of the board',
-    async (arrived) => {
-      const { board } = await virtualBoard();
-      const home = temporaryHome();
-      const { log } = await PulseLog.open(board, Passport.open(board.description, home).array(0));
-      await board.cells([pulse(5)]);
-      const again = await PulseLog.open(board, Passport.open(board.description, home).array(0));
-      expect(again.uncertain).toBe(0);
-      again.log.begin(batch);
-      await board.cells(batch.slice(0, arrived).map(({ cell }) => pulse(cell)));
-      // Killed here: what follows is another process.
-      const chip = Passport.open(board.description, home).array(0);
-      expect((await PulseLog.open(board, chip)).uncertain).toBe(0);
-      expect([...chip.tables.pulses.subarray(0, 4)]).toEqual([0, 1, 2, 3].map((i) => (i < arrived ? 1 : 0)));
-      const saved = Passport.open(board.description, home).array(0);
-      expect((await PulseLog.open(board, saved)).uncertain).toBe(0);
-      expect(saved.tables.pulses.reduce((a, b) => a + b)).toBe(arrived);
-      expect(log).toBeDefined();
-    },
-  );
-
-  test('counts as applied what a rebooted board cannot tell', async () => {
-    const { board, virtual } = await virtualBoard();
-    const home = temporaryHome();
-    await board.cells([pulse(5), pulse(5)]);
-    const { log } = await PulseLog.open(board, Passport.open(board.description, home).array(0));
-    log.begin(batch);
-    virtual.reboot();
-    const after = await virtualBoard();
-    const chip = Passport.open(board.description, home).array(0);
-    expect((await PulseLog.open(after.board, chip)).uncertain).toBe(4);
-    expect([...chip.tables.pulses.subarray(0, 4)]).toEqual([1, 1, 1, 1]);
-  });
-
-  test('forgives a line torn by a kill, whose pulses were never sent, and refuses any other damage', async () => {
-    const { board } = await virtualBoard();
-    const home = temporaryHome();
-    const chip = Passport.open(board.description, home).array(0);
-    const { log } = await PulseLog.open(board, chip);
-    log.begin(batch);
-    log.end(batch, [1, 1, 0, 1]);
-    const path = chip.path.replace('.json', '.pulses.ndjson');
-    appendFileSync(path, '{"sequence":2,"ti');
-    const next = Passport.open(board.description, home).array(0);
-    await PulseLog.open(board, next);
-    expect([...next.tables.pulses.subarray(0, 4)]).toEqual([1, 1, 0, 1]);
-    writeFileSync(path, 'not a log\n');
-    await expect(PulseLog.open(board, Passport.open(board.description, home).array(0))).rejects.toThrow(
-      /is damaged in line 1/,
-    );
   });
 });
