@@ -376,7 +376,8 @@ export class GuardedBoard implements Board {
   #entry({ array, row, column, voltage, width, energy }: Pulse): { cell: number; energy: number } {
     const chip = this.passport.array(array);
     const cell = row * chip.columns + column;
-    return { cell, energy: Math.max(0, energy ?? this.#estimate(chip, cell, { voltage, width })) };
+    const given = energy !== undefined && Number.isFinite(energy);
+    return { cell, energy: Math.max(0, given ? energy : this.#estimate(chip, cell, { voltage, width })) };
   }
 
   /** By the device that is assumed of an unknown cell, at the conductance last read. */
