@@ -15,7 +15,7 @@ import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { type Board, connectBoard, inProcessTransport, openTransport } from '../src/driver/index.js';
-import { Deployment, FINETUNE_DEFAULTS, layerScales } from '../src/loop/index.js';
+import { Deployment, FINETUNE_DEFAULTS, finetune, layerScales } from '../src/loop/index.js';
 import { loadDataset, networkSpec, recipeOf, slice, train } from '../src/model/index.js';
 import { createVirtualBoard, loadProfile } from '../src/virtual-board/index.js';
 
@@ -122,7 +122,7 @@ async function measure(name: string, board: Board, worker?: Worker): Promise<voi
   // A single look at one held-back image at either end: what is measured are the updates.
   const few = slice(data.train, 0, count + 1);
   const tuning = await measured(count, worker, async () => {
-    await deployment.finetune(few, { epochs: 1, adapt: 0, validation: 1 / few.count });
+    await finetune(deployment, few, { epochs: 1, adapt: 0, validation: 1 / few.count });
   });
   for (const [what, { rate, shares }] of [
     ['evaluation', evaluation],
