@@ -80,7 +80,7 @@ export function summary(state: DashboardState): string[] {
   const elapsed = duration(state.now - (state.started ?? state.now));
   const accuracies = Object.entries(STAGE_NAMES).flatMap(([stage, name]) => {
     const accuracy = state.accuracies[stage as keyof typeof STAGE_NAMES];
-    return accuracy === undefined ? [] : [`${name} ${percent(accuracy)}`];
+    return accuracy === undefined ? [] : [`${name} ${percent(accuracy, 1)}`];
   });
   const warnings = state.log.filter(({ level }) => level === 'warning');
   return [

@@ -141,7 +141,7 @@ function apply(state: DashboardState, event: MemloopEvent): DashboardState {
     case 'training':
       return withTraining(state, event);
     case 'accuracy': {
-      const text = `${STAGE_NAMES[event.stage]} accuracy ${percent(event.accuracy)} (${amount(event.samples)} samples)`;
+      const text = `${STAGE_NAMES[event.stage]} accuracy ${percent(event.accuracy, 1)} (${amount(event.samples)} samples)`;
       const accuracies = { ...state.accuracies, [event.stage]: event.accuracy };
       return note({ ...withoutProgress(state), accuracies }, event, 'info', text);
     }
@@ -341,7 +341,7 @@ function withTraining(state: DashboardState, event: EventOf<'training'>): Dashbo
   if (before?.phase === phase && part(before.epoch) === part(epoch)) return next;
   const known = [
     `loss ${loss.toPrecision(3)}`,
-    ...(accuracy === undefined ? [] : [`accuracy ${percent(accuracy)}`]),
+    ...(accuracy === undefined ? [] : [`accuracy ${percent(accuracy, 1)}`]),
     ...(event.pulses === undefined ? [] : [`${amount(event.pulses)} pulses`]),
   ];
   return note(next, event, 'info', `${phase} epoch ${amount(epoch)}/${epochs}: ${known.join(', ')}`);

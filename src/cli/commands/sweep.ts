@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError } from 'commander';
+import { si } from '../../shared/text.js';
 import { action } from '../command.js';
 import { decimal, index, wholeNumber } from '../numbers.js';
 
@@ -30,7 +31,7 @@ const positive = (text: string): number => {
   throw new InvalidArgumentError('Give a number above 0.');
 };
 
-const micro = (g: number) => `${(g * 1e6).toPrecision(3)} µS`;
+const siemens = (g: number) => si(g, 'S');
 
 export function register(program: Command): void {
   program
@@ -107,14 +108,14 @@ export function register(program: Command): void {
             save('csv', found.high.map((high, i) => `${i + 1},${high},${found.low[i]}`).join('\n'));
             return {
               result: { samples: found },
-              text: `${o.endurance} cycles: ${micro(found.low[0])} / ${micro(found.high[0])} at first, ${micro(found.low.at(-1)!)} / ${micro(found.high.at(-1)!)} at last; ${found.failedAfter === undefined ? 'the window held' : `the window had halved after ${found.failedAfter} cycles`}`,
+              text: `${o.endurance} cycles: ${siemens(found.low[0])} / ${siemens(found.high[0])} at first, ${siemens(found.low.at(-1)!)} / ${siemens(found.high.at(-1)!)} at last; ${found.failedAfter === undefined ? 'the window held' : `the window had halved after ${found.failedAfter} cycles`}`,
             };
           }
           if (o.forming) {
             const { formed, samples } = await cal.formCell(calibrated, chip, address, context);
             return {
               result: { formed, samples },
-              text: `${formed ? 'formed' : 'not formed'} after ${samples.length} pulses, at ${micro(samples.at(-1)!.conductance)}`,
+              text: `${formed ? 'formed' : 'not formed'} after ${samples.length} pulses, at ${siemens(samples.at(-1)!.conductance)}`,
             };
           }
           const period = cal.waveSteps(limits, o);
@@ -128,12 +129,13 @@ export function register(program: Command): void {
           const current = Float64Array.from(cycle, (sample) => sample.current);
           save('csv', cal.formatLoop({ voltage, current }));
           const title = `array ${o.array} row ${o.row} column ${o.column}, ${o.amplitude} V, ${o.frequency} Hz`;
-          save('svg', cal.loopPlot(title, voltage, current));
+          const { loopPlot, loopText } = await import('../../plots/index.js');
+          save('svg', loopPlot(title, voltage, current));
           return {
             result: { samples },
             text: [
               `${title}, last of ${o.cycles}; the current is that of the conductance read after each pulse`,
-              cal.loopText(voltage, current),
+              loopText(voltage, current),
               ...(stem === undefined ? [] : [`kept in ${stem}.csv and ${stem}.svg`]),
             ].join('\n'),
           };
