@@ -335,8 +335,9 @@ function withTraining(state: DashboardState, event: EventOf<'training'>): Dashbo
   const before = state.training.at(-1);
   const kept =
     state.training.length < TRAINING_POINTS ? state.training : state.training.filter((_, i) => i % 2 === 0);
-  const same = before === undefined || before.phase === phase;
-  const next = { ...(same ? state : withoutProgress(state)), training: [...kept, point] };
+  // Another phase has begun, or this one has ended: progress that came before is not its own.
+  const goesOn = (before?.phase ?? phase) === phase && epoch < epochs;
+  const next = { ...(goesOn ? state : withoutProgress(state)), training: [...kept, point] };
   const part = (at: number) => Math.floor(epochs > EPOCHS_LOGGED ? (at / epochs) * EPOCHS_LOGGED : at);
   if (before?.phase === phase && part(before.epoch) === part(epoch)) return next;
   const known = [

@@ -204,10 +204,10 @@ describe('the headline', () => {
     rate: 1,
     timeLeft: 1,
   });
-  const training = (phase: 'offline' | 'in-loop'): EventBody => ({
+  const training = (phase: 'offline' | 'in-loop', epoch = 1): EventBody => ({
     type: 'training',
     phase,
-    epoch: 1,
+    epoch,
     epochs: 6,
     loss: 1,
   });
@@ -229,6 +229,7 @@ describe('the headline', () => {
     ['a stage', { type: 'stage', stage: 'fine-tune' }, ['fine-tune', undefined, undefined]],
     ['another kind of progress', progress('calibrate neurons', 1), ['calibrate neurons', undefined, 1]],
     ['training of another phase', training('in-loop'), ['adapt', 'offline', undefined]],
+    ['the last epoch', training('offline', 6), ['adapt', 'offline', undefined]],
     [
       'an accuracy',
       { type: 'accuracy', stage: 'software', accuracy: 1, samples: 1 },

@@ -1,4 +1,4 @@
-/** Networks on disk that know how they are laid on a chip. */
+/** Networks on disk with the scales by which they are mapped to a chip. */
 import { z } from 'zod';
 import { type Dataset, type Network, saveNetwork } from '../../model/index.js';
 import { MemloopError } from '../../shared/errors.js';

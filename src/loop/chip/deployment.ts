@@ -28,6 +28,7 @@ export interface LoopContext {
 const DECIMATION = 8;
 const WAVEFORM_DECIMATION = 20;
 
+/** A network with its place on the arrays of one board. */
 export class Deployment {
   private constructor(
     readonly context: LoopContext,
@@ -93,14 +94,14 @@ export class Deployment {
   }: Pick<ProgramOptions, 'tolerance'> = {}): Promise<{ cells: number; outside: number }> {
     await this.chip.measure();
     const { window } = this.hardware.map;
-    const most = tolerance ?? 0.02 * (window.max - window.min);
+    const allowed = tolerance ?? 0.02 * (window.max - window.min);
     let cells = 0;
     let outside = 0;
     for (const [array, targets] of targetConductances(this.hardware.map, this.network.weights))
       targets.forEach((target, i) => {
         if (Number.isNaN(target)) return;
         cells++;
-        if (!(Math.abs(this.chip.measured.get(array)![i] - target) <= most)) outside++;
+        if (!(Math.abs(this.chip.measured.get(array)![i] - target) <= allowed)) outside++;
       });
     return { cells, outside };
   }

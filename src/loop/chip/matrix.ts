@@ -1,4 +1,4 @@
-/** One array programmed to a matrix that a person wrote. */
+/** One array programmed to a matrix from a file. */
 import { arrayWindow, Passport, type ProgramOptions, programArray } from '../../calibration/index.js';
 import { calibratedBoard } from './chip.js';
 import type { LoopContext } from './deployment.js';
@@ -7,7 +7,12 @@ import { readTarget } from './target.js';
 
 type Settings = Pick<ProgramOptions, 'tolerance'>;
 
-/** Reads and checks the target file before anything is sent to the arrays. Errors: `bad-file`, `bad-input`. */
+/**
+ * A job that programs one array. The file of targets is read and checked before anything is sent to the arrays.
+ * Throws `bad-file` or `bad-input` for the file, and what calibration throws.
+ *
+ * @returns `program`, and `rehearse`, which only reads: cells with a target, and those out of tolerance.
+ */
 export async function matrixJob(context: LoopContext, file: string, array: number) {
   const { board, emit, signal } = context;
   const passport = Passport.open(board.description, context.home);

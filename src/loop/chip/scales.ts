@@ -11,9 +11,9 @@ export const PROGRAMMING_ERROR = 0.02 * Math.sqrt(2 / 3);
 /** How values of each layer become conductances and voltages: kept with a network that was fine-tuned on a chip. */
 export type LayerScales = Pick<LayerShape, 'weightMax' | 'inputMin' | 'inputMax'>[];
 
-/** What inputs may exceed the largest of the sample by. */
+/** How far inputs may exceed the largest of the sample. */
 const SPARE = 1.2;
-/** Images that the range of the activations is taken from; of waveforms, that are simulated for it. */
+/** Images that the range of the activations is taken from; of those, images simulated for the range of waveforms. */
 const SAMPLE = 2000;
 const SIMULATED = 32;
 
@@ -72,15 +72,15 @@ function waveformRange(network: Network, l: number, sample: Dataset): { inputMin
 }
 
 /**
- * |weight| that takes the whole window, such that clipping larger ones and programming errors in all of them, which grow
- * with it, together cost least (mean square).
+ * The |weight| that takes the whole window: the one at which the clipping of larger weights and the programming errors
+ * of all weights, which grow with it, have the least mean square together.
  */
 function clippingWeight(weights: Float32Array): number {
   const magnitudes = Float64Array.from(weights, Math.abs).sort();
-  const most = Math.max(magnitudes.at(-1)!, 1e-6);
-  let [best, least] = [most, Infinity];
+  const max = Math.max(magnitudes.at(-1)!, 1e-6);
+  let [best, least] = [max, Infinity];
   for (let share = 0.2; share <= 1; share += 0.02) {
-    const limit = share * most;
+    const limit = share * max;
     let error = magnitudes.length * (PROGRAMMING_ERROR * limit) ** 2;
     for (let i = magnitudes.length - 1; magnitudes[i] > limit; i--) error += (magnitudes[i] - limit) ** 2;
     if (error <= least) [best, least] = [limit, error];
@@ -88,5 +88,4 @@ function clippingWeight(weights: Float32Array): number {
   return best;
 }
 
-const largest = (values: Float32Array): number =>
-  values.reduce((most, v) => Math.max(most, Math.abs(v)), 1e-6);
+const largest = (values: Float32Array): number => values.reduce((max, v) => Math.max(max, Math.abs(v)), 1e-6);

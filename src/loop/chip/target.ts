@@ -1,8 +1,9 @@
-/** Target conductances from a file that a person wrote. */
+/** Target conductances from a file. */
 import { z } from 'zod';
 import type { BoardDescription } from '../../driver/board/board.js';
 import { MemloopError } from '../../shared/errors.js';
 import { readJson } from '../../shared/json.js';
+import { quantity } from '../../shared/text.js';
 import type { ConductanceWindow } from './mapping.js';
 
 const matrix = z.array(z.array(z.number().nullable()));
@@ -33,10 +34,8 @@ export function readTarget(
     if (!(value >= window.min && value <= window.max))
       throw new MemloopError(
         'bad-input',
-        `${path}: row ${Math.floor(i / board.columns)}, column ${i % board.columns} asks for ${microsiemens(value)}, the chip's range is ${microsiemens(window.min)} to ${microsiemens(window.max)}; keep targets inside it`,
+        `${path}: row ${Math.floor(i / board.columns)}, column ${i % board.columns} asks for ${quantity(value, 'S')}, the chip's range is ${quantity(window.min, 'S')} to ${quantity(window.max, 'S')}; keep targets inside it`,
       );
     return value;
   });
 }
-
-const microsiemens = (g: number): string => `${Number((g * 1e6).toPrecision(4))} µS`;

@@ -4,10 +4,10 @@ import type { Interval } from '../../shared/statistics.js';
 import type { Ledger } from './ledger.js';
 
 const percent = (share: number) => (100 * share).toFixed(1);
-const interval = ({ value, low, high }: Interval, unit = '') =>
-  `${percent(value).padStart(6)}${unit} (${percent(low)} … ${percent(high)})`;
+const interval = ({ value, low, high }: Interval) =>
+  `${percent(value).padStart(6)} (${percent(low)} … ${percent(high)})`;
 
-/** Accuracies in %, costs in points. */
+/** A table: accuracies in %, costs in points, each with its interval. */
 export function ledgerText(ledger: Ledger): string {
   const { none, all, cost, sum, interaction, effects, measured } = ledger;
   const wide = Math.max(22, ...effects.map(({ effect }) => effect.length + 2));

@@ -162,6 +162,7 @@ class FineTuning {
     } catch (error) {
       throw signal.aborted ? this.#stopped() : error;
     }
+    this.#tellStage('program', 'what offline training has changed');
     await chip.findMoved(MOVED * this.#deadband);
     // Half of a budget is kept for the updates on the board; moving only some of the cells would help nothing.
     const share = this.#economy.left / 2;

@@ -1,4 +1,4 @@
-/** What a chip costs a network and how much of it comes back: program, evaluate, fine-tune, evaluate. */
+/** How much accuracy a chip costs a network, and how much fine-tuning recovers. */
 import { existsSync, rmSync } from 'node:fs';
 import { z } from 'zod';
 import { type Dataset, evaluate } from '../../model/index.js';
@@ -10,7 +10,7 @@ import type { ProgrammingSummary } from '../chip/summary.js';
 import { finetune } from './finetune.js';
 import type { FinetuneOptions, FinetuneResult } from './options.js';
 
-/** Accuracy on the test images, and how often an image of class r was decided as c. */
+/** Accuracy on the test images, and how often an image of class r was decided as c: classes × classes. */
 export interface Measured {
   accuracy: number;
   confusion: number[][];

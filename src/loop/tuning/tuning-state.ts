@@ -1,13 +1,13 @@
-/** What a fine-tuning needs to go on after an interruption: one file, written after every update of the chip. */
+/** The state that a fine-tuning needs to go on after an interruption, in one file. */
 import { existsSync } from 'node:fs';
 import { z } from 'zod';
 import { type Adam, loadTensors, saveTensors, type Tensor } from '../../model/index.js';
 import { MemloopError } from '../../shared/errors.js';
 import { parseJson } from '../../shared/json.js';
 
-/** The held-back images on the board at one moment. */
+/** A measurement of the validation images on the board. */
 export interface TuningCheck {
-  /** Images shown and pulses given since fine-tuning began. */
+  /** Images shown and pulses applied since fine-tuning began. */
   images: number;
   pulses: number;
   accuracy: number;
@@ -21,7 +21,7 @@ export interface TuningProgress {
   /** J */
   energy: number;
   history: TuningCheck[];
-  /** Entry of the history that the best weights belong to. */
+  /** Entry of the history to which the best weights belong. */
   best: number;
 }
 
@@ -40,7 +40,7 @@ const progressSchema = z.object({
   steps: z.array(z.int().min(0)),
 });
 
-/** The lists that fine-tuning changes. */
+/** The lists that fine-tuning changes: weights and biases of all layers, and Adam's state, one per layer. */
 export interface TuningLists {
   master: readonly Float32Array[];
   best: readonly Float32Array[];
