@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { guardBoard } from '../src/calibration/index.js';
 import { connectBoard, inProcessTransport } from '../src/driver/index.js';
-import { Deployment, layerScales, maintain, type Normal } from '../src/loop/index.js';
+import { Deployment, finetune, layerScales, maintain, type Normal } from '../src/loop/index.js';
 import { loadDataset, Network, networkSpec, recipeOf, slice, train } from '../src/model/index.js';
 import { createVirtualBoard, loadProfile } from '../src/virtual-board/index.js';
 
@@ -94,7 +94,7 @@ for (const [name, schedule] of Object.entries(schedules)) {
       scales,
     );
     await deployment.program();
-    await deployment.finetune(images, { epochs: Number(values.epochs) });
+    await finetune(deployment, images, { epochs: Number(values.epochs) });
     const { cells } = await deployment.rehearse();
     const { normal } = await maintain(deployment, images);
     accuracies[0].push((await deployment.evaluate(shown)).accuracy);

@@ -16,7 +16,7 @@ import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { guardBoard } from '../src/calibration/index.js';
 import { type Board, connectBoard, inProcessTransport, openTransport } from '../src/driver/index.js';
-import { Deployment, FINETUNE_DEFAULTS, layerScales } from '../src/loop/index.js';
+import { Deployment, FINETUNE_DEFAULTS, finetune, layerScales } from '../src/loop/index.js';
 import { loadDataset, networkSpec, recipeOf, slice, train } from '../src/model/index.js';
 import { createVirtualBoard, loadProfile } from '../src/virtual-board/index.js';
 
@@ -124,7 +124,7 @@ async function measure(name: string, port: Board, worker?: Worker): Promise<void
   // A single look at one held-back image at either end: what is measured are the updates.
   const few = slice(data.train, 0, count + 1);
   const tuning = await measured(count, worker, async () => {
-    await deployment.finetune(few, { epochs: 1, adapt: 0, validation: 1 / few.count });
+    await finetune(deployment, few, { epochs: 1, adapt: 0, validation: 1 / few.count });
   });
   for (const [what, { rate, shares }] of [
     ['evaluation', evaluation],

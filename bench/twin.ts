@@ -23,7 +23,7 @@ import {
   guardBoard,
 } from '../src/calibration/index.js';
 import { connectBoard, inProcessTransport } from '../src/driver/index.js';
-import { Deployment, layerScales, twinTraining } from '../src/loop/index.js';
+import { Deployment, finetune, layerScales, twinTraining } from '../src/loop/index.js';
 import {
   evaluate,
   loadDataset,
@@ -117,7 +117,7 @@ for (let seed = Number(values.first); seed < Number(values.first) + Number(value
     row.programming = (await deployment.program()).pulses;
     row.programmed = (await deployment.evaluate(figures)).accuracy;
     if (epochs > 0) {
-      const tuned = await deployment.finetune(loaded.train, {
+      const tuned = await finetune(deployment, loaded.train, {
         adapt: 0,
         epochs,
         seed,

@@ -1,4 +1,3 @@
-export { fitPlot, loopPlot, loopText, type ProgrammedCell, programPlot } from '../plots/calibration.js';
 export {
   CALIBRATION_LIFETIME,
   CalibratedBoard,

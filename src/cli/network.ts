@@ -59,5 +59,3 @@ export async function deploy(
     scales,
   );
 }
-
-export const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;

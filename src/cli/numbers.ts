@@ -36,13 +36,3 @@ export function seconds(text: string): number {
 
 /** A row, column or array, counted from 0. */
 export const index = wholeNumber(0, 65535);
-
-/** With four digits and the unit's prefix: 2.5e-6 s is `2.5 µs`. */
-export function quantity(value: number, unit: string): string {
-  if (value === 0) return `0 ${unit}`;
-  const prefixes = ['p', 'n', 'µ', 'm', '', 'k', 'M'];
-  const power = unit === '' ? 0 : Math.floor(Math.log10(Math.abs(value) * (1 + 1e-9)) / 3);
-  const place = Math.max(0, Math.min(prefixes.length - 1, power + 4));
-  const scaled = Number((value / 1000 ** (place - 4)).toPrecision(4));
-  return `${scaled} ${prefixes[place]}${unit}`.trim();
-}

@@ -4,7 +4,7 @@ export { accuracyInterval, type Interval, wilson } from '../shared/statistics.js
 export { type BoardForward, BoardNetwork } from './chip/board-network.js';
 export { networkScales, saveOnChip } from './chip/checkpoint.js';
 export { Chip } from './chip/chip.js';
-export { Deployment, type LayerScales, type LoopContext, layerScales } from './chip/deployment.js';
+export { Deployment, type LoopContext } from './chip/deployment.js';
 export { type BoardEvaluation, evaluateOnBoard } from './chip/evaluate.js';
 export {
   type ConductanceWindow,
@@ -14,21 +14,23 @@ export {
   weightsOf,
 } from './chip/mapping.js';
 export { matrixJob } from './chip/matrix.js';
+export { type LayerScales, layerScales } from './chip/scales.js';
+export { type ProgrammingSummary, summarise, summaryText } from './chip/summary.js';
 export { correctOnBoard, keepLedger, type Ledger, type LedgerEntry } from './ledger/ledger.js';
 export { readLedger } from './ledger/ledger-file.js';
 export { ledgerPlot, ledgerText } from './ledger/ledger-view.js';
 export { type FinetunePageData, finetunePage } from './report/page.js';
-export { type ProgrammingSummary, summarise, summaryText } from './report/summary.js';
+export { recoveryPage } from './report/recovery-page.js';
+export { finetune } from './tuning/finetune.js';
+export { type BatchGradient, gradientAtMeasured, type Trajectory } from './tuning/gradient.js';
 export {
   FINETUNE_DEFAULTS,
   type FinetuneOptions,
   type FinetuneResult,
-  finetune,
   type MethodName,
   methodNames,
-} from './tuning/finetune.js';
-export { type BatchGradient, gradientAtMeasured } from './tuning/gradient.js';
-export { type ArrayMap, type Recovery, recover, recoveryPage } from './tuning/recover.js';
+} from './tuning/options.js';
+export { type ArrayMap, type Recovery, recover } from './tuning/recover.js';
 export type { TuningCheck } from './tuning/tuning-state.js';
 export { type TwinTraining, twinTraining } from './tuning/twin.js';
 export {

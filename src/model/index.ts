@@ -3,8 +3,6 @@
 export { type BackendName, loadBackend } from '../interop/backend.js';
 export { networkNetlist, neuronNetlist, readSpiceOutput, type SpiceOptions } from '../interop/spice.js';
 export { type MifLayerSpec, mifLayer } from '../interop/tfjs.js';
-export { tracePlot, trainingPlot } from '../plots/model.js';
-export { type Line, linePlot, type Panel, textPlot } from '../plots/svg.js';
 export * from './data/catalogue.js';
 export * from './data/datasets.js';
 export { loadIdx } from './data/idx.js';

@@ -11,13 +11,13 @@ const UNKNOWN = 2 * LEVELS + 1;
 
 /**
  * One pixel a value, `width` × `height`, row by row: transparent at 0, more of `positive` (or `negative`) the further
- * from it, up to the full colour at ±`most`. Values that are not finite are grey.
+ * from it, up to the full colour at ±`max`. Values that are not finite are grey.
  */
 export function colourMap(
   width: number,
   height: number,
   values: ArrayLike<number>,
-  most: number,
+  max: number,
   negative: Shade,
   positive: Shade,
 ): Buffer {
@@ -26,7 +26,7 @@ export function colourMap(
     for (let column = 0; column < width; column++) {
       const value = values[row * width + column];
       raw[row * (width + 1) + 1 + column] = Number.isFinite(value)
-        ? LEVELS + Math.round(LEVELS * Math.max(-1, Math.min(1, most > 0 ? value / most : 0)))
+        ? LEVELS + Math.round(LEVELS * Math.max(-1, Math.min(1, max > 0 ? value / max : 0)))
         : UNKNOWN;
     }
   const palette: number[] = [];

@@ -1,121 +1,118 @@
-/** Line plots as self-contained SVG. */
+/**
+ * SVG: the document, text, axes and colours that all charts are made of. Colours come from classes, so that a chart is
+ * light or dark with the page or the reader's setting.
+ */
+import { type Scale, ticksOf } from './scale.js';
 
-export interface Line {
-  name: string;
-  x: readonly number[];
-  y: readonly number[];
+/** Okabe and Ito's colours and four more, told apart by everyone: on a light ground, and lightened for a dark one. */
+const SERIES = [
+  ['#0072b2', '#56b4e9'],
+  ['#c05000', '#f08b3c'],
+  ['#008a64', '#2fc79a'],
+  ['#a04a7c', '#dd90bd'],
+  ['#8a6d00', '#e6b800'],
+  ['#2b8cbe', '#9ad3f5'],
+  ['#666666', '#bbbbbb'],
+  ['#6a4bb5', '#b29df0'],
+] as const;
+
+const seriesStyle = (ground: 0 | 1): string =>
+  SERIES.map(
+    (colours, i) =>
+      `.chart .s${i} { stroke: ${colours[ground]}; } .chart .f${i} { fill: ${colours[ground]}; }`,
+  ).join('\n');
+
+export const CHART_STYLE = `
+.chart { font: 11px system-ui, "DejaVu Sans", sans-serif; }
+.chart text { fill: #222; } .chart .soft { fill: #666; } .chart .small { font-size: 9px; } .chart .title { font-size: 13px; }
+.chart .axis { stroke: #555; fill: none; } .chart .grid { stroke: #e2e2e2; fill: none; } .chart .ground { fill: #fff; }
+.chart .whisker { stroke: #222; fill: none; }
+.chart .line { fill: none; stroke-width: 1.6; } .chart .level { fill: none; stroke-width: 1.2; stroke-dasharray: 4 3; }
+${seriesStyle(0)}
+@media (prefers-color-scheme: dark) {
+.chart text { fill: #ddd; } .chart .soft { fill: #999; }
+.chart .axis { stroke: #999; } .chart .grid { stroke: #333; } .chart .ground { fill: #16181c; } .chart .whisker { stroke: #eee; }
+${seriesStyle(1)}
+}
+`.trim();
+
+/** Number of the style of series i: `s0` for strokes, `f0` for fills. */
+export const styleOf = (i: number): number => i % SERIES.length;
+
+export const escapeMarkup = (text: string): string =>
+  text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+
+/** A coordinate, to a tenth of a unit. */
+export const at = (value: number): string => String(Math.round(value * 10) / 10);
+
+/** A chart to be put in a page with CHART_STYLE; `label` says what it shows to those who do not see it. */
+export function svg(width: number, height: number, label: string, parts: readonly string[]): string {
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" class="chart" role="img" aria-label="${escapeMarkup(label)}" viewBox="0 0 ${at(width)} ${at(height)}" width="${at(width)}" height="${at(height)}">`,
+    ...parts,
+    '</svg>',
+  ].join('\n');
 }
 
-export interface Panel {
-  /** With its unit, as in "v (V)". */
-  label: string;
-  lines: readonly Line[];
+/** A chart as a file of its own. */
+export const standalone = (chart: string): string =>
+  `${chart.replace(/^(<svg[^>]*>)/, `$1\n<style>\n${CHART_STYLE}\n</style>\n<rect class="ground" width="100%" height="100%"/>`)}\n`;
+
+export interface TextStyle {
+  /** Classes: `soft`, `small`, `title`. */
+  style?: string;
+  anchor?: 'start' | 'middle' | 'end';
+  /** Read from below. */
+  upright?: boolean;
 }
 
-const WIDTH = 720;
-const HEIGHT = 220;
-const LEFT = 70;
-const RIGHT = 110;
-const TOP = 16;
-const BOTTOM = 34;
-/** Okabe and Ito's colours, told apart by everyone. */
-const COLOURS = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000', '#F0E442'];
-
-const escapeXml = (text: string): string => text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
-
-/** Round values across a range, about five. */
-function ticks(low: number, high: number): number[] {
-  const raw = (high - low) / 5;
-  const power = 10 ** Math.floor(Math.log10(raw));
-  const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= raw) ?? raw;
-  const first = Math.ceil(low / step) * step;
-  const result: number[] = [];
-  for (let i = 0; first + i * step <= high + step * 1e-9; i++)
-    result.push(Number((first + i * step).toPrecision(12)));
-  return result;
-}
-
-/** Panels one below the other over a common x axis. */
-export function linePlot(title: string, xLabel: string, panels: readonly Panel[]): string {
-  const height = panels.length * HEIGHT + 30;
-  const parts = [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" font-family="sans-serif" font-size="12">`,
-    `<rect width="100%" height="100%" fill="white"/>`,
-    `<text x="${LEFT}" y="18" font-size="14">${escapeXml(title)}</text>`,
-  ];
-  panels.forEach((panel, k) => {
-    const points = panel.lines
-      .flatMap(({ x, y }) => x.map((value, i) => [value, y[i]]))
-      .filter(([, y]) => Number.isFinite(y));
-    const range = (i: 0 | 1) => {
-      let low = Math.min(...points.map((p) => p[i]));
-      let high = Math.max(...points.map((p) => p[i]));
-      if (!(high > low)) [low, high] = [low - 0.5, high + 0.5];
-      return [low, high] as const;
-    };
-    const [x0, x1] = range(0);
-    const [y0, y1] = range(1);
-    const top = 30 + k * HEIGHT + TOP;
-    const bottom = 30 + (k + 1) * HEIGHT - BOTTOM;
-    const px = (x: number) => (LEFT + ((x - x0) / (x1 - x0)) * (WIDTH - LEFT - RIGHT)).toFixed(1);
-    const py = (y: number) => (bottom - ((y - y0) / (y1 - y0)) * (bottom - top)).toFixed(1);
-    for (const tick of ticks(y0, y1))
-      parts.push(
-        `<path d="M${LEFT} ${py(tick)}H${WIDTH - RIGHT}" stroke="#ddd"/><text x="${LEFT - 6}" y="${py(tick)}" dy="4" text-anchor="end">${tick}</text>`,
-      );
-    for (const tick of ticks(x0, x1))
-      parts.push(`<text x="${px(tick)}" y="${bottom + 16}" text-anchor="middle">${tick}</text>`);
-    parts.push(
-      `<path d="M${LEFT} ${top}V${bottom}H${WIDTH - RIGHT}" fill="none" stroke="black"/>`,
-      `<text x="14" y="${(top + bottom) / 2}" transform="rotate(-90 14 ${(top + bottom) / 2})" text-anchor="middle">${escapeXml(panel.label)}</text>`,
-    );
-    if (k === panels.length - 1)
-      parts.push(
-        `<text x="${(LEFT + WIDTH - RIGHT) / 2}" y="${bottom + 30}" text-anchor="middle">${escapeXml(xLabel)}</text>`,
-      );
-    panel.lines.forEach((line, i) => {
-      const colour = COLOURS[i % COLOURS.length];
-      const path = line.x
-        .map((x, j) => (Number.isFinite(line.y[j]) ? `${px(x)},${py(line.y[j])}` : ''))
-        .filter(Boolean)
-        .join(' ');
-      parts.push(`<polyline points="${path}" fill="none" stroke="${colour}" stroke-width="1.5"/>`);
-      if (panel.lines.length > 1 || line.name)
-        parts.push(
-          `<text x="${WIDTH - RIGHT + 8}" y="${top + 12 + i * 15}" fill="${colour}">${escapeXml(line.name)}</text>`,
-        );
-    });
-  });
-  parts.push('</svg>', '');
-  return parts.join('\n');
-}
-
-/** A line as braille-free text: `rows` lines of `columns` characters, with the range at the left. */
-export function textPlot(
-  y: readonly number[],
-  columns: number,
-  rows: number,
-  format: (value: number) => string,
+/** Text whose baseline is at y; escaped. */
+export function textAt(
+  x: number,
+  y: number,
+  text: string,
+  { style, anchor = 'start', upright = false }: TextStyle = {},
 ): string {
-  const width = Math.max(10, Math.min(columns, y.length));
-  const low = Math.min(...y);
-  const high = Math.max(...y);
-  const grid = Array.from({ length: rows }, () => Array<string>(width).fill(' '));
-  const row = (value: number) => rows - 1 - Math.round(((value - low) / (high - low || 1)) * (rows - 1));
-  for (let c = 0; c < width; c++) {
-    const from = Math.floor((c * y.length) / width);
-    const to = Math.max(from + 1, Math.floor(((c + 1) * y.length) / width));
-    const part = y.slice(from, to);
-    const top = row(Math.max(...part));
-    const bottom = row(Math.min(...part));
-    for (let r = top; r <= bottom; r++) grid[r][c] = '█';
-  }
-  const labels = [format(high), format(low)];
-  const margin = Math.max(...labels.map((label) => label.length));
-  return grid
-    .map(
-      (line, r) =>
-        `${(r === 0 ? labels[0] : r === rows - 1 ? labels[1] : '').padStart(margin)} │${line.join('').trimEnd()}`,
-    )
-    .join('\n');
+  const attributes = [
+    style === undefined ? '' : ` class="${style}"`,
+    anchor === 'start' ? '' : ` text-anchor="${anchor}"`,
+    upright ? ` transform="rotate(-90 ${at(x)} ${at(y)})"` : '',
+  ];
+  return `<text x="${at(x)}" y="${at(y)}"${attributes.join('')}>${escapeMarkup(text)}</text>`;
 }
+
+/** Where a chart's values are drawn, and its scales. */
+export interface Frame {
+  left: number;
+  right: number;
+  top: number;
+  bottom: number;
+  x: Scale;
+  y: Scale;
+}
+
+/** Ticks along the lower edge, with lines across; and what the axis shows, below. */
+export function xAxis({ left, right, top, bottom, x }: Frame, label?: string): string[] {
+  return [
+    ...ticksOf(x).flatMap(({ place, text }) => [
+      `<path class="grid" d="M${at(place)} ${at(top)}V${at(bottom)}"/>`,
+      textAt(place, bottom + 15, text, { style: 'soft', anchor: 'middle' }),
+    ]),
+    ...(label === undefined ? [] : [textAt((left + right) / 2, bottom + 31, label, { anchor: 'middle' })]),
+  ];
+}
+
+/** Ticks along the left edge, with lines across; and what the axis shows, beside. */
+export function yAxis({ left, right, top, bottom, y }: Frame, label: string): string[] {
+  return [
+    ...ticksOf(y).flatMap(({ place, text }) => [
+      `<path class="grid" d="M${at(left)} ${at(place)}H${at(right)}"/>`,
+      textAt(left - 5, place + 4, text, { style: 'soft', anchor: 'end' }),
+    ]),
+    textAt(11, (top + bottom) / 2, label, { anchor: 'middle', upright: true }),
+  ];
+}
+
+/** The lines of both axes, over what is drawn. */
+export const axes = ({ left, right, top, bottom }: Frame): string =>
+  `<path class="axis" d="M${at(left)} ${at(top)}V${at(bottom)}H${at(right)}"/>`;

@@ -1,4 +1,4 @@
-/** Confidence intervals of accuracies measured on some images and some chips. */
+/** Confidence intervals of accuracies that were measured on samples of images and of chips. */
 
 /** A value with its 95 % interval. */
 export interface Interval {
@@ -7,8 +7,9 @@ export interface Interval {
   high: number;
 }
 
+/** The normal distribution's 97.5 % point. */
 const Z = 1.959964;
-/** Student's t at 97.5 % for 1 to 10 degrees of freedom. */
+/** The same for 1 to 10 degrees of freedom. */
 const T = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228];
 
 /** Student's t at 97.5 % (Cornish–Fisher beyond the table: Abramowitz and Stegun 26.7.5). */
@@ -35,17 +36,17 @@ export function wilson(successes: number, trials: number, z = Z): Interval {
   };
 }
 
-/** Numbers of the same images on several chips: one list a chip. */
+/** Values for the same images on several chips: one list per chip, all of the same length. */
 export type Crossed = readonly ArrayLike<number>[];
 
 /**
- * Mean of a quantity that was measured on every image of every chip, and the variance of that mean where both
- * chips and images were drawn: two-way random effects,
+ * Mean of a quantity that was measured for every image on every chip, and the variance of that mean when both chips
+ * and images are random samples: two-way random effects,
  *
  *     var = s²(chips)/C + (s²(images)/n − s²(rest)/(C·n)).
  *
  * `half` is half the 95 % interval: each of the two parts by Student's t of its own degrees of freedom, added as
- * squares. Of one chip both are over the images alone.
+ * squares. With one chip both are over the images alone.
  */
 export function crossedMean(values: Crossed): { mean: number; variance: number; half: number } {
   const chips = values.length;
@@ -78,8 +79,8 @@ export function crossedMean(values: Crossed): { mean: number; variance: number; 
 }
 
 /**
- * An accuracy from what was right (1) and wrong (0): of one chip Wilson's interval, which is about that chip; of
- * several, about chips of that kind, Wilson's with as many independent images as would vary as much.
+ * An accuracy from decisions that were right (1) or wrong (0). The interval is Wilson's: with one chip, for that chip;
+ * with several, for chips of that kind, with the number of independent images that would vary as much.
  */
 export function accuracyInterval(correct: Crossed): Interval {
   const { mean, variance, half } = crossedMean(correct);
@@ -91,9 +92,10 @@ export function accuracyInterval(correct: Crossed): Interval {
 }
 
 /**
- * The mean of paired differences. A pair of images more, one won and one lost, keeps an interval from closing where
- * no image was seen to change (Agresti and Min, Statistics in Medicine 24, 2005); `comparisons` says how many such
- * differences were added up.
+ * The mean of paired differences. Two images are added, one won and one lost, so that the interval keeps a width where
+ * no image changed (Agresti and Min, Statistics in Medicine 24, 2005).
+ *
+ * @param comparisons how many such differences were added up.
  */
 export function differenceInterval(differences: Crossed, comparisons = 1): Interval {
   const { mean, half } = crossedMean(differences);

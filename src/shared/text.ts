@@ -2,24 +2,44 @@
 import { stripVTControlCharacters } from 'node:util';
 
 const PREFIXES = ['f', 'p', 'n', 'µ', 'm', '', 'k', 'M', 'G', 'T'];
+const NO_PREFIX = PREFIXES.indexOf('');
 
-/** Significant digits with an SI prefix: 3.42e-5, 'S' → '34.2 µS'. */
+/** Significant digits and the SI prefix that leaves one to three of them before the point. */
+function scaled(value: number, significant: number): { digits: string; prefix: string } {
+  const highest = PREFIXES.length - 1 - NO_PREFIX;
+  const digitsAt = (power: number) => (value / 1000 ** power).toPrecision(significant);
+  // So that 1e-6, whose logarithm may come out a little low, is 1 µ and not 1000 n.
+  const rough = Math.floor(Math.log10(Math.abs(value) * (1 + 1e-9)) / 3);
+  let power = Math.max(-NO_PREFIX, Math.min(highest, rough));
+  if (Math.abs(Number(digitsAt(power))) >= 1000 && power < highest) power += 1;
+  const digits = digitsAt(power);
+  return {
+    digits: digits.includes('e') ? String(Number(digits)) : digits,
+    prefix: PREFIXES[power + NO_PREFIX],
+  };
+}
+
+/** With a fixed number of significant digits, for a display that keeps still: 3.42e-5, 'S' → '34.2 µS'. */
 export function si(value: number | null, unit: string, significant = 3): string {
   if (value === null || !Number.isFinite(value)) return '–';
   if (value === 0) return `0 ${unit}`;
-  let power = Math.floor(Math.log10(Math.abs(value)) / 3);
-  power = Math.max(-5, Math.min(4, power));
-  let digits = (value / 1000 ** power).toPrecision(significant);
-  if (Math.abs(Number(digits)) >= 1000 && power < 4) {
-    power += 1;
-    digits = (value / 1000 ** power).toPrecision(significant);
-  }
-  const plain = digits.includes('e') ? String(Number(digits)) : digits;
-  return `${plain.replace('-', '−')} ${PREFIXES[power + 5]}${unit}`;
+  const { digits, prefix } = scaled(value, significant);
+  return `${digits.replace('-', '−')} ${prefix}${unit}`;
 }
 
-/** 0.9716 → '97.2 %' */
-export const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
+/**
+ * With up to so many significant digits and no zeros at the end, for a sentence: 2.5e-6, 's' → '2.5 µs'. The minus is
+ * one that can be typed again.
+ */
+export function quantity(value: number, unit: string, significant = 4): string {
+  if (value === 0) return `0 ${unit}`.trim();
+  if (unit === '') return String(Number(value.toPrecision(significant)));
+  const { digits, prefix } = scaled(value, significant);
+  return `${Number(digits)} ${prefix}${unit}`;
+}
+
+/** 0.9716 → '97.16 %' */
+export const percent = (share: number, decimals = 2): string => `${(share * 100).toFixed(decimals)} %`;
 
 /** Seconds as m:ss or h:mm:ss. */
 export function duration(seconds: number): string {

@@ -61,9 +61,9 @@ export function pointsOf(event: MemloopEvent): Point[] {
   }
 }
 
-type Value = number | string | undefined;
+type Value = number | string | null | undefined;
 
-/** Fields that InfluxDB cannot hold (absent, not finite) are left out. */
+/** Fields that InfluxDB cannot hold (absent, not read, not finite) are left out. */
 function point(measurement: string, tags: Record<string, Value>, fields: Record<string, Value>): Point {
   return {
     measurement,

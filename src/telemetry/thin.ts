@@ -68,7 +68,7 @@ export class Thinner {
     const withheld = this.#withheld.get(key);
     if (withheld?.type !== 'conductance') return;
     const conductance = [...withheld.conductance];
-    conductance[cell.row * withheld.columns + cell.column] = cell.conductance;
+    if (cell.conductance !== null) conductance[cell.row * withheld.columns + cell.column] = cell.conductance;
     this.#withheld.set(key, { ...withheld, conductance });
   }
 }

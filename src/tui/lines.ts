@@ -12,13 +12,16 @@ const JSON_PERIOD = 1;
 const isTrouble = (link: LinkState | undefined): boolean =>
   link?.latest.state === 'lost' || link?.latest.state === 'reconnecting';
 
-/** What goes without saying while all goes well; the journal and the dashboard have it. */
+/** Not worth a line while all goes well; the journal and the dashboard have it. */
 function isRoutine(event: MemloopEvent, before: DashboardState, now: DashboardState): boolean {
   if (event.type === 'link') return !isTrouble(before.link) && !isTrouble(now.link);
   return event.type === 'run-started' || event.type === 'run-finished' || event.type === 'board';
 }
 
-/** One line for everything a person wants to know; progress every few seconds. */
+/**
+ * One line for everything a person wants to know; progress every few seconds. Subscribes to the events at once; what a
+ * hot source emitted before is not written. Ends with the source, or when the returned subscription is unsubscribed.
+ */
 export function plainLines(events: Observable<MemloopEvent>, write: (line: string) => void): Subscription {
   let state = initialState;
   let told = 0;
@@ -45,7 +48,7 @@ export function plainLines(events: Observable<MemloopEvent>, write: (line: strin
 /**
  * One JSON object a line: every event but the bulky ones, which the journal has (`membrane`, `conductance`,
  * `cell`, applied `pulses`), and `run-finished`, which is the command's last line. `link` and `progress` come
- * at most once a second, a change of the link's state always.
+ * at most once a second, a change of the link's state always. Subscribes and ends as `plainLines` does.
  */
 export function jsonLines(events: Observable<MemloopEvent>, write: (line: string) => void): Subscription {
   const last = new Map<string, MemloopEvent>();
@@ -80,12 +83,12 @@ export function summary(state: DashboardState): string[] {
   const elapsed = duration(state.now - (state.started ?? state.now));
   const accuracies = Object.entries(STAGE_NAMES).flatMap(([stage, name]) => {
     const accuracy = state.accuracies[stage as keyof typeof STAGE_NAMES];
-    return accuracy === undefined ? [] : [`${name} ${percent(accuracy)}`];
+    return accuracy === undefined ? [] : [`${name} ${percent(accuracy, 1)}`];
   });
   const warnings = state.log.filter(({ level }) => level === 'warning');
   return [
     `memloop ${state.run?.command ?? ''} ${state.finished ? 'finished in' : 'ended after'} ${elapsed}`,
-    // A finished command says itself what came of it.
+    // A finished command prints its result itself.
     ...(state.finished || accuracies.length === 0 ? [] : [`  accuracy: ${accuracies.join(', ')}`]),
     ...warnings.slice(-5).map(({ text }) => `  warning: ${text}`),
     ...(warnings.length > 5 ? [`  and ${warnings.length - 5} warnings before`] : []),

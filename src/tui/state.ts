@@ -56,8 +56,12 @@ export interface DashboardState {
   finished?: EventOf<'run-finished'>;
   /** The last error. */
   error?: string;
-  stage?: EventOf<'stage'>;
+  /** What is under way: the last stage announced, or the progress that followed it under another name. */
+  stage?: Pick<EventOf<'stage'>, 'stage' | 'detail'>;
+  /** Of what is under way; undefined once that has ended. */
   progress?: EventOf<'progress'>;
+  /** Name of the progress that belongs to the stage, once there was any. */
+  progressName?: string;
   board?: EventOf<'board'>;
   link?: LinkState;
   arrays: readonly ArrayState[];
@@ -117,31 +121,29 @@ function apply(state: DashboardState, event: MemloopEvent): DashboardState {
       ];
       return note({ ...state, run: event }, event, 'info', facts.join(', '));
     }
-    case 'run-finished': {
-      const { progress, ...rest } = state;
-      return note({ ...rest, finished: event }, event, 'info', 'finished');
-    }
+    case 'run-finished':
+      return note({ ...withoutProgress(state), finished: event }, event, 'info', 'finished');
     case 'log': {
       const logged = note(state, event, event.level, event.message);
-      return event.level === 'error' ? { ...logged, error: clean(event.message) } : logged;
+      return event.level === 'error' ? { ...withoutProgress(logged), error: clean(event.message) } : logged;
     }
     case 'board':
       return note(withBoard(state, event), event, 'info', describeBoard(event));
     case 'link':
       return withLink(state, event);
     case 'stage': {
-      const { progress, ...rest } = state;
+      const { progressName: _, ...rest } = withoutProgress(state);
       const text = event.detail === undefined ? event.stage : `${event.stage}: ${event.detail}`;
       return note({ ...rest, stage: event }, event, 'info', text);
     }
     case 'progress':
-      return { ...state, progress: event };
+      return withProgress(state, event);
     case 'training':
       return withTraining(state, event);
     case 'accuracy': {
-      const text = `${STAGE_NAMES[event.stage]} accuracy ${percent(event.accuracy)} (${amount(event.samples)} samples)`;
+      const text = `${STAGE_NAMES[event.stage]} accuracy ${percent(event.accuracy, 1)} (${amount(event.samples)} samples)`;
       const accuracies = { ...state.accuracies, [event.stage]: event.accuracy };
-      return note({ ...state, accuracies }, event, 'info', text);
+      return note({ ...withoutProgress(state), accuracies }, event, 'info', text);
     }
     case 'conductance':
       return withConductance(state, event);
@@ -152,6 +154,23 @@ function apply(state: DashboardState, event: MemloopEvent): DashboardState {
     case 'membrane':
       return withMembrane(state, event);
   }
+}
+
+/** Progress of what has ended, early or not, must not stand beside what comes next. */
+function withoutProgress({ progress: _, ...rest }: DashboardState): DashboardState {
+  return rest;
+}
+
+/** The first progress after a stage belongs to it, whatever its name; progress of another name ends the stage. */
+function withProgress(state: DashboardState, event: EventOf<'progress'>): DashboardState {
+  const { stage: name } = event;
+  const { stage = { stage: name }, progressName = name } = state;
+  return {
+    ...state,
+    stage: progressName === name ? stage : { stage: name },
+    progress: event,
+    progressName: name,
+  };
 }
 
 function note(
@@ -241,7 +260,7 @@ function withCell(state: DashboardState, event: EventOf<'cell'>): DashboardState
   const old = row[event.column] as Cell;
   const { conductance, pulses, energy, status, target, reason } = event;
   const cell: Cell = {
-    conductance,
+    conductance: conductance ?? old.conductance,
     pulses,
     energy,
     status,
@@ -316,12 +335,14 @@ function withTraining(state: DashboardState, event: EventOf<'training'>): Dashbo
   const before = state.training.at(-1);
   const kept =
     state.training.length < TRAINING_POINTS ? state.training : state.training.filter((_, i) => i % 2 === 0);
-  const next = { ...state, training: [...kept, point] };
+  // Another phase has begun, or this one has ended: progress that came before is not its own.
+  const goesOn = (before?.phase ?? phase) === phase && epoch < epochs;
+  const next = { ...(goesOn ? state : withoutProgress(state)), training: [...kept, point] };
   const part = (at: number) => Math.floor(epochs > EPOCHS_LOGGED ? (at / epochs) * EPOCHS_LOGGED : at);
   if (before?.phase === phase && part(before.epoch) === part(epoch)) return next;
   const known = [
     `loss ${loss.toPrecision(3)}`,
-    ...(accuracy === undefined ? [] : [`accuracy ${percent(accuracy)}`]),
+    ...(accuracy === undefined ? [] : [`accuracy ${percent(accuracy, 1)}`]),
     ...(event.pulses === undefined ? [] : [`${amount(event.pulses)} pulses`]),
   ];
   return note(next, event, 'info', `${phase} epoch ${amount(epoch)}/${epochs}: ${known.join(', ')}`);

@@ -194,19 +194,59 @@ test('training curves stay bounded and keep their ends', () => {
   expect(state.training.at(-1)?.epoch).toBe(4999);
 });
 
-test('a stage ends the progress of the one before; the end of the run ends all', () => {
-  const progress: EventBody = {
+describe('the headline', () => {
+  const progress = (stage: string, done = 98): EventBody => ({
     type: 'progress',
-    stage: 'a',
-    done: 1,
-    total: 2,
-    units: 'cells',
+    stage,
+    done,
+    total: 100,
+    units: 'batches',
     rate: 1,
     timeLeft: 1,
+  });
+  const training = (phase: 'offline' | 'in-loop', epoch = 1): EventBody => ({
+    type: 'training',
+    phase,
+    epoch,
+    epochs: 6,
+    loss: 1,
+  });
+  const headline = (...events: EventBody[]) => {
+    const state = stateOf(...events);
+    return [state.stage?.stage, state.stage?.detail, state.progress?.done];
   };
-  expect(stateOf(progress).progress).toBeDefined();
-  expect(stateOf(progress, { type: 'stage', stage: 'b' }).progress).toBeUndefined();
-  expect(stateOf(progress, { type: 'run-finished', result: {} }).progress).toBeUndefined();
+  const adapt: EventBody = { type: 'stage', stage: 'adapt', detail: 'offline' };
+
+  test('is a stage, with the progress that follows it whatever its name', () => {
+    expect(headline(adapt, progress('train', 97), progress('train'))).toEqual(['adapt', 'offline', 98]);
+  });
+
+  test('is progress alone where no stage was announced', () => {
+    expect(headline(progress('train'))).toEqual(['train', undefined, 98]);
+  });
+
+  test.each<[string, EventBody, [string, string | undefined, number | undefined]]>([
+    ['a stage', { type: 'stage', stage: 'fine-tune' }, ['fine-tune', undefined, undefined]],
+    ['another kind of progress', progress('calibrate neurons', 1), ['calibrate neurons', undefined, 1]],
+    ['training of another phase', training('in-loop'), ['adapt', 'offline', undefined]],
+    ['the last epoch', training('offline', 6), ['adapt', 'offline', undefined]],
+    [
+      'an accuracy',
+      { type: 'accuracy', stage: 'software', accuracy: 1, samples: 1 },
+      ['adapt', 'offline', undefined],
+    ],
+    ['an error', { type: 'log', level: 'error', message: 'lost' }, ['adapt', 'offline', undefined]],
+    ['the end of the run', { type: 'run-finished', result: {} }, ['adapt', 'offline', undefined]],
+  ])('does not keep progress that ended early: %s ends it', (_, event, expected) => {
+    expect(headline(training('offline'), adapt, progress('train'), event)).toEqual(expected);
+  });
+
+  test('keeps its progress while the same thing goes on', () => {
+    const log: EventBody = { type: 'log', level: 'warning', message: 'a retry' };
+    expect(headline(training('offline'), adapt, progress('train'), training('offline'), log, link())).toEqual(
+      ['adapt', 'offline', 98],
+    );
+  });
 });
 
 test('a whole run ends with its three accuracies', () => {

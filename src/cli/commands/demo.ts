@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { writeAtomically } from '../../shared/files.js';
+import { percent } from '../../shared/text.js';
 import { action } from '../command.js';
-import { deploy, percent } from '../network.js';
+import { deploy } from '../network.js';
 import { positive, wholeNumber } from '../numbers.js';
 
 interface Options {

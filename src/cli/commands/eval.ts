@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
+import { percent } from '../../shared/text.js';
 import { action } from '../command.js';
-import { type DatasetOptions, deploy, loadForBoard, percent } from '../network.js';
+import { type DatasetOptions, deploy, loadForBoard } from '../network.js';
 import { wholeNumber } from '../numbers.js';
 
 interface Options extends DatasetOptions {

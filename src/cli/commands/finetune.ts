@@ -2,8 +2,9 @@ import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { MethodName } from '../../loop/index.js';
 import { writeAtomically } from '../../shared/files.js';
+import { percent } from '../../shared/text.js';
 import { action } from '../command.js';
-import { type DatasetOptions, deploy, loadForBoard, percent } from '../network.js';
+import { type DatasetOptions, deploy, loadForBoard } from '../network.js';
 import { decimal, positive, wholeNumber } from '../numbers.js';
 
 interface Options extends DatasetOptions {

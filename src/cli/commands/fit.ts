@@ -38,7 +38,8 @@ export function register(program: Command): void {
       action(
         async (session, files: string[], options: Options) => {
           const { MemloopError } = await import('../../shared/errors.js');
-          const { fitLoops, fitPlot, fitTable, readLoop } = await import('../../calibration/index.js');
+          const { fitLoops, fitTable, readLoop } = await import('../../calibration/index.js');
+          const { fitPlot } = await import('../../plots/index.js');
           for (const [name, value] of [
             ['--series', options.series],
             ['--frequency', options.frequency],

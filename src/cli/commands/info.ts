@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
+import { quantity } from '../../shared/text.js';
 import { action } from '../command.js';
-import { quantity } from '../numbers.js';
 
 export function register(program: Command): void {
   program

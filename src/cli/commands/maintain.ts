@@ -4,8 +4,9 @@ import { z } from 'zod';
 import type { Normal } from '../../loop/index.js';
 import type { Network } from '../../model/index.js';
 import { parseJson } from '../../shared/json.js';
+import { percent } from '../../shared/text.js';
 import { action } from '../command.js';
-import { type DatasetOptions, deploy, loadForBoard, percent } from '../network.js';
+import { type DatasetOptions, deploy, loadForBoard } from '../network.js';
 import { decimal, positive, wholeNumber } from '../numbers.js';
 
 interface Options extends DatasetOptions {

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import type { ProgrammedCell } from '../../calibration/index.js';
+import type { ProgrammedCell } from '../../plots/index.js';
 import { action } from '../command.js';
 import { type DatasetOptions, deploy, loadForBoard } from '../network.js';
 import { decimal, index } from '../numbers.js';
@@ -68,7 +68,7 @@ export function register(program: Command): void {
           listening.unsubscribe();
           const plot = session.run?.file('programming.svg');
           if (plot !== undefined && cells.size > 0) {
-            const { programPlot } = await import('../../calibration/index.js');
+            const { programPlot } = await import('../../plots/index.js');
             const text = programPlot(
               `${(100 * summary.inTolerance).toFixed(2)} % of ${summary.cells} cells in tolerance, ${summary.pulsesPerCell.toFixed(2)} pulses a cell`,
               [...cells.values()],

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import type { CellOperation } from '../../driver/board/board.js';
 import { MemloopError } from '../../shared/errors.js';
+import { quantity } from '../../shared/text.js';
 import { action } from '../command.js';
-import { decimal, index, quantity, wholeNumber } from '../numbers.js';
+import { decimal, index, wholeNumber } from '../numbers.js';
 
 interface Options {
   array: number;

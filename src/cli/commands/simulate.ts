@@ -90,18 +90,9 @@ export function register(program: Command): void {
 
       if (options.out !== undefined)
         write(options.out, options.format === 'json' ? `${JSON.stringify(trace)}\n` : model.traceCsv(trace));
-      if (options.svg !== undefined) write(options.svg, model.tracePlot(trace));
-      const millivolts = (v: number) => `${(1e3 * v).toFixed(1)} mV`;
-      const milliseconds = (t: number) => `${(1e3 * t).toFixed(2)} ms`;
-      trace.neurons.forEach(({ v }, n) => {
-        const peak = v.indexOf(Math.max(...v));
-        const trough = v.indexOf(Math.min(...v.slice(peak)), peak);
-        print(
-          `neuron ${n}: peak ${millivolts(v[peak])} at ${milliseconds(trace.time[peak])}, ` +
-            `then trough ${millivolts(v[trough])} at ${milliseconds(trace.time[trough])}`,
-        );
-        print(model.textPlot(v, (process.stdout.columns || 80) - 12, 12, millivolts));
-      });
+      const { tracePlot, traceText } = await import('../../plots/index.js');
+      if (options.svg !== undefined) write(options.svg, tracePlot(trace));
+      print(traceText(trace, (process.stdout.columns || 80) - 12));
       return { result: { trace } };
     }),
   );

@@ -4,6 +4,7 @@ import type { CalibratedBoard } from '../../calibration/index.js';
 import type { CellAddress } from '../../driver/board/board.js';
 import { MemloopError } from '../../shared/errors.js';
 import type { Emit } from '../../shared/events.js';
+import { si } from '../../shared/text.js';
 import { action, type Outcome, type Session } from '../command.js';
 import { index, positive, wholeNumber } from '../numbers.js';
 
@@ -28,7 +29,7 @@ const waveform = (text: string): Options['waveform'] => {
   throw new InvalidArgumentError('Give triangle or sine.');
 };
 
-const micro = (g: number) => `${(g * 1e6).toPrecision(3)} µS`;
+const siemens = (g: number) => si(g, 'S');
 
 export function register(program: Command): void {
   program
@@ -115,7 +116,7 @@ async function endurance(job: Job, cycles: number): Promise<Outcome> {
   save(job, 'csv', found.high.map((high, i) => `${i + 1},${high},${found.low[i]}`).join('\n'));
   return {
     result: { samples: found },
-    text: `${cycles} cycles: ${micro(found.low[0])} / ${micro(found.high[0])} at first, ${micro(found.low.at(-1)!)} / ${micro(found.high.at(-1)!)} at last; ${found.failedAfter === undefined ? 'the window held' : `the window had halved after ${found.failedAfter} cycles`}`,
+    text: `${cycles} cycles: ${siemens(found.low[0])} / ${siemens(found.high[0])} at first, ${siemens(found.low.at(-1)!)} / ${siemens(found.high.at(-1)!)} at last; ${found.failedAfter === undefined ? 'the window held' : `the window had halved after ${found.failedAfter} cycles`}`,
   };
 }
 
@@ -124,13 +125,14 @@ async function forming(job: Job): Promise<Outcome> {
   const { formed, samples } = await formCell(job.board, job.address, job.context);
   return {
     result: { formed, samples },
-    text: `${formed ? 'formed' : 'not formed'} after ${samples.length} pulses, at ${micro(samples.at(-1)!.conductance)}`,
+    text: `${formed ? 'formed' : 'not formed'} after ${samples.length} pulses, at ${siemens(samples.at(-1)!.conductance)}`,
   };
 }
 
 /** The I–V loop. */
 async function loop(job: Job): Promise<Outcome> {
-  const { driveCell, formatLoop, loopPlot, loopText, waveSteps } = await import('../../calibration/index.js');
+  const { driveCell, formatLoop, waveSteps } = await import('../../calibration/index.js');
+  const { loopPlot, loopText } = await import('../../plots/index.js');
   const { board, address, options, context, stem } = job;
   const period = waveSteps(board.description.limits, options);
   const steps = Array.from({ length: options.cycles }, () => period).flat();

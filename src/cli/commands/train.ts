@@ -3,8 +3,8 @@ import { dirname, join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Augmentation, IntegratorName, TrainSettings } from '../../model/index.js';
 import { MemloopError } from '../../shared/errors.js';
+import { percent } from '../../shared/text.js';
 import { action } from '../command.js';
-import { percent } from '../network.js';
 import { decimal, wholeNumber } from '../numbers.js';
 
 interface Options extends Partial<Omit<TrainSettings, 'augmentation'>> {
@@ -163,7 +163,10 @@ export function register(program: Command): void {
             'memloop.training': JSON.stringify({ ...model.TRAIN_DEFAULTS, ...settings }),
           });
           const plot = out.replace(/(\.safetensors)?$/, '.svg');
-          writePlot(plot, model.trainingPlot(`${dataset}, seed ${seed}`, history));
+          writePlot(
+            plot,
+            (await import('../../plots/index.js')).trainingPlot(`${dataset}, seed ${seed}`, history),
+          );
           rmSync(checkpoint, { force: true });
           if (testAccuracy !== undefined)
             emit({ type: 'accuracy', stage: 'software', accuracy: testAccuracy, samples: test.count });

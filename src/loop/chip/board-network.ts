@@ -1,7 +1,7 @@
 /**
- * A mapped network run on the board: dense layers by the arrays, their sums and biases by the host, MIF layers
- * by the board's neurons, in turn where a layer has more of them than the board. What comes back are
- * measurements, layer by layer.
+ * A mapped network run on the board. Dense layers are computed by the arrays, partial sums and biases by the host, MIF
+ * layers by the board's neurons, in turn where a layer has more neurons than the board. The results are measurements,
+ * layer by layer.
  */
 import type { BoardDescription, NeuronRun, Stimulus } from '../../driver/board/board.js';
 import {
@@ -20,17 +20,17 @@ import { type LayerMap, type NetworkMap, weightScale } from './mapping.js';
 /** The products of an array, corrected for what is known of the converters: A, vectors × columns. */
 export type Multiply = (array: number, voltages: Float32Array) => Promise<Float32Array>;
 
-/** The neurons of a board: what they are, as far as it is known, and how they are run. */
+/** The neurons of a board: their known parameters and how they are run. */
 export interface NeuronBank {
   description: Pick<BoardDescription, 'neurons' | 'stepTime' | 'maxSteps' | 'driveMax'>;
-  /** One entry a neuron of the board. */
+  /** One entry per neuron of the board. */
   parameters: readonly MifParameters[];
   run(stimuli: readonly Stimulus[]): Promise<NeuronRun[]>;
 }
 
 /** What a batch of images did in one layer. */
 export interface LayerForward {
-  /** Vectors an image: 1, or behind a MIF layer one a membrane sample. */
+  /** Vectors per image: 1, or behind a MIF layer one per membrane sample. */
   vectors: number;
   /** Inputs as they were driven, i.e. after clipping: count × vectors × inputs. */
   inputs: Float32Array;
@@ -40,7 +40,7 @@ export interface LayerForward {
   voltages?: Float32Array[];
 }
 
-/** Share of the ReLU outputs that are not driven, and what draws them. */
+/** Share of the ReLU outputs that are not driven, and the random numbers that choose them. */
 export interface Dropout {
   share: number;
   random: Random;
@@ -60,7 +60,7 @@ export interface BoardForward {
   decisions: Uint8Array;
 }
 
-/** Reads of the constant that a signed input is shifted by, in every batch: their mean is taken off again. */
+/** Reads of the constant that a signed input is shifted by, in every batch: their mean is subtracted. */
 const BASELINE_VECTORS = 8;
 
 export class BoardNetwork {
@@ -93,6 +93,7 @@ export class BoardNetwork {
     this.#inputSteps = spec.pulseSteps.map((step) => Math.round(step * perStep));
   }
 
+  /** Output neurons. */
   get outputs(): number {
     return this.map.layers.at(-1)!.outputs;
   }
@@ -108,7 +109,7 @@ export class BoardNetwork {
     return this.network.spec.layers[l - 1]?.activation === 'mif';
   }
 
-  /** Parameters of the neurons that a layer of this width drives. */
+  /** Parameters of the neurons that a layer of this width drives, one entry per output. */
   neurons(width: number): MifParameters[] {
     const { parameters } = this.#bank;
     return Array.from({ length: width }, (_, j) => parameters[j % parameters.length]);
@@ -128,14 +129,16 @@ export class BoardNetwork {
     return this.takesWaveforms(l) ? (driveScale * this.samplePeriod) / tauAlpha : driveScale;
   }
 
+  /** A; the largest alpha state by which a neuron may be driven. */
   get driveMax(): number {
     return Math.min(this.#bank.description.driveMax, this.network.spec.driveMax);
   }
 
   /**
-   * A dataset in batches, in order. Two are under way: while the host works at one, the board has the other.
+   * Forward passes of a dataset in batches, in order. Two are under way at once: while the host works on one, the board
+   * has the other.
    *
-   * @param dropout drawn anew for each image; what is driven is driven harder by as much.
+   * @param dropout drawn anew for each image; the outputs that are driven are scaled up to make up for it.
    */
   async *forward(
     dataset: Dataset,
@@ -230,7 +233,7 @@ export class BoardNetwork {
     const pulseSteps = this.pulseSteps(l);
     const vectors = sums.length / (count * width);
     const scale = this.driveScale(l);
-    const most = this.driveMax;
+    const limit = this.driveMax;
     const groups = Math.ceil(width / neurons);
     const stimuli: Stimulus[] = [];
     for (let n = 0; n < count; n++)
@@ -239,7 +242,7 @@ export class BoardNetwork {
         for (let p = 0; p < pulseSteps.length; p++)
           for (let j = 0; j < neurons && first + j < width; j++) {
             const sum = sums[(n * vectors + (vectors === 1 ? 0 : p)) * width + first + j];
-            drives[p * neurons + j] = Math.max(-most, Math.min(most, sum * scale));
+            drives[p * neurons + j] = Math.max(-limit, Math.min(limit, sum * scale));
           }
         stimuli.push({ steps: this.#steps, decimation: this.decimation, pulseSteps, drives });
       }

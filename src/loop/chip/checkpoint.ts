@@ -1,8 +1,9 @@
-/** Networks on disk that know how they are laid on a chip. */
+/** Networks on disk with the scales by which they are mapped to a chip. */
 import { z } from 'zod';
 import { type Dataset, type Network, saveNetwork } from '../../model/index.js';
 import { MemloopError } from '../../shared/errors.js';
-import { type LayerScales, layerScales } from './deployment.js';
+import { parseJson } from '../../shared/json.js';
+import { type LayerScales, layerScales } from './scales.js';
 
 const KEY = 'memloop.scales';
 const scalesSchema = z.array(
@@ -14,8 +15,10 @@ const scalesSchema = z.array(
 );
 
 /**
- * The scales that a network was fine-tuned with, or new ones from a sample of its inputs if it was never on a
- * chip. Throws `bad-file` for damaged metadata.
+ * The scales that a network was fine-tuned with, or new ones from a sample of its inputs if it was never on a chip.
+ * Throws `bad-file` for damaged metadata.
+ *
+ * @param path the network's file, for messages.
  */
 export function networkScales(
   path: string,
@@ -25,22 +28,14 @@ export function networkScales(
 ): LayerScales {
   const text = metadata[KEY];
   if (text === undefined) return layerScales(network, sample);
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    json = undefined;
-  }
-  const scales = scalesSchema.safeParse(json);
-  if (!scales.success || scales.data.length !== network.spec.layers.length)
-    throw new MemloopError(
-      'bad-file',
-      `${path}: its ${KEY} does not describe its layers; take the file it was fine-tuned from`,
-    );
-  return scales.data;
+  const hint = 'take the file it was fine-tuned from';
+  const scales = parseJson(text, scalesSchema, { what: `${path}: its ${KEY}`, hint });
+  if (scales.length !== network.spec.layers.length)
+    throw new MemloopError('bad-file', `${path}: its ${KEY} does not describe its layers; ${hint}`);
+  return scales;
 }
 
-/** Writes a network with its scales; atomic. */
+/** Writes a network with its scales; the file is whole at any moment. Error: `disk`. */
 export const saveOnChip = (
   path: string,
   network: Network,

@@ -1,4 +1,4 @@
-/** The arrays of a board that carry a network: what was asked of their cells and what was measured. */
+/** The arrays of a board that carry a network: the targets of their cells and what was measured. */
 import {
   type CalibratedBoard,
   outOfUse,
@@ -10,11 +10,11 @@ import { type ArrayConductances, emptyConductances, type NetworkMap, targetCondu
 
 /** ADC samples averaged in each product. */
 const MULTIPLY_SAMPLES = 4;
-/** Share of a current range that products are expected to use at most. */
+/** Largest share of a current range that products are expected to use. */
 const MARGIN = 0.8;
 
-/** Parts that a vector is multiplied in at most, rather than in a higher range. */
-const MOST_PARTS = 4;
+/** Largest number of parts that a vector is multiplied in to avoid a higher range. */
+const MAX_PARTS = 4;
 
 /** Rows `first` to `end` of a vector, to be multiplied at once. */
 interface Part {
@@ -24,9 +24,9 @@ interface Part {
 }
 
 export class Chip {
-  /** What the cells were last asked for, S. */
+  /** The cells' last targets, S. */
   targets: ArrayConductances;
-  /** What they were last measured at, S. */
+  /** Their last measured conductances, S. */
   readonly measured: ArrayConductances;
   /** Cells that no longer move or are at the end of their range, at their measured conductance; NaN for healthy ones, S. */
   readonly frozen: ArrayConductances;
@@ -51,9 +51,9 @@ export class Chip {
   }
 
   /**
-   * Products, A, vectors × columns, for row voltages, V, vectors × rows. The noise of a current range grows with it, so
-   * each vector is multiplied in the lowest range that it fits into by the measured conductances, in a few parts if need
-   * be, which are added.
+   * Column currents, A, vectors × columns, for row voltages, V, vectors × rows. A larger current range has more noise,
+   * so each vector is multiplied in the lowest range that fits the currents expected from the measured conductances; if
+   * need be in a few parts, which are added.
    */
   readonly multiply = async (array: number, voltages: Float32Array): Promise<Float32Array> => {
     if (this.measured.get(array)!.every(Number.isNaN))
@@ -88,11 +88,11 @@ export class Chip {
     const { currentRanges } = this.board.description;
     const conductance = this.measured.get(array)!;
     for (let range = 0; range < currentRanges.length - 1; range++) {
-      const most = MARGIN * currentRanges[range].max;
+      const limit = MARGIN * currentRanges[range].max;
       const parts: [number, number][] = [];
       const currents = new Float64Array(columns);
       let first = 0;
-      for (let row = 0; row < rows && parts.length < MOST_PARTS; row++) {
+      for (let row = 0; row < rows && parts.length < MAX_PARTS; row++) {
         if (!(voltages[row] > 0)) continue;
         let largest = 0;
         for (let c = 0; c < columns; c++) {
@@ -101,20 +101,22 @@ export class Chip {
           currents[c] = current;
           if (current > largest) largest = current;
         }
-        if (largest <= most || row === first) continue;
+        if (largest <= limit || row === first) continue;
         parts.push([first, row]);
         first = row;
         for (let c = 0; c < columns; c++) currents[c] = voltages[row] * conductance[row * columns + c] || 0;
       }
-      if (parts.length < MOST_PARTS) return { range, parts: [...parts, [first, rows]] };
+      if (parts.length < MAX_PARTS) return { range, parts: [...parts, [first, rows]] };
     }
     return { range: currentRanges.length - 1, parts: [[0, rows]] };
   }
 
   /**
-   * Programs the weights (one list a layer, outputs × inputs): a first pass over all cells, then a second in
-   * which the partners of cells that failed take over what they can. Cells within tolerance get no pulse, so
-   * calling it again finishes an interrupted job.
+   * Programs the weights: a first pass over all cells, then a second in which the partners of cells that failed make up
+   * for them as far as they can. Cells within tolerance get no pulse, so calling it again finishes an interrupted job.
+   *
+   * @param weights one list per layer, outputs × inputs.
+   * @returns one report per array.
    */
   async programWeights(
     weights: readonly Float32Array[],
@@ -126,7 +128,7 @@ export class Chip {
     return first.map((report, i) => merged(report, second[i], this.#map.columns));
   }
 
-  /** Programs every array with a target; NaN leaves a cell alone. */
+  /** Programs the arrays to these conductances, S; NaN leaves a cell alone. One report per array. */
   async program(targets: ArrayConductances, options: ProgramOptions): Promise<ProgrammingReport[]> {
     const reports: ProgrammingReport[] = [];
     for (const [array, wanted] of targets) {
@@ -138,8 +140,9 @@ export class Chip {
   }
 
   /**
-   * Reads all mapped arrays, and takes cells that are off by more than this (S) for what they have become, so that they
-   * are programmed again: small jobs leave cells on their way, and do not look at those that their pulses disturb.
+   * Reads all mapped arrays. Where a cell is off its target by more than this (S), the target becomes what was measured,
+   * so that the cell is programmed again: small jobs leave cells on their way, and do not read those that their pulses
+   * disturb.
    */
   async findMoved(off: number): Promise<void> {
     await this.measure();
@@ -165,7 +168,7 @@ export class Chip {
     const frozen = this.frozen.get(array)!;
     for (const { row, column, reason, conductance } of failed) {
       const cell = row * this.#map.columns + column;
-      // One that is out of reach is the partner of a stuck cell, and is left where that takes the least from the weight.
+      // A cell out of reach is the partner of a stuck one; it is left where the weight is closest to right.
       if (outOfUse(reason) || reason === 'out of reach') frozen[cell] = conductance;
     }
   }
@@ -181,7 +184,7 @@ function merged(first: ProgrammingReport, second: ProgrammingReport, columns: nu
     inTolerance,
     pulses,
     pulsesPerCell: pulses / first.cells,
-    // What the second pass took up again is told by the second pass alone.
+    // Cells that the second pass took up again are reported by that pass alone.
     failed: [
       ...first.failed.filter(({ row, column }) => Number.isNaN(second.targets[row * columns + column])),
       ...second.failed,

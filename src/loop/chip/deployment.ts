@@ -1,4 +1,4 @@
-/** A network on a chip: where its weights go, programmed, evaluated, fine-tuned. */
+/** A network on a chip: where its weights go, programmed and evaluated. */
 import {
   calibratedBoard,
   correctedStimuli,
@@ -7,115 +7,32 @@ import {
   type ProgramOptions,
 } from '../../calibration/index.js';
 import type { Stimulus } from '../../driver/board/board.js';
-import { type Dataset, Network, outputVoltages, restState, WAVEFORM_UNIT } from '../../model/index.js';
+import type { Dataset, Network } from '../../model/index.js';
 import type { Emit } from '../../shared/events.js';
-import { type ProgrammingSummary, summarise } from '../report/summary.js';
-import { type FinetuneOptions, type FinetuneResult, finetune } from '../tuning/finetune.js';
-import { PROGRAMMING_ERROR, twinTraining } from '../tuning/twin.js';
 import { BoardNetwork } from './board-network.js';
 import { Chip } from './chip.js';
 import { type BoardEvaluation, evaluateOnBoard } from './evaluate.js';
-import {
-  commonWindow,
-  type LayerShape,
-  mapLayers,
-  type NetworkMap,
-  READ_VOLTAGE,
-  targetConductances,
-} from './mapping.js';
+import { commonWindow, mapLayers, type NetworkMap, READ_VOLTAGE, targetConductances } from './mapping.js';
+import type { LayerScales } from './scales.js';
+import { type ProgrammingSummary, summarise } from './summary.js';
 
+/** What a job on a board works with. */
 export interface LoopContext {
+  /** Open, and not closed by the job. */
   board: GuardedBoard;
+  /** Is told stages, progress, measurements and pulses. */
   emit: Emit;
+  /** Ends the job at the next safe point, with the error `interrupted`; the board is then at 0 V. */
   signal: AbortSignal;
-  /** Board steps between two membrane samples, where the usual ones are not wanted. */
+  /** Board steps between two membrane samples. Default: 8, and 20 where samples drive a next layer. */
   decimation?: number;
 }
-
-/** How values of each layer become conductances and voltages: kept with a network that was fine-tuned on a chip. */
-export type LayerScales = Pick<LayerShape, 'weightMax' | 'inputMin' | 'inputMax'>[];
 
 /** Board steps between two membrane samples; more where samples drive the next layer, as many as a request takes. */
 const DECIMATION = 8;
 const WAVEFORM_DECIMATION = 20;
-/** What inputs may exceed the largest of the sample by. */
-const SPARE = 1.2;
-/** Images that the range of the activations is taken from; of waveforms, that are simulated for it. */
-const SAMPLE = 2000;
-const SIMULATED = 32;
 
-/**
- * Scales for a network: nearly the largest weight of a layer takes the whole window, the largest activation that the
- * sample shows (with a fifth to spare) the whole read voltage.
- */
-export function layerScales(network: Network, sample: Dataset): LayerScales {
-  const count = Math.min(SAMPLE, sample.count);
-  let values: Float32Array | undefined = sample.inputs.subarray(0, count * sample.features);
-  return network.spec.layers.map((layer, l) => {
-    const weightMax = clippingWeight(network.weights[l]);
-    if (network.spec.layers[l - 1]?.activation === 'mif') values = undefined;
-    if (!values) return { weightMax, ...waveformRange(network, l, sample) };
-    const inputMax = l === 0 ? 1 : SPARE * largest(values);
-    const next = new Float32Array(count * layer.outputs);
-    for (let n = 0; n < count; n++)
-      for (let j = 0; j < layer.outputs; j++) {
-        let sum = network.biases[l][j];
-        for (let i = 0; i < layer.inputs; i++)
-          sum += network.weights[l][j * layer.inputs + i] * values[n * layer.inputs + i];
-        next[n * layer.outputs + j] = Math.max(0, sum);
-      }
-    values = next;
-    return { weightMax, inputMax };
-  });
-}
-
-/** The waveforms that layer l gets from the MIF layer before it. */
-function waveformRange(network: Network, l: number, sample: Dataset): { inputMin: number; inputMax: number } {
-  const { outputNeurons: _, ...spec } = network.spec;
-  const before = new Network(
-    {
-      ...spec,
-      layers: spec.layers
-        .slice(0, l)
-        .map((layer, k) => (k === l - 1 ? { ...layer, activation: 'linear' as const } : layer)),
-    },
-    network.weights.slice(0, l),
-    network.biases.slice(0, l),
-  );
-  const rest = restState(spec.neuron).v;
-  let low = 0;
-  let high = 0;
-  for (let n = 0; n < Math.min(SIMULATED, sample.count); n++)
-    for (const v of outputVoltages(
-      before,
-      sample.inputs.subarray(n * sample.features, (n + 1) * sample.features),
-    )) {
-      low = Math.min(low, v - rest);
-      high = Math.max(high, v - rest);
-    }
-  return { inputMin: (SPARE * low) / WAVEFORM_UNIT, inputMax: (SPARE * high) / WAVEFORM_UNIT };
-}
-
-/**
- * |weight| that takes the whole window, such that clipping larger ones and programming errors in all of them, which grow
- * with it, together cost least (mean square).
- */
-function clippingWeight(weights: Float32Array): number {
-  const magnitudes = Float64Array.from(weights, Math.abs).sort();
-  const most = Math.max(magnitudes.at(-1)!, 1e-6);
-  let [best, least] = [most, Infinity];
-  for (let share = 0.2; share <= 1; share += 0.02) {
-    const limit = share * most;
-    let error = magnitudes.length * (PROGRAMMING_ERROR * limit) ** 2;
-    for (let i = magnitudes.length - 1; magnitudes[i] > limit; i--) error += (magnitudes[i] - limit) ** 2;
-    if (error <= least) [best, least] = [limit, error];
-  }
-  return best;
-}
-
-const largest = (values: Float32Array): number =>
-  values.reduce((most, v) => Math.max(most, Math.abs(v)), 1e-6);
-
+/** A network with its place on the arrays of one board. */
 export class Deployment {
   private constructor(
     readonly context: LoopContext,
@@ -125,7 +42,10 @@ export class Deployment {
   ) {}
 
   /**
-   * Places the network; calibrates converters and neurons if the passport has no fresh calibration. No pulse is applied.
+   * Places the network on the board's arrays. Calibrates converters and neurons if the passport has no fresh
+   * calibration; no pulse is applied. Throws `bad-input` if the board has too few arrays, and what calibration throws.
+   *
+   * @param scales one entry per layer, as `layerScales` or `networkScales` give them.
    */
   static async open(context: LoopContext, network: Network, scales: LayerScales): Promise<Deployment> {
     const { board } = context;
@@ -160,43 +80,36 @@ export class Deployment {
     return new Deployment(context, network, chip, hardware);
   }
 
+  /**
+   * Programs the weights. Cells within tolerance get no pulse, so calling it again finishes an interrupted job.
+   *
+   * @param options `tolerance`, S; default 2 % of the window.
+   */
   async program(options: Pick<ProgramOptions, 'tolerance'> = {}): Promise<ProgrammingSummary> {
     const { emit, signal } = this.context;
     return summarise(await this.chip.programWeights(this.network.weights, { ...options, emit, signal }));
   }
 
-  /** What `program` would have to move: cells with a target, and those out of tolerance. Reads only. */
+  /** What `program` would have to move: cells with a target, and those out of tolerance (S). Reads only. */
   async rehearse({
     tolerance,
   }: Pick<ProgramOptions, 'tolerance'> = {}): Promise<{ cells: number; outside: number }> {
     await this.chip.measure();
     const { window } = this.hardware.map;
-    const most = tolerance ?? 0.02 * (window.max - window.min);
+    const allowed = tolerance ?? 0.02 * (window.max - window.min);
     let cells = 0;
     let outside = 0;
     for (const [array, targets] of targetConductances(this.hardware.map, this.network.weights))
       targets.forEach((target, i) => {
         if (Number.isNaN(target)) return;
         cells++;
-        if (!(Math.abs(this.chip.measured.get(array)![i] - target) <= most)) outside++;
+        if (!(Math.abs(this.chip.measured.get(array)![i] - target) <= allowed)) outside++;
       });
     return { cells, outside };
   }
 
+  /** Accuracy of the network as it stands on the board; `stage` is what its progress is called. */
   evaluate(dataset: Dataset, stage = 'evaluate'): Promise<BoardEvaluation> {
     return evaluateOnBoard(this.hardware, dataset, { ...this.context, stage });
-  }
-
-  finetune(train: Dataset, options: Partial<FinetuneOptions> = {}): Promise<FinetuneResult> {
-    const { board, emit, signal } = this.context;
-    return finetune(this.chip, this.hardware, train, { emit, signal, ...options }, () => {
-      const { spec } = this.network;
-      const unknown = spec.layers.slice(0, -1).some(({ activation }) => activation === 'mif')
-        ? 'hidden MIF neurons are taken as nominal there'
-        : board.passport.converters === undefined && 'the converters are taken as exact';
-      if (!unknown) return twinTraining(board.passport, spec, this.hardware.map.layers);
-      emit({ type: 'log', level: 'info', message: `not trained offline for this chip: ${unknown}` });
-      return undefined;
-    });
   }
 }

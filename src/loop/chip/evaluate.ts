@@ -1,6 +1,7 @@
 import { type Dataset, peakLoss } from '../../model/index.js';
 import { MemloopError } from '../../shared/errors.js';
 import type { Emit } from '../../shared/events.js';
+import { progressOf } from '../../shared/progress.js';
 import type { BoardNetwork } from './board-network.js';
 
 /** Images on the board at once. */
@@ -9,7 +10,7 @@ export const BATCH = 50;
 export interface BoardEvaluation {
   accuracy: number;
   samples: number;
-  /** Mean of `peakLoss`: it tells states apart that decide equally well. */
+  /** Mean of `peakLoss`: it tells apart states of equal accuracy. */
   loss: number;
   /** Membrane samples that the link lost. */
   lost: number;
@@ -17,20 +18,26 @@ export interface BoardEvaluation {
   confusion: number[][];
 }
 
-/** Accuracy of the network as it stands on the board. */
+/**
+ * Accuracy of the network as it stands on the board. Emits progress in images, and the membrane voltages of the first
+ * image of each batch. Throws `interrupted` when the signal aborts.
+ *
+ * @param options `stage` is what the progress is called; default `evaluate`.
+ */
 export async function evaluateOnBoard(
   hardware: BoardNetwork,
   dataset: Dataset,
   options: { emit?: Emit | undefined; signal?: AbortSignal | undefined; stage?: string } = {},
 ): Promise<BoardEvaluation> {
+  const { emit, signal, stage = 'evaluate' } = options;
   let correct = 0;
   let lost = 0;
   let loss = 0;
+  let run = 0;
   const confusion = Array.from({ length: dataset.classes }, () => Array<number>(hardware.outputs).fill(0));
-  const start = performance.now();
-  let done = 0;
+  const progress = progressOf(emit, stage, 'images', dataset.count);
   for await (const { images, forward } of hardware.forward(dataset, BATCH)) {
-    if (options.signal?.aborted)
+    if (signal?.aborted)
       throw new MemloopError('interrupted', 'stopped while evaluating; the board is at 0 V');
     forward.decisions.forEach((decision, n) => {
       if (decision === images.labels[n]) correct++;
@@ -38,23 +45,12 @@ export async function evaluateOnBoard(
       loss += peakLoss(forward.voltages[n], hardware.outputs, images.labels[n]).loss / dataset.count;
     });
     lost += forward.lost;
-    const first = done;
-    done += images.count;
-    const rate = done / ((performance.now() - start) / 1000);
-    options.emit?.({
-      type: 'progress',
-      stage: options.stage ?? 'evaluate',
-      done,
-      total: dataset.count,
-      units: 'images',
-      rate,
-      timeLeft: (dataset.count - done) / rate,
-    });
+    progress.step(images.count);
     const { outputs } = hardware;
     const [voltages] = forward.voltages;
-    options.emit?.({
+    emit?.({
       type: 'membrane',
-      run: first,
+      run,
       samplePeriod: hardware.samplePeriod,
       voltages: Array.from({ length: outputs }, (_, j) =>
         Array.from({ length: voltages.length / outputs }, (_, s) => {
@@ -65,6 +61,7 @@ export async function evaluateOnBoard(
       label: images.labels[0],
       decision: forward.decisions[0],
     });
+    run += images.count;
   }
   return { accuracy: correct / dataset.count, samples: dataset.count, loss, lost, confusion };
 }

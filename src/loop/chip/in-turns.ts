@@ -1,9 +1,9 @@
-/** Work that waits for the board now and then, and more than one piece of it under way, so that the board need not wait. */
+/** Pieces of work that wait for the board now and then, several of them under way, so that the board need not wait. */
 
-/** Work in steps: each ends with the board being asked for something. */
+/** Work in steps; each ends with a request to the board. */
 export type Steps<T> = Generator<Promise<unknown>, T, void>;
 
-/** A step that ends here; the next begins with the answer. */
+/** Ends a step with this request; the next step begins with the answer. */
 export function* answered<T>(asked: Promise<T>): Steps<T> {
   let answer: { value: T } | undefined;
   yield asked.then((value) => {
@@ -13,9 +13,9 @@ export function* answered<T>(asked: Promise<T>): Steps<T> {
 }
 
 /**
- * Results of pieces of work with the same number of steps, in order. `atOnce` are under way, and each has a step in its
- * turn: the board is asked for the same in the same order however fast it answers. When one fails, those under way
- * are awaited and no other is begun.
+ * The results of pieces of work with the same number of steps, in order. `atOnce` pieces are under way and take steps in
+ * turn, so the board gets the same requests in the same order however fast it answers. When one fails, the others under
+ * way are awaited and no new one is begun.
  */
 export async function* inTurns<T>(pieces: Iterable<Steps<T>>, atOnce = 2): AsyncGenerator<T> {
   const waiting = pieces[Symbol.iterator]();

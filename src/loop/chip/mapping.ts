@@ -1,20 +1,20 @@
 /**
- * A dense layer on crossbar arrays: weight w(j, i) becomes the difference of two conductances in row i,
- * columns 2k (plus) and 2k + 1 (minus) of a tile, and a layer larger than an array is cut into tiles whose
- * partial sums the host adds. Biases stay in the host: they are added after the converters.
+ * A dense layer on crossbar arrays. Weight w(j, i) becomes the difference of two conductances in row i of a tile,
+ * columns 2k (plus) and 2k + 1 (minus). A layer larger than an array is cut into tiles whose partial sums the host
+ * adds. Biases stay in the host: they are added after the converters.
  */
 import { arrayWindow, type Passport } from '../../calibration/index.js';
 import type { BoardDescription } from '../../driver/board/board.js';
 import { MemloopError } from '../../shared/errors.js';
 
-/** V at a full-scale input: small and never negative, so that a thousand reads do not program the weakest cells. */
+/** V at a full-scale input: so small, and never negative, that a thousand reads do not program the weakest cells. */
 export const READ_VOLTAGE = 0.05;
 
 /** Conductances that cells are programmed to, S. */
 export interface ConductanceWindow {
   min: number;
   max: number;
-  /** What most cells can be brought to, beyond the window: for the partners of stuck cells. The window's end unless given. */
+  /** What most cells can be programmed to beyond the window, for the partners of stuck cells. Default: `max`. */
   reach?: number;
 }
 
@@ -56,7 +56,7 @@ export interface LayerShape {
   inputMax: number;
 }
 
-/** Places layers one after the other, one tile an array. Throws `bad-input` if the board has too few arrays. */
+/** Places layers one after the other, one tile per array. Throws `bad-input` if the board has too few arrays. */
 export function mapLayers(
   layers: readonly LayerShape[],
   board: Pick<BoardDescription, 'arrays' | 'rows' | 'columns'>,
@@ -94,9 +94,9 @@ export function commonWindow(passport: Passport, map: NetworkMap): NetworkMap['w
   };
 }
 
-/** Evenly sized pieces no longer than `most`: [start, count]. */
-function cut(length: number, most: number): [number, number][] {
-  const pieces = Math.ceil(length / most);
+/** Evenly sized pieces no longer than `max`: [start, count]. */
+function cut(length: number, max: number): [number, number][] {
+  const pieces = Math.ceil(length / max);
   return Array.from({ length: pieces }, (_, i) => {
     const start = Math.floor((i * length) / pieces);
     return [start, Math.floor(((i + 1) * length) / pieces) - start];
@@ -125,6 +125,7 @@ export function forEachPair(
 /** Conductances by array index, S, rows × columns; NaN where nothing is mapped or known. */
 export type ArrayConductances = Map<number, Float64Array>;
 
+/** NaN for every array that the network is mapped to. */
 export const emptyConductances = (map: NetworkMap): ArrayConductances =>
   new Map(
     map.layers.flatMap((layer) =>
@@ -133,8 +134,11 @@ export const emptyConductances = (map: NetworkMap): ArrayConductances =>
   );
 
 /**
- * Target conductances of all weights (one list a layer, outputs × inputs). `frozen` says which cells no longer
- * move, and where they stand (S, NaN for healthy cells): their partner takes over what it can.
+ * Target conductances of all weights, S.
+ *
+ * @param weights one list per layer, outputs × inputs.
+ * @param frozen conductances of the cells that no longer move, S, NaN for healthy ones: their partners make up for them
+ * as far as they can.
  */
 export function targetConductances(
   map: NetworkMap,
@@ -163,7 +167,7 @@ export function targetConductances(
   return targets;
 }
 
-/** The weights that the measured conductances stand for (layers of outputs × inputs). */
+/** The weights that the measured conductances (S) stand for: one list per layer, outputs × inputs. */
 export function weightsOf(map: NetworkMap, measured: ArrayConductances): Float32Array[] {
   return map.layers.map((layer) => {
     const weights = new Float32Array(layer.inputs * layer.outputs);

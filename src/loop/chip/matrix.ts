@@ -1,7 +1,7 @@
 /** One array programmed to a matrix that a person wrote. */
 import { arrayWindow, calibratedBoard, type ProgramOptions, programArray } from '../../calibration/index.js';
-import { type ProgrammingSummary, summarise } from '../report/summary.js';
 import type { LoopContext } from './deployment.js';
+import { type ProgrammingSummary, summarise } from './summary.js';
 import { readTarget } from './target.js';
 
 type Settings = Pick<ProgramOptions, 'tolerance'>;

@@ -1,4 +1,4 @@
-/** A ledger as `memloop ledger --json` has printed it. */
+/** Ledgers as printed by `memloop ledger --json`. */
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { MemloopError } from '../../shared/errors.js';
@@ -19,7 +19,7 @@ const ledgerSchema = z.object({
   measured: z.object({ accuracy: interval, cost: interval }).exactOptional(),
 });
 
-/** Throws `bad-file` for a file that is missing or something else. */
+/** Reads the last line of a file. Throws `bad-file` if it is missing or not a ledger. */
 export function readLedger(path: string): Ledger {
   try {
     const [result] = readFileSync(path, 'utf8').trim().split('\n').slice(-1);
@@ -27,7 +27,7 @@ export function readLedger(path: string): Ledger {
   } catch (error) {
     throw new MemloopError(
       'bad-file',
-      `${path} is no ledger: make one with \`memloop ledger --model FILE --json > ${path}\``,
+      `${path} is not a ledger: make one with \`memloop ledger --model FILE --json > ${path}\``,
       { cause: error },
     );
   }

@@ -1,7 +1,8 @@
-/** Which imperfection costs how much accuracy: each alone, all but each, and their sum beside all together. */
+/** How much accuracy each imperfection costs: alone, within the whole, and their sum beside all together. */
 
 import type { Dataset } from '../../model/index.js';
 import type { Emit } from '../../shared/events.js';
+import { progressOf } from '../../shared/progress.js';
 import {
   accuracyInterval,
   type Crossed,
@@ -17,9 +18,9 @@ export interface LedgerEntry {
   alone: Interval;
   /** Accuracy with all of the chip's imperfections but this one. */
   without: Interval;
-  /** What it costs alone: of `none` less `alone`, image by image and chip by chip. */
+  /** What it costs alone: `none` minus `alone`, image by image and chip by chip. */
   cost: Interval;
-  /** What leaving it out of the whole wins: of `without` less `all`. */
+  /** What is gained without it: `without` minus `all`. */
   gain: Interval;
 }
 
@@ -27,57 +28,49 @@ export interface LedgerEntry {
 export interface Ledger {
   chips: number;
   images: number;
-  /** Without any imperfection: what mapping and converters' resolution leave of the software's. */
+  /** Without any imperfection: mapping and the resolution of the converters alone. */
   none: Interval;
   /** With all of them: the chip. */
   all: Interval;
-  /** What all cost together: `none` less `all`. */
+  /** What all cost together: `none` minus `all`. */
   cost: Interval;
   /** The costs of each alone, added up. */
   sum: Interval;
-  /** `cost` less `sum`: above 0 where they make each other worse, below 0 where they hide each other. */
+  /** `cost` minus `sum`: above 0 where they make each other worse, below 0 where they hide each other. */
   interaction: Interval;
-  /** The costliest alone first. */
+  /** Sorted by what they cost alone, the costliest first. */
   effects: LedgerEntry[];
-  /** The real chip that these stand for: its accuracy, and what it lost of `none`. */
+  /** The real chip that is modelled: its accuracy, and `none` minus that. */
   measured?: { accuracy: Interval; cost: Interval };
 }
 
 export interface LedgerOptions {
-  /** How many chips of this kind; default 1. */
+  /** Number of chips of this kind; default 1. */
   chips?: number;
-  /** What the real chip got right of the same images, 1 or 0 each. */
+  /** Which of the same images the real chip decided correctly, 1 or 0 each. */
   measured?: ArrayLike<number>;
   emit?: Emit;
 }
 
 /**
- * @param effects the chip's imperfections.
+ * Measures the ledger of a kind of chip.
+ *
+ * @param effects the names of the chip's imperfections.
  * @param measure makes, programs and evaluates chip 0, 1, … with just these imperfections, always on the same images:
- * 1 for each that it gets right, 0 for the others.
+ * 1 for each that is decided correctly, 0 for the others.
  */
 export async function keepLedger(
   effects: readonly string[],
   measure: (enabled: ReadonlySet<string>, chip: number) => Promise<ArrayLike<number>>,
-  { chips = 1, measured, emit = () => {} }: LedgerOptions = {},
+  { chips = 1, measured, emit }: LedgerOptions = {},
 ): Promise<Ledger> {
   const total = chips * (2 + 2 * effects.length);
-  const start = performance.now();
-  let done = 0;
+  const progress = progressOf(emit, 'ledger', 'chips', total);
   const run = async (enabled: readonly string[]): Promise<ArrayLike<number>[]> => {
     const correct: ArrayLike<number>[] = [];
     for (let chip = 0; chip < chips; chip++) {
       correct.push(await measure(new Set(enabled), chip));
-      const rate = ++done / ((performance.now() - start) / 1000);
-      emit({
-        type: 'progress',
-        stage: 'ledger',
-        done,
-        total,
-        units: 'chips',
-        rate,
-        timeLeft: (total - done) / rate,
-      });
+      progress.step();
     }
     return correct;
   };
@@ -100,7 +93,7 @@ export async function keepLedger(
   }
   entries.sort((a, b) => b.cost.value - a.cost.value);
   const cost = combine([none, all], [1, -1]);
-  // With the first as nothing, so that there is a sum without effects too.
+  // `none` has the factor 0, so that the sum exists without effects too.
   const sum = combine([none, ...costs], [0, ...costs.map(() => 1)]);
   return {
     chips,
@@ -130,7 +123,7 @@ const combine = (parts: readonly Crossed[], factors: readonly number[]): Float64
     ),
   );
 
-/** Which images the network on a board gets right: 1 or 0 each. */
+/** Which images the network on a board decides correctly: 1 or 0 each. */
 export async function correctOnBoard(hardware: BoardNetwork, dataset: Dataset): Promise<Uint8Array> {
   const correct: number[] = [];
   for await (const { images, forward } of hardware.forward(dataset, BATCH))

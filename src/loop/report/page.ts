@@ -1,6 +1,7 @@
 /** The report of a fine-tuning run: one HTML file that needs nothing else. */
-import { CHART_STYLE, confusionChart, escapeMarkup, heatChart, lineChart } from '../../plots/charts.js';
+import { CHART_STYLE, confusionChart, escapeMarkup, heatChart, lineChart } from '../../plots/index.js';
 import { type Interval, wilson } from '../../shared/statistics.js';
+import { percent, si } from '../../shared/text.js';
 import type { Ledger } from '../ledger/ledger.js';
 import { ledgerChart } from '../ledger/ledger-view.js';
 
@@ -14,7 +15,7 @@ export interface FinetunePageData {
   /** On the same `samples` test images. */
   accuracies: { software: number; programmed: number; finetuned: number; samples: number };
   /**
-   * Looks at the held-back images: images shown and pulses given by fine-tuning until then, accuracy and loss on the
+   * Checks on the validation images: images shown and pulses applied by fine-tuning until then, accuracy and loss on the
    * board.
    */
   history: readonly { images: number; pulses: number; accuracy: number; loss: number }[];
@@ -61,18 +62,9 @@ th, td { text-align: left; padding: .2rem .9rem .2rem 0; border-bottom: 1px soli
 th { font-weight: 500; color: var(--soft); } td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
 `.trim();
 
-const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;
-
-/** 1.234e-8 J as 12.3 nJ. */
-function joules(energy: number): string {
-  const prefixes = ['', 'm', 'µ', 'n', 'p', 'f'];
-  const k = energy > 0 ? Math.min(5, Math.max(0, Math.ceil(-Math.log10(energy) / 3))) : 0;
-  return `${Number((energy * 10 ** (3 * k)).toPrecision(3))} ${prefixes[k]}J`;
-}
-
 const count = (value: number): string => value.toLocaleString('en-GB').replaceAll(',', '\u202f');
 
-/** A self-contained page, light or dark with the reader's setting. All that is given is escaped. */
+/** A self-contained page, light or dark with the reader's setting. All text from `data` is escaped. */
 export function finetunePage(data: FinetunePageData): string {
   const { title, board, chip, time, ledger } = data;
   const heading = escapeMarkup(title);
@@ -93,9 +85,9 @@ ${CHART_STYLE}
 <h1>${heading}</h1>
 <p class="soft">board ${escapeMarkup(board)}, chip ${escapeMarkup(chip)}, ${when} UTC</p>
 ${tiles(data)}
-${section('Accuracy', 'on the images held back from training, measured on the board; dashed: all test images', accuracy(data))}
+${section('Accuracy', 'on the validation images, measured on the board; dashed: on all test images', accuracy(data))}
 ${section('Decisions', `of the ${count(data.accuracies.samples)} test images on the board`, confusions(data))}
-${section('Conductances', 'as measured; grey: no weight there', conductances(data))}
+${section('Conductances', 'as measured; grey: no weight', conductances(data))}
 ${section('Pulses and energy', 'energy from the device equations, not measured', pulses(data))}
 ${ledger ? section('What each imperfection costs', `on ${count(ledger.images)} test images of ${ledger.chips === 1 ? 'one chip' : `${ledger.chips} chips`} of this kind`, `<div class="plots"><figure>${ledgerChart(ledger)}</figure></div>`) : ''}
 ${section('Settings', '', settings(data))}
@@ -128,37 +120,34 @@ ${tile('pulses', count(pulses.programmed + pulses.finetuned), `${count(pulses.pr
 }
 
 function accuracy({ history, best, accuracies }: FinetunePageData): string {
-  const shares = history.map((look) => 100 * look.accuracy);
   const levels = [
     { name: 'software', y: 100 * accuracies.software },
     { name: 'programmed', y: 100 * accuracies.programmed },
     { name: 'fine-tuned', y: 100 * accuracies.finetuned },
   ];
-  const plot = (x: 'images' | 'pulses', xLabel: string) =>
-    `<figure>${lineChart({
-      label: `accuracy over ${x}`,
-      xLabel,
-      yLabel: 'accuracy, %',
-      lines: [{ name: 'held-back images', x: history.map((look) => look[x]), y: shares }],
-      levels,
-    })}</figure>`;
-  const loss = lineChart({
-    label: 'loss over images',
-    xLabel: 'images shown',
-    yLabel: 'loss on held-back images',
-    lines: [{ name: 'loss', x: history.map(({ images }) => images), y: history.map((look) => look.loss) }],
-  });
+  const y = history.map((check) => 100 * check.accuracy);
+  const over = (x: 'images' | 'pulses', xLabel: string) => {
+    const lines = [{ name: 'validation images', x: history.map((check) => check[x]), y }];
+    return lineChart(`accuracy over ${x}`, [{ xLabel, yLabel: 'accuracy, %', lines, levels }]);
+  };
+  const loss = {
+    name: 'loss',
+    x: history.map(({ images }) => images),
+    y: history.map((check) => check.loss),
+  };
   return `<div class="plots">
-${plot('images', 'images shown')}
-${plot('pulses', 'pulses of fine-tuning')}
-<figure>${loss}</figure>
+<figure>${over('images', 'images shown')}</figure>
+<figure>${over('pulses', 'pulses of fine-tuning')}</figure>
+<figure>${lineChart('loss over images', [
+    { xLabel: 'images shown', yLabel: 'loss on validation images', lines: [loss] },
+  ])}</figure>
 </div>${bestRemark(history, best)}`;
 }
 
 function bestRemark(history: FinetunePageData['history'], best: number | undefined): string {
-  const look = best === undefined ? undefined : history[best];
-  return look
-    ? `\n<p>The board ended in the best state seen: ${percent(look.accuracy)} after ${count(look.images)} images and ${count(look.pulses)} pulses.</p>`
+  const check = best === undefined ? undefined : history[best];
+  return check
+    ? `\n<p>The board ended in the best state seen: ${percent(check.accuracy)} after ${count(check.images)} images and ${count(check.pulses)} pulses.</p>`
     : '';
 }
 
@@ -168,56 +157,51 @@ const confusions = ({ confusionBefore, confusionAfter }: FinetunePageData): stri
 </div>`;
 
 function conductances({ arrays }: FinetunePageData): string {
-  const micro = (values: ArrayLike<number | null>) =>
-    Float64Array.from(values, (g) => (g === null ? Number.NaN : 1e6 * g));
+  const known = (values: ArrayLike<number | null>) => Float64Array.from(values, (g) => g ?? Number.NaN);
   return arrays
     .map(({ array, rows, columns, ...measured }) => {
-      const [before, after] = [micro(measured.before), micro(measured.after)];
+      const [before, after] = [known(measured.before), known(measured.after)];
       const moved = after.map((g, i) => g - before[i]);
-      const known = moved.filter(Number.isFinite);
+      const distances = moved.filter(Number.isFinite).map(Math.abs);
       const highest = largest([...before, ...after]);
-      const step = quantile(known.map(Math.abs), 0.99);
-      const far = known.filter((d) => Math.abs(d) > 0.02 * highest).length;
-      const map = (name: string, values: Float64Array, most: number, signed = false) =>
+      const far = distances.filter((d) => d > 0.02 * highest).length;
+      const mean = distances.reduce((sum, d) => sum + d, 0) / (distances.length || 1);
+      const map = (name: string, values: Float64Array, max: number, signed = false) =>
         `<figure>${heatChart({
           label: `array ${array}, ${name}`,
           title: name,
-          rows,
-          columns,
-          values,
-          most,
-          signed,
-          unit: 'µS',
+          unit: 'S',
+          ...{ rows, columns, values, max, signed },
         })}</figure>`;
       return `<h3>Array ${array}, ${rows} × ${columns}</h3>
-<p>${count(far)} of ${count(known.length)} cells moved by more than ${(0.02 * highest).toPrecision(2)}\u00a0µS (2 % of the highest); in the mean by ${(known.reduce((sum, d) => sum + Math.abs(d), 0) / (known.length || 1)).toPrecision(2)}\u00a0µS</p>
+<p>${count(far)} of ${count(distances.length)} cells moved by more than ${si(0.02 * highest, 'S', 2)} (2 % of the highest); on average by ${si(mean, 'S', 2)}</p>
 <div class="maps">
 ${map('before', before, highest)}
 ${map('after', after, highest)}
-${map('moved', moved, step, true)}
+${map('moved', moved, quantile(distances, 0.99), true)}
 </div>`;
     })
     .join('\n');
 }
 
 const largest = (values: readonly number[]): number =>
-  values.reduce((most, value) => (value > most ? value : most), 0) || 1;
+  values.reduce((max, value) => (value > max ? value : max), 0) || 1e-6;
 
-/** So that one cell that jumped does not hide all others. */
+/** Not the largest value, so that one cell that jumped does not hide all others. */
 function quantile(values: Float64Array, share: number): number {
   const sorted = values.toSorted();
-  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] || 1;
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] || 1e-6;
 }
 
 function pulses({ pulses, energy, cells }: FinetunePageData): string {
   const row = (name: string, pulses: number, energy: number) =>
-    `<tr><td>${name}</td><td class="n">${count(pulses)}</td><td class="n">${(pulses / cells).toFixed(2)}</td><td class="n">${joules(energy)}</td></tr>`;
+    `<tr><td>${name}</td><td class="n">${count(pulses)}</td><td class="n">${(pulses / cells).toFixed(2)}</td><td class="n">${si(energy, 'J')}</td></tr>`;
   return `<div class="scroll"><table>
-<thead><tr><th></th><th class="n">pulses</th><th class="n">a cell</th><th class="n">energy</th></tr></thead>
+<thead><tr><th></th><th class="n">pulses</th><th class="n">per cell</th><th class="n">energy</th></tr></thead>
 <tbody>
 ${row('programmed', pulses.programmed, energy.programmed)}
 ${row('fine-tuned', pulses.finetuned, energy.finetuned)}
-${row('together', pulses.programmed + pulses.finetuned, energy.programmed + energy.finetuned)}
+${row('total', pulses.programmed + pulses.finetuned, energy.programmed + energy.finetuned)}
 </tbody>
 </table></div>`;
 }

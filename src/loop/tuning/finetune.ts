@@ -3,398 +3,377 @@
  * and pulses only for cells whose target has moved far enough to be worth them.
  */
 import type { ProgramOptions } from '../../calibration/index.js';
-import { Adam, type Dataset, Random, split, subset, train as trainOffline } from '../../model/index.js';
+import { Adam, type Dataset, Random, subset } from '../../model/index.js';
 import { MemloopError } from '../../shared/errors.js';
 import type { Emit } from '../../shared/events.js';
-import type { BoardNetwork, Dropout } from '../chip/board-network.js';
-import type { Chip } from '../chip/chip.js';
+import { progressOf } from '../../shared/progress.js';
+import type { Deployment } from '../chip/deployment.js';
 import { evaluateOnBoard } from '../chip/evaluate.js';
-import { type ArrayConductances, targetConductances, weightsOf } from '../chip/mapping.js';
-import { type BatchGradient, gradientAtMeasured } from './gradient.js';
+import { type ArrayConductances, targetConductances } from '../chip/mapping.js';
+import { adapt, twinOf } from './adapt.js';
+import { type BatchGradient, measuredGradient } from './gradient.js';
+import { heldBack } from './held-back.js';
+import {
+  FINETUNE_DEFAULTS,
+  type FinetuneOptions,
+  type FinetuneResult,
+  METHODS,
+  type Method,
+} from './options.js';
 import { PulseEconomy, worthAPulse } from './pulse-economy.js';
-import { saveTuning, type TuningCheck, type TuningProgress, takeUpTuning } from './tuning-state.js';
+import {
+  saveTuning,
+  type TuningCheck,
+  type TuningLists,
+  type TuningProgress,
+  takeUpTuning,
+} from './tuning-state.js';
 import type { TwinTraining } from './twin.js';
 
-/** Pulses that one update may give a cell: what is left of the error, the next forward pass measures. */
+/** Rounds of write-verify in one update: the next forward pass measures what is left of the error. */
 const PROGRAM_ROUNDS = 4;
-/** Times the deadband that a cell must be off, where the arrays are read before a look at the held-back images. */
+/** Multiple of the deadband by which a cell must be off to count as moved, where all arrays are read. */
 const MOVED = 2;
-/** Images of offline training for the chip. */
+/** Images of offline training for the chip, unless the options say otherwise. */
 const ADAPTATION = 40_000;
-/** Rates in the loop, without and with offline training for the chip before. */
+/** Learning rates without and with offline training for the chip. */
 const RATE = 5e-3;
 const RATE_ADAPTED = 1e-3;
-/** Adam's rate in offline training for the chip, as a share of the largest weight of the layer where that is least. */
-const ADAPTATION_RATE = 2.5e-3;
-/** Weight of the decision's loss there, so that the paper's hardly counts, which the loop does without. */
-const ADAPTATION_DECISION = 100;
-/** Images on the board at once: while it works on some, the gradient of those before is computed. */
-const CHUNK = 8;
-/** Largest number of images between two looks at the held-back ones, and of those. */
+/** Largest number of images between two checks on the validation images. */
 const CHECK_EVERY = 1000;
-const HELD_BACK = 500;
-
-interface Method {
-  /** What loss and adjoint see of the neurons. */
-  trajectory: 'measured' | 'modelled';
-  /** First layer that is trained, of so many, after this share of the way. */
-  firstLayer(progress: number, layers: number): number;
-}
 
 /**
- * - `state-injection`: loss and adjoint along the measured voltages, all layers.
- * - `model-gradient`: loss and adjoint of the model's own neuron at the measured sums, all layers.
- * - `progressive`: as NeuRRAM's: layer by layer, those behind what is programmed are trained anew at its measured
- *   outputs, on the model's neuron.
- * - `output-only`: as state injection, the last layer alone.
- */
-export const METHODS = {
-  'state-injection': { trajectory: 'measured', firstLayer: () => 0 },
-  'model-gradient': { trajectory: 'modelled', firstLayer: () => 0 },
-  progressive: {
-    trajectory: 'modelled',
-    firstLayer: (progress, layers) => Math.min(layers - 1, 1 + Math.floor(progress * (layers - 1))),
-  },
-  'output-only': { trajectory: 'measured', firstLayer: (_, layers) => layers - 1 },
-} as const satisfies Record<string, Method>;
-
-export type MethodName = keyof typeof METHODS;
-export const methodNames = Object.keys(METHODS) as MethodName[];
-
-export interface FinetuneOptions {
-  method: MethodName;
-  /**
-   * Images that offline training on what is known of this chip is shown first, in whole passes: what it finds out costs
-   * no image on the board and few pulses. 0: none; unless given, 40,000 by state injection and none by the other methods,
-   * which are there to be compared.
-   */
-  adapt?: number;
-  /** Passes over the training images; a part of one is enough for large sets. */
-  epochs: number;
-  /** Images between two updates of the chip. */
-  batch: number;
-  /**
-   * Largest step of a weight in one update, as a share of its layer's largest weight; falls to a tenth along a
-   * cosine, so that the last updates are not undone by the noise of programming. Unless given, small where offline
-   * training for the chip went before, which generalises better and leaves little to do.
-   */
-  learningRate?: number;
-  /** Of the order of the images and of those held back; that of offline training unless there is a reason. */
-  seed: number;
-  /** A cell is re-programmed when its target has moved by more than this share of the window. */
-  deadband: number;
-  /** Pulses that fine-tuning may give in all. */
-  maxPulses: number;
-  /** J that they may take in all. */
-  maxEnergy: number;
-  /** Share of the ReLU outputs that are not driven in an update, as in offline training. */
-  dropout: number;
-  /** Share of the images (at most 500) that is held back to choose the best state. */
-  validation: number;
-  /** Ends after so many looks at the held-back images without a better state. */
-  patience: number;
-  /** File that the state is kept in after every update, and taken up from if it is there. */
-  checkpoint?: string;
-  emit?: Emit;
-  signal?: AbortSignal;
-}
-
-export const FINETUNE_DEFAULTS: Readonly<Omit<FinetuneOptions, 'checkpoint' | 'emit' | 'signal'>> =
-  Object.freeze({
-    method: 'state-injection',
-    epochs: 6,
-    batch: 32,
-    seed: 1,
-    deadband: 0.02,
-    maxPulses: Infinity,
-    maxEnergy: Infinity,
-    dropout: 0.1,
-    validation: 0.1,
-    patience: 12,
-  });
-
-export interface FinetuneResult {
-  /** The held-back images before the first update and along the way. */
-  history: TuningCheck[];
-  /** Entry of the history whose state the board ends with; 0 is the state before fine-tuning. */
-  best: number;
-  pulses: number;
-  /** J, an estimate from the device equations. */
-  energy: number;
-  /** Images shown for training. */
-  images: number;
-  /** Why it ended: all epochs done, no better state for long, or no pulse left. */
-  ended: 'done' | 'no better state' | 'budget';
-}
-
-/**
- * Trains the network on the board, after it was trained offline for what is known of the chip. The master weights are
- * `hardware.network`'s and end as the best state measured on the held-back images, which is also what the board ends
- * with. With a checkpoint, a fine-tuning that was cut off goes on where it was: the chip is first brought back to the
- * checkpoint's weights.
+ * Fine-tunes the network on the board, after offline training for what the passport knows of the chip. The master
+ * weights are `deployment.network`'s; they, and the board, end in the best state that was measured on the validation
+ * images. With a checkpoint, a fine-tuning that was cut off goes on: the chip is first programmed to the checkpoint's
+ * weights.
+ *
+ * Throws `interrupted` when the context's signal aborts, `bad-input` if the checkpoint belongs to other settings or
+ * another chip, `bad-file` if it is damaged, `calibration` if the passport's calibration is too old to adapt to.
  */
 export async function finetune(
-  chip: Chip,
-  hardware: BoardNetwork,
+  deployment: Deployment,
   dataset: Dataset,
   settings: Partial<FinetuneOptions> = {},
-  knownOfChip: () => TwinTraining | undefined = () => undefined,
 ): Promise<FinetuneResult> {
-  const options = { ...FINETUNE_DEFAULTS, ...settings };
-  const { emit = () => {}, signal, checkpoint } = options;
-  const [validation, train] = heldBack(dataset, options.seed, options.validation);
-  const { network, map } = hardware;
-  const random = new Random(options.seed).fork('finetune');
-  const adaptation = options.adapt ?? (options.method === 'state-injection' ? ADAPTATION : 0);
-  const twin = adaptation > 0 ? knownOfChip() : undefined;
-  const learningRate = options.learningRate ?? (twin ? RATE_ADAPTED : RATE);
-  const method: Method = METHODS[options.method];
+  return new FineTuning(deployment, dataset, { ...FINETUNE_DEFAULTS, ...settings }).run();
+}
 
-  const master = [...network.weights, ...network.biases];
-  const best = master.map((list) => list.slice());
-  const optimisers = network.weights.map((weights, l) => new Adam([weights, network.biases[l]]));
-  const lists = { master, best, optimisers };
-  const identity = JSON.stringify({
+/** Sums over the training images since the last check. */
+const nothingShown = () => ({ images: 0, correct: 0, loss: 0 });
+
+class FineTuning {
+  readonly #deployment: Deployment;
+  readonly #options: FinetuneOptions;
+  readonly #method: Method;
+  readonly #validation: Dataset;
+  readonly #train: Dataset;
+  readonly #random: Random;
+  readonly #twin: TwinTraining | undefined;
+  readonly #adaptation: number;
+  /** S */
+  readonly #deadband: number;
+  readonly #updates: number;
+  readonly #perEpoch: number;
+  readonly #checkEvery: number;
+
+  /** What the checkpoint keeps: master weights, best weights and Adam's state; and how far it is. */
+  readonly #lists: TuningLists;
+  readonly #identity: string;
+  readonly #economy: PulseEconomy;
+  readonly #resumed: boolean;
+  readonly #progress: TuningProgress;
+  /** What the cells were set to in the best state, S. */
+  #bestTargets: ArrayConductances = new Map();
+  #shown = nothingShown();
+
+  constructor(deployment: Deployment, dataset: Dataset, options: FinetuneOptions) {
+    const { network, hardware } = deployment;
+    this.#deployment = deployment;
+    this.#options = options;
+    this.#method = METHODS[options.method];
+    [this.#validation, this.#train] = heldBack(dataset, options.seed, options.validation);
+    this.#random = new Random(options.seed).fork('finetune');
+    this.#adaptation = options.adapt ?? (options.method === 'state-injection' ? ADAPTATION : 0);
+    this.#twin = this.#adaptation > 0 ? twinOf(deployment) : undefined;
+    this.#deadband = options.deadband * (hardware.map.window.max - hardware.map.window.min);
+    this.#perEpoch = Math.ceil(this.#train.count / options.batch);
+    this.#updates = Math.max(1, Math.round(options.epochs * this.#perEpoch));
+    this.#checkEvery = Math.ceil(Math.min(this.#train.count / 2, CHECK_EVERY) / options.batch);
+
+    const master = [...network.weights, ...network.biases];
+    this.#lists = {
+      master,
+      best: master.map((list) => list.slice()),
+      optimisers: network.weights.map((weights, l) => new Adam([weights, network.biases[l]])),
+    };
+    this.#identity = identityOf(deployment, dataset, options);
+    const { checkpoint, maxPulses, maxEnergy } = options;
+    const resumed =
+      checkpoint === undefined ? undefined : takeUpTuning(checkpoint, this.#identity, this.#lists);
+    this.#resumed = resumed !== undefined;
+    this.#progress = resumed ?? { updates: 0, pulses: 0, energy: 0, history: [], best: 0 };
+    this.#economy = new PulseEconomy(
+      { pulses: maxPulses, energy: maxEnergy },
+      { pulses: this.#progress.pulses, energy: this.#progress.energy },
+      PROGRAM_ROUNDS,
+    );
+  }
+
+  async run(): Promise<FinetuneResult> {
+    await this.#begin();
+    if (this.#twin && this.#progress.updates === 0 && this.#progress.history.length === 1)
+      await this.#adapt(this.#twin);
+    this.#tellStage('fine-tune', 'forward on the board, backward at what it measured');
+    const ended = await this.#tune();
+    await this.#returnToBest();
+    const { history, best } = this.#progress;
+    const { spent, left } = this.#economy;
+    return {
+      history,
+      best,
+      ...spent,
+      images: history.at(-1)!.images,
+      ended: ended === 'done' && left < PROGRAM_ROUNDS ? 'budget' : ended,
+    };
+  }
+
+  /** Checks where the chip stands, or brings it to the checkpoint's weights. */
+  async #begin(): Promise<void> {
+    const { chip, network } = this.#deployment;
+    this.#tellStage('fine-tune', this.#resumed ? 'taking up a checkpoint' : 'checking the validation images');
+    if (this.#resumed) {
+      this.#log(`goes on from the checkpoint, with update ${this.#progress.updates + 1} of ${this.#updates}`);
+      this.#economy.note(await chip.programWeights(network.weights, this.#programming));
+    } else this.#progress.history.push(await this.#measure(0));
+    this.#keep();
+    this.#bestTargets = copied(chip.targets);
+  }
+
+  /** Trains offline for the chip and programs what that moved, if the budget allows it. */
+  async #adapt(twin: TwinTraining): Promise<void> {
+    const { context, chip } = this.#deployment;
+    const { seed, dropout } = this.#options;
+    const { emit, signal } = context;
+    this.#tellStage('adapt', 'offline, to what is known of this chip');
+    try {
+      const options = { images: this.#adaptation, seed, dropout, emit, signal };
+      await adapt(this.#deployment, this.#train, twin, options);
+    } catch (error) {
+      throw signal.aborted ? this.#stopped() : error;
+    }
+    this.#tellStage('program', 'what offline training has changed');
+    await chip.findMoved(MOVED * this.#deadband);
+    // Half of a budget is kept for the updates on the board; moving only some of the cells would help nothing.
+    const share = this.#economy.left / 2;
+    if (cellsApart(this.#targets(), chip.targets, this.#deadband) <= this.#economy.cellsFor(share)) {
+      await this.#program(share, this.#wholeWay());
+      await this.#check(0);
+    } else {
+      this.#log('not trained offline for this chip: the budget is too small for it');
+      this.#restoreBest();
+    }
+    this.#keep();
+  }
+
+  /** All updates that are left, until there has been no better state for long. */
+  async #tune(): Promise<'done' | 'no better state'> {
+    const { history } = this.#progress;
+    const { patience, stage = 'fine-tune' } = this.#options;
+    const total = this.#shownAfter(this.#updates);
+    const progress = progressOf(this.#emit, stage, 'images', total, this.#shownAfter(this.#progress.updates));
+    while (this.#progress.updates < this.#updates) {
+      await this.#update();
+      progress.set(this.#shownAfter(this.#progress.updates));
+      this.#keep();
+      if (history.length - 1 - this.#progress.best >= patience) return 'no better state';
+    }
+    return 'done';
+  }
+
+  /** One update: gradient of a batch at what the board measures, a step of the weights, pulses for cells worth them. */
+  async #update(): Promise<void> {
+    const { chip, hardware } = this.#deployment;
+    const update = this.#progress.updates;
+    this.#orStop();
+    const images = this.#batch(update);
+    const gradient = await measuredGradient(hardware, chip.measured, images, this.#method.trajectory, {
+      share: this.#options.dropout,
+      random: this.#random.fork(`update ${update}`),
+    });
+    this.#orStop();
+
+    this.#step(gradient, update / this.#updates);
+    const checking = (update + 1) % this.#checkEvery === 0 || update + 1 === this.#updates;
+    if (checking) await chip.findMoved(MOVED * this.#deadband);
+    const wayBack =
+      this.#economy.left === Infinity ? 0 : cellsApart(this.#bestTargets, chip.targets, this.#deadband);
+    await this.#program(this.#economy.allowance(this.#updates - update, wayBack), {
+      maxRounds: PROGRAM_ROUNDS,
+      settle: checking,
+    });
+    this.#progress.updates++;
+    this.#tellTraining({ loss: gradient.loss, pulses: this.#economy.spent.pulses });
+    this.#shown.images += images.count;
+    this.#shown.correct += gradient.correct;
+    this.#shown.loss += gradient.loss * images.count;
+    if (checking) {
+      const { accuracy, pulses } = await this.#check(this.#shownAfter(update + 1));
+      const since = this.#shown;
+      this.#tellTraining({
+        loss: since.loss / since.images,
+        trainAccuracy: since.correct / since.images,
+        validationAccuracy: accuracy,
+        pulses,
+      });
+      this.#shown = nothingShown();
+    }
+  }
+
+  /** The images of an update; every epoch has its own order. */
+  #batch(update: number): Dataset {
+    const { batch } = this.#options;
+    const order = this.#random
+      .fork(`epoch ${Math.floor(update / this.#perEpoch)}`)
+      .shuffle(Uint32Array.from({ length: this.#train.count }, (_, i) => i));
+    const from = (update % this.#perEpoch) * batch;
+    return subset(this.#train, order.subarray(from, from + batch));
+  }
+
+  /** Images shown for training in the first so many updates. */
+  #shownAfter(updates: number): number {
+    const epochs = Math.floor(updates / this.#perEpoch);
+    return epochs * this.#train.count + (updates % this.#perEpoch) * this.#options.batch;
+  }
+
+  /** A step of Adam on the layers that the method trains, after this share of the way. */
+  #step(gradient: BatchGradient, progress: number): void {
+    const { network, hardware } = this.#deployment;
+    const rate = (this.#options.learningRate ?? (this.#twin ? RATE_ADAPTED : RATE)) * annealed(progress);
+    const layers = network.weights.length;
+    for (let l = this.#method.firstLayer(progress, layers); l < layers; l++) {
+      const max = hardware.map.layers[l].weightMax;
+      const weights = network.weights[l];
+      this.#lists.optimisers[l].step([gradient.weights[l], gradient.biases[l]], rate * max);
+      for (let i = 0; i < weights.length; i++) weights[i] = Math.max(-max, Math.min(max, weights[i]));
+    }
+  }
+
+  /** Programs the cells whose targets have moved, for so many pulses. */
+  async #program(pulses: number, options: Partial<ProgramOptions>): Promise<void> {
+    const { chip } = this.#deployment;
+    const cells = this.#economy.cellsFor(pulses);
+    const wanted = worthAPulse(chip.targets, this.#targets(), this.#deadband, cells);
+    this.#economy.note(await chip.program(wanted, { ...this.#programming, ...options }));
+  }
+
+  /** The validation images on the board. */
+  async #measure(images: number): Promise<TuningCheck> {
+    const { hardware, context } = this.#deployment;
+    const { accuracy, loss } = await evaluateOnBoard(hardware, this.#validation, { signal: context.signal });
+    return { images, pulses: this.#economy.spent.pulses, accuracy, loss };
+  }
+
+  /** Measures the validation images and notes the state if it is the best so far. */
+  async #check(images: number): Promise<TuningCheck> {
+    const { history, best } = this.#progress;
+    const now = await this.#measure(images);
+    history.push(now);
+    if (now.loss <= history[best].loss) {
+      this.#progress.best = history.length - 1;
+      this.#lists.best.forEach((list, k) => {
+        list.set(this.#lists.master[k]);
+      });
+      this.#bestTargets = copied(this.#deployment.chip.targets);
+    }
+    return now;
+  }
+
+  /** Brings weights and board back to the best state if they are not in it. */
+  async #returnToBest(): Promise<void> {
+    if (this.#progress.best === this.#progress.history.length - 1) return;
+    this.#restoreBest();
+    await this.#deployment.chip.findMoved(MOVED * this.#deadband);
+    await this.#program(this.#economy.left, this.#wholeWay());
+    this.#keep();
+  }
+
+  #restoreBest(): void {
+    this.#lists.master.forEach((list, k) => {
+      list.set(this.#lists.best[k]);
+    });
+  }
+
+  #keep(): void {
+    const { pulses, energy } = this.#economy.spent;
+    Object.assign(this.#progress, { pulses, energy });
+    const { checkpoint } = this.#options;
+    if (checkpoint !== undefined) saveTuning(checkpoint, this.#identity, this.#progress, this.#lists);
+  }
+
+  #targets(): ArrayConductances {
+    const { network, hardware, chip } = this.#deployment;
+    return targetConductances(hardware.map, network.weights, chip.frozen);
+  }
+
+  /** Rounds of write-verify where cells may have far to go: without a budget, as many as it takes. */
+  #wholeWay(): Partial<ProgramOptions> {
+    return this.#economy.left === Infinity ? {} : { maxRounds: PROGRAM_ROUNDS };
+  }
+
+  /** The job's progress is counted in images, not in the cells of each small re-programming. */
+  get #programming(): ProgramOptions {
+    const { emit, signal } = this.#deployment.context;
+    return { emit: (event) => event.type !== 'progress' && emit(event), signal };
+  }
+
+  get #emit(): Emit {
+    return this.#deployment.context.emit;
+  }
+
+  #log(message: string): void {
+    this.#emit({ type: 'log', level: 'info', message });
+  }
+
+  #tellStage(stage: string, detail: string): void {
+    if (this.#options.stage === undefined) this.#emit({ type: 'stage', stage, detail });
+  }
+
+  #tellTraining(measured: {
+    loss: number;
+    pulses: number;
+    trainAccuracy?: number;
+    validationAccuracy?: number;
+  }): void {
+    const { epochs } = this.#options;
+    const epoch = this.#progress.updates / this.#perEpoch;
+    this.#emit({ type: 'training', phase: 'in-loop', epoch, epochs, ...measured });
+  }
+
+  #orStop(): void {
+    if (this.#deployment.context.signal.aborted) throw this.#stopped();
+  }
+
+  #stopped(): MemloopError {
+    const { checkpoint } = this.#options;
+    const remedy = checkpoint === undefined ? '' : `; the same command goes on from ${checkpoint}`;
+    return new MemloopError('interrupted', `stopped while fine-tuning; the board is at 0 V${remedy}`);
+  }
+}
+
+/** What a checkpoint and the fine-tuning that takes it up must have in common. */
+const identityOf = ({ network, chip }: Deployment, dataset: Dataset, options: FinetuneOptions): string =>
+  JSON.stringify({
     ...options,
     checkpoint: undefined,
-    emit: undefined,
-    signal: undefined,
+    stage: undefined,
     dataset: [dataset.name, dataset.count],
     layers: network.spec.layers,
     chip: chip.serials,
   });
-  const resumed = checkpoint === undefined ? undefined : takeUpTuning(checkpoint, identity, lists);
 
-  const economy = new PulseEconomy(
-    { pulses: options.maxPulses, energy: options.maxEnergy },
-    { pulses: resumed?.pulses ?? 0, energy: resumed?.energy ?? 0 },
-    PROGRAM_ROUNDS,
-  );
-  // The job's progress is images, not the cells of each small re-programming.
-  const quiet: Emit = (event) => event.type !== 'progress' && emit(event);
-  const programming = { emit: quiet, ...(signal ? { signal } : {}) };
-  const deadband = options.deadband * (map.window.max - map.window.min);
-  const targets = () => targetConductances(map, network.weights, chip.frozen);
-  const program = async (pulses: number, rounds: Partial<ProgramOptions>): Promise<void> => {
-    const wanted = worthAPulse(chip.targets, targets(), deadband, economy.cellsFor(pulses));
-    economy.note(await chip.program(wanted, { ...programming, ...rounds }));
-  };
-
-  const perEpoch = Math.ceil(train.count / options.batch);
-  const updates = Math.max(1, Math.round(options.epochs * perEpoch));
-  const checkEvery = Math.ceil(Math.min(train.count / 2, CHECK_EVERY) / options.batch);
-  const check = async (images: number): Promise<TuningCheck> => {
-    const { accuracy, loss } = await evaluateOnBoard(hardware, validation, { signal });
-    return { images, pulses: economy.spent.pulses, accuracy, loss };
-  };
-
-  const progress: TuningProgress = resumed ?? {
-    updates: 0,
-    pulses: 0,
-    energy: 0,
-    history: [await check(0)],
-    best: 0,
-  };
-  const { history } = progress;
-  if (resumed) {
-    emit({ type: 'log', level: 'info', message: `goes on after update ${resumed.updates} of ${updates}` });
-    economy.note(await chip.programWeights(network.weights, programming));
-  }
-  const keep = () => {
-    Object.assign(progress, { pulses: economy.spent.pulses, energy: economy.spent.energy });
-    if (checkpoint !== undefined) saveTuning(checkpoint, identity, progress, lists);
-  };
-  keep();
-
-  let bestTargets = new Map([...chip.targets].map(([array, g]) => [array, g.slice()]));
-  const look = async (images: number): Promise<TuningCheck> => {
-    const now = await check(images);
-    history.push(now);
-    if (now.loss <= history[progress.best].loss) {
-      progress.best = history.length - 1;
-      best.forEach((list, k) => {
-        list.set(master[k]);
-      });
-      bestTargets = new Map([...chip.targets].map(([array, g]) => [array, g.slice()]));
-    }
-    return now;
-  };
-  const restore = (lists: readonly Float32Array[]) => {
-    master.forEach((list, k) => {
-      list.set(lists[k]);
-    });
-  };
-  if (twin && progress.updates === 0 && history.length === 1) {
-    try {
-      await adapt(hardware, train, twin, { ...options, images: adaptation });
-    } catch (error) {
-      throw signal?.aborted ? stopped(checkpoint) : error;
-    }
-    await chip.findMoved(MOVED * deadband);
-    // Half of a budget is kept for what the board has to say; half of the way would be no way.
-    const share = economy.left / 2;
-    if (cellsApart(targets(), chip.targets, deadband) <= economy.cellsFor(share)) {
-      await program(share, economy.left === Infinity ? {} : { maxRounds: PROGRAM_ROUNDS });
-      await look(0);
-    } else {
-      emit({ type: 'log', level: 'info', message: 'not trained offline: the budget does not pay for it' });
-      restore(best);
-    }
-    keep();
-  }
-  let ended: FinetuneResult['ended'] = 'done';
-  /** Of the training images since the last look at the held-back ones. */
-  let since = { images: 0, correct: 0, loss: 0 };
-  while (progress.updates < updates) {
-    if (signal?.aborted) throw stopped(checkpoint);
-    const update = progress.updates;
-    const epoch = Math.floor(update / perEpoch);
-    const order = random
-      .fork(`epoch ${epoch}`)
-      .shuffle(Uint32Array.from({ length: train.count }, (_, i) => i));
-    const from = (update % perEpoch) * options.batch;
-    const images = subset(train, order.subarray(from, from + options.batch));
-    const gradient = await batchGradient(hardware, chip, images, method.trajectory, {
-      share: options.dropout,
-      random: random.fork(`update ${update}`),
-    });
-    if (signal?.aborted) throw stopped(checkpoint);
-
-    const first = method.firstLayer(update / updates, network.weights.length);
-    const rate = learningRate * annealed(update / updates);
-    for (let l = first; l < network.weights.length; l++) {
-      const most = map.layers[l].weightMax;
-      const weights = network.weights[l];
-      optimisers[l].step([gradient.weights[l], gradient.biases[l]], rate * most);
-      for (let i = 0; i < weights.length; i++) weights[i] = Math.max(-most, Math.min(most, weights[i]));
-    }
-    const checking = (update + 1) % checkEvery === 0 || update + 1 === updates;
-    if (checking) await chip.findMoved(MOVED * deadband);
-    const wayBack = economy.left === Infinity ? 0 : cellsApart(bestTargets, chip.targets, deadband);
-    await program(economy.allowance(updates - update, wayBack), {
-      maxRounds: PROGRAM_ROUNDS,
-      settle: checking,
-    });
-    progress.updates++;
-    const shown = epoch * train.count + from + images.count;
-    emit({
-      type: 'training',
-      phase: 'in-loop',
-      epoch: progress.updates / perEpoch,
-      epochs: options.epochs,
-      loss: gradient.loss,
-      pulses: economy.spent.pulses,
-    });
-    since.images += images.count;
-    since.correct += gradient.correct;
-    since.loss += gradient.loss * images.count;
-    if (checking) {
-      const now = await look(shown);
-      emit({
-        type: 'training',
-        phase: 'in-loop',
-        epoch: progress.updates / perEpoch,
-        epochs: options.epochs,
-        loss: since.loss / since.images,
-        trainAccuracy: since.correct / since.images,
-        validationAccuracy: now.accuracy,
-        pulses: now.pulses,
-      });
-      since = { images: 0, correct: 0, loss: 0 };
-    }
-    keep();
-    if (history.length - 1 - progress.best >= options.patience) {
-      ended = 'no better state';
-      break;
-    }
-  }
-  if (progress.best !== history.length - 1) {
-    restore(best);
-    await chip.findMoved(MOVED * deadband);
-    // The way back can be long: without a budget it takes the rounds it needs.
-    await program(economy.left, economy.left === Infinity ? {} : { maxRounds: PROGRAM_ROUNDS });
-    keep();
-  }
-  if (ended === 'done' && economy.left < PROGRAM_ROUNDS) ended = 'budget';
-  const images = history.at(-1)!.images;
-  return { history, best: progress.best, ...economy.spent, images, ended };
-}
-
-/** Trains the network's weights and biases further on the twin of the chip, with what programming will add to them. */
-async function adapt(
-  { network, map }: BoardNetwork,
-  train: Dataset,
-  { twin, settings }: TwinTraining,
-  { images, seed, dropout, emit, signal }: FinetuneOptions & { images: number },
-): Promise<void> {
-  emit?.({ type: 'stage', stage: 'adapt', detail: 'offline, to what is known of this chip' });
-  const batch = Math.min(200, Math.ceil(train.count / 30));
-  const adapted = await trainOffline({
-    spec: network.spec,
-    initial: network,
-    dataset: train,
-    twin,
-    decision: ADAPTATION_DECISION,
-    weightNoise: settings.weightNoise,
-    epochs: Math.ceil(images / train.count),
-    batch,
-    rate: ADAPTATION_RATE * Math.min(...map.layers.map((layer) => layer.weightMax)),
-    dropout,
-    validation: 0,
-    seed,
-    ...(emit && { emit }),
-    ...(signal && { signal }),
-  });
-  adapted.network.weights.forEach((list, l) => {
-    network.weights[l].set(list);
-    network.biases[l].set(adapted.network.biases[l]);
-  });
-}
-
-/**
- * The training images in two parts: held back to look at, and to tune with. The split is that of offline training:
- * with the network's own seed, the first part was never learnt.
- */
-export function heldBack(
-  dataset: Dataset,
-  seed: number,
-  share: number = FINETUNE_DEFAULTS.validation,
-): [look: Dataset, tune: Dataset] {
-  const held = Math.min(share, HELD_BACK / dataset.count);
-  return split(dataset, seed, [held, 1 - held]) as [Dataset, Dataset];
-}
-
-/** The mean gradient of a batch; the board already has the next few images while those before are differentiated. */
-async function batchGradient(
-  hardware: BoardNetwork,
-  chip: Chip,
-  batch: Dataset,
-  trajectory: Method['trajectory'],
-  dropout: Dropout,
-): Promise<BatchGradient> {
-  const weights = weightsOf(hardware.map, chip.measured);
-  const sum: BatchGradient = {
-    loss: 0,
-    correct: 0,
-    weights: weights.map((w) => new Float64Array(w.length)),
-    biases: hardware.network.biases.map((b) => new Float64Array(b.length)),
-  };
-  for await (const { images, forward } of hardware.forward(batch, CHUNK, dropout)) {
-    // Lets the request go out before the thread is busy.
-    await new Promise((resolve) => setImmediate(resolve));
-    const part = gradientAtMeasured(hardware, forward, images.labels, weights, trajectory);
-    const share = images.count / batch.count;
-    sum.loss += part.loss * share;
-    sum.correct += part.correct;
-    part.weights.forEach((list, l) => {
-      for (let i = 0; i < list.length; i++) sum.weights[l][i] += share * list[i];
-    });
-    part.biases.forEach((list, l) => {
-      for (let i = 0; i < list.length; i++) sum.biases[l][i] += share * list[i];
-    });
-  }
-  return sum;
-}
+const copied = (conductances: ArrayConductances): ArrayConductances =>
+  new Map([...conductances].map(([array, g]) => [array, g.slice()]));
 
 /** Cells whose targets differ by more than the deadband. */
 function cellsApart(a: ArrayConductances, b: ArrayConductances, deadband: number): number {
@@ -408,11 +387,3 @@ function cellsApart(a: ArrayConductances, b: ArrayConductances, deadband: number
 
 /** From 1 at the start to 0.1 at the end. */
 const annealed = (progress: number): number => 0.1 + 0.45 * (1 + Math.cos(Math.PI * progress));
-
-const stopped = (checkpoint: string | undefined): MemloopError =>
-  new MemloopError(
-    'interrupted',
-    checkpoint === undefined
-      ? 'stopped while fine-tuning; the board is at 0 V'
-      : `stopped while fine-tuning; the board is at 0 V and the same command goes on from ${checkpoint}`,
-  );

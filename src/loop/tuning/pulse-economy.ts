@@ -1,4 +1,4 @@
-/** Which cells are worth a pulse, and how many of them a budget still allows. */
+/** Which cells are worth a pulse, and how many of them the budget still allows. */
 import type { ProgrammingReport } from '../../calibration/index.js';
 import type { ArrayConductances } from '../chip/mapping.js';
 
@@ -8,9 +8,10 @@ export interface Budget {
   energy: number;
 }
 
-/** Pulses that re-programming a cell is expected to take before anything was measured. */
+/** Pulses that re-programming a cell is expected to take, before any was measured. */
 const FIRST_GUESS = 1.5;
 
+/** Keeps the account of a budget of pulses and energy. */
 export class PulseEconomy {
   #cells = 0;
 
@@ -20,7 +21,7 @@ export class PulseEconomy {
   /**
    * @param limit what fine-tuning may spend; Infinity for no limit.
    * @param spent what it has spent already.
-   * @param rounds pulses that one programming gives a cell at most.
+   * @param rounds largest number of pulses that one job applies to a cell.
    */
   constructor(
     limit: Budget,
@@ -31,6 +32,7 @@ export class PulseEconomy {
     this.#rounds = rounds;
   }
 
+  /** Books what programming jobs have spent. */
   note(reports: readonly ProgrammingReport[]): void {
     for (const { pulses, energy, cells } of reports) {
       this.spent.pulses += pulses;
@@ -39,26 +41,28 @@ export class PulseEconomy {
     }
   }
 
-  /** Pulses that the budget still holds, J turned into pulses of the size seen so far. */
+  /** Pulses that the budget still holds; energy is converted at the mean energy of the pulses so far. */
   get left(): number {
     const each = this.spent.pulses > 0 ? this.spent.energy / this.spent.pulses : 0;
     const byEnergy = each > 0 ? (this.#limit.energy - this.spent.energy) / each : Infinity;
     return Math.max(0, Math.min(this.#limit.pulses - this.spent.pulses, byEnergy));
   }
 
-  /** Pulses that re-programming so many cells is expected to take. */
+  /** Pulses that re-programming this many cells is expected to take. */
   costOf(cells: number): number {
     return cells * (this.#cells > 0 ? Math.max(1, this.spent.pulses / this.#cells) : FIRST_GUESS);
   }
 
-  /** Cells that may be re-programmed for so many pulses, even if all take every round there is. */
+  /** Cells that may be re-programmed for this many pulses, even if each of them takes all rounds. */
   cellsFor(pulses: number): number {
     return Math.floor(Math.min(pulses / this.costOf(1), this.left / this.#rounds));
   }
 
   /**
-   * Pulses for the next update, of so many that are still to come: twice an even share, since early updates move
-   * farther. What the way back to the best state would cost is kept.
+   * Pulses for the next update: twice an even share, since early updates move farther.
+   *
+   * @param updates that are still to come, with the next.
+   * @param wayBack cells to re-program to return to the best state; pulses for them are kept back.
    */
   allowance(updates: number, wayBack: number): number {
     return Math.max(0, this.left - this.costOf(wayBack)) * Math.min(1, 2 / updates);
@@ -66,19 +70,19 @@ export class PulseEconomy {
 }
 
 /**
- * The targets that have moved by more than the deadband from what the cells were last programmed to, NaN
- * elsewhere; of more than `most`, those that have moved farthest. What is not worth a pulse keeps its old target,
- * so that small steps add up.
+ * The targets (S) that have moved by more than the deadband from those that the cells were last programmed to, NaN
+ * elsewhere; if there are more than `max`, those that have moved farthest. The other cells keep their old targets, so
+ * that small steps add up.
  */
 export function worthAPulse(
   before: ArrayConductances,
   after: ArrayConductances,
   deadband: number,
-  most: number,
+  max: number,
 ): ArrayConductances {
   const moved = (array: number, i: number) => {
     const by = Math.abs(after.get(array)![i] - before.get(array)![i]);
-    // A cell that was never programmed has all the way to go.
+    // A cell that was never programmed has the whole way to go.
     return Number.isNaN(by) && !Number.isNaN(after.get(array)![i]) ? Infinity : by;
   };
   const moves: number[] = [];
@@ -88,7 +92,7 @@ export function worthAPulse(
       if (by > deadband) moves.push(by);
     }
   let limit = deadband;
-  if (moves.length > most) limit = moves.sort((a, b) => b - a)[most] ?? Infinity;
+  if (moves.length > max) limit = moves.sort((a, b) => b - a)[max] ?? Infinity;
   return new Map(
     [...after].map(([array, targets]) => [
       array,

@@ -1,16 +1,16 @@
-/** What a chip costs a network and how much of it comes back: program, evaluate, fine-tune, evaluate. */
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+/** How much accuracy a chip costs a network, and how much fine-tuning recovers. */
+import { existsSync, rmSync } from 'node:fs';
 import { z } from 'zod';
 import { type Dataset, evaluate } from '../../model/index.js';
-import { MemloopError } from '../../shared/errors.js';
 import { writeAtomically } from '../../shared/files.js';
+import { readJson } from '../../shared/json.js';
 import type { Deployment } from '../chip/deployment.js';
-import type { Ledger } from '../ledger/ledger.js';
-import { finetunePage } from '../report/page.js';
-import type { ProgrammingSummary } from '../report/summary.js';
-import type { FinetuneOptions, FinetuneResult } from './finetune.js';
+import type { ArrayConductances } from '../chip/mapping.js';
+import type { ProgrammingSummary } from '../chip/summary.js';
+import { finetune } from './finetune.js';
+import type { FinetuneOptions, FinetuneResult } from './options.js';
 
-/** Accuracy on the test images, and how often an image of class r was decided as c. */
+/** Accuracy on the test images, and how often an image of class r was decided as c: classes × classes. */
 export interface Measured {
   accuracy: number;
   confusion: number[][];
@@ -54,8 +54,9 @@ const beforeSchema = z.object({
 });
 
 /**
- * The test images are only looked at before and after. With a checkpoint, what was cut off goes on: what is known
- * of the chip as programmed lies beside it, and both files are removed at the end.
+ * Programs the network, evaluates it, fine-tunes it and evaluates it again. The test images are used before and after
+ * fine-tuning only. With a checkpoint, a recovery that was cut off goes on: the measurements before fine-tuning are
+ * kept beside it, and both files are removed at the end. Throws what `finetune` throws.
  */
 export async function recover(
   deployment: Deployment,
@@ -67,78 +68,50 @@ export async function recover(
   const samples = test.count;
   const tell = (stage: 'software' | 'programmed' | 'finetuned', accuracy: number) =>
     emit({ type: 'accuracy', stage, accuracy, samples });
-  const arrays = (): ArrayMap[] =>
-    [...chip.measured].map(([array, g]) => ({
-      array,
-      conductance: Array.from(g, (value) => (Number.isNaN(value) ? null : value)),
-    }));
 
   const software = evaluate(network, test);
   tell('software', software);
-  const kept = options.checkpoint && `${options.checkpoint}.before`;
+  const { checkpoint } = options;
+  const kept = checkpoint === undefined ? undefined : `${checkpoint}.before`;
   let before = kept === undefined ? undefined : readBefore(kept);
-  const resuming = options.checkpoint !== undefined && existsSync(options.checkpoint);
-  if (!resuming) emit({ type: 'stage', stage: 'program', detail: context.board.description.boardSerial });
-  // A fine-tuning that is taken up brings the chip to its own weights.
-  const programmed = resuming && before ? undefined : await deployment.program();
+  // A fine-tuning that goes on programs the weights of its checkpoint itself.
+  const resuming = checkpoint !== undefined && existsSync(checkpoint) && before !== undefined;
+  const programmed = resuming ? undefined : await program(deployment);
   if (before) tell('programmed', before.accuracy);
   else {
     const { failed: _, ...programming } = programmed!;
     emit({ type: 'stage', stage: 'evaluate', detail: 'as programmed' });
     const { accuracy, confusion } = await deployment.evaluate(test);
     tell('programmed', accuracy);
-    before = { accuracy, confusion, programming, arrays: arrays() };
+    before = { accuracy, confusion, programming, arrays: arrayMaps(chip.measured) };
     if (kept !== undefined) writeAtomically(kept, JSON.stringify(before));
   }
-  emit({ type: 'stage', stage: 'fine-tune', detail: 'forward on the board, backward at what it measured' });
-  const tuning = await deployment.finetune(train, options);
+  const tuning = await finetune(deployment, train, options);
   emit({ type: 'stage', stage: 'evaluate', detail: 'fine-tuned' });
   const { accuracy, confusion } = await deployment.evaluate(test);
   tell('finetuned', accuracy);
-  if (options.checkpoint !== undefined)
-    for (const file of [options.checkpoint, `${options.checkpoint}.before`]) rmSync(file, { force: true });
-  return { software, samples, before, tuning, after: { accuracy, confusion, arrays: arrays() } };
+  if (checkpoint !== undefined)
+    for (const file of [checkpoint, `${checkpoint}.before`]) rmSync(file, { force: true });
+  return {
+    software,
+    samples,
+    before,
+    tuning,
+    after: { accuracy, confusion, arrays: arrayMaps(chip.measured) },
+  };
 }
 
-/** The report page of a recovery: one HTML file. `settings` is everything that the run was started with. */
-export function recoveryPage(
-  { context, hardware, chip }: Deployment,
-  { software, samples, before, tuning, after }: Recovery,
-  settings: Readonly<Record<string, string | number>>,
-  ledger?: Ledger,
-): string {
-  const { rows, columns } = hardware.map;
-  const { boardSerial, arraySerials } = context.board.description;
-  return finetunePage({
-    title: 'Fine-tuning on the chip',
-    board: boardSerial,
-    chip: [...chip.measured.keys()].map((array) => arraySerials[array]).join(', '),
-    time: Date.now() / 1000,
-    accuracies: { software, programmed: before.accuracy, finetuned: after.accuracy, samples },
-    history: tuning.history,
-    best: tuning.best,
-    confusionBefore: before.confusion,
-    confusionAfter: after.confusion,
-    arrays: before.arrays.map(({ array, conductance }, i) => ({
-      array,
-      rows,
-      columns,
-      before: conductance,
-      after: after.arrays[i].conductance,
-    })),
-    pulses: { programmed: before.programming.pulses, finetuned: tuning.pulses },
-    energy: { programmed: before.programming.energy, finetuned: tuning.energy },
-    cells: before.programming.cells,
-    settings,
-    ledger,
-  });
+function program(deployment: Deployment): Promise<ProgrammingSummary> {
+  const { emit, board } = deployment.context;
+  emit({ type: 'stage', stage: 'program', detail: board.description.boardSerial });
+  return deployment.program();
 }
 
-function readBefore(path: string): Before | undefined {
-  if (!existsSync(path)) return undefined;
-  try {
-    return beforeSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
-  } catch (error) {
-    throw new MemloopError('bad-file', `${path} is damaged; remove it to start anew`, { cause: error });
-  }
-}
+const arrayMaps = (measured: ArrayConductances): ArrayMap[] =>
+  [...measured].map(([array, g]) => ({
+    array,
+    conductance: Array.from(g, (value) => (Number.isNaN(value) ? null : value)),
+  }));
+
+const readBefore = (path: string): Before | undefined =>
+  readJson(path, beforeSchema, { hint: 'remove it to start anew', missing: 'undefined' });

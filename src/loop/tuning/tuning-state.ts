@@ -1,12 +1,13 @@
-/** What a fine-tuning needs to go on after an interruption: one file, written after every update of the chip. */
+/** The state that a fine-tuning needs to go on after an interruption, in one file. */
 import { existsSync } from 'node:fs';
 import { z } from 'zod';
 import { type Adam, loadTensors, saveTensors, type Tensor } from '../../model/index.js';
 import { MemloopError } from '../../shared/errors.js';
+import { parseJson } from '../../shared/json.js';
 
-/** The held-back images on the board at one moment. */
+/** A measurement of the validation images on the board. */
 export interface TuningCheck {
-  /** Images shown and pulses given since fine-tuning began. */
+  /** Images shown and pulses applied since fine-tuning began. */
   images: number;
   pulses: number;
   accuracy: number;
@@ -20,7 +21,7 @@ export interface TuningProgress {
   /** J */
   energy: number;
   history: TuningCheck[];
-  /** Entry of the history that the best weights belong to. */
+  /** Entry of the history to which the best weights belong. */
   best: number;
 }
 
@@ -39,15 +40,15 @@ const progressSchema = z.object({
   steps: z.array(z.int().min(0)),
 });
 
-/** The lists that fine-tuning changes. */
+/** The lists that fine-tuning changes: weights and biases of all layers, and Adam's state, one per layer. */
 export interface TuningLists {
   master: readonly Float32Array[];
   best: readonly Float32Array[];
   optimisers: readonly Adam[];
 }
 
-function tensorsOf({ master, best, optimisers }: TuningLists): Record<string, ArrayLike<number>> {
-  const lists: Record<string, ArrayLike<number>> = {};
+function tensorsOf({ master, best, optimisers }: TuningLists): Record<string, Float32Array | Float64Array> {
+  const lists: Record<string, Float32Array | Float64Array> = {};
   master.forEach((list, k) => {
     lists[`master.${k}`] = list;
   });
@@ -65,7 +66,11 @@ function tensorsOf({ master, best, optimisers }: TuningLists): Record<string, Ar
   return lists;
 }
 
-/** @param identity what a fine-tuning must agree on with this one to take it up. */
+/**
+ * Writes the state of a fine-tuning; the file is whole at any moment. Error: `disk`.
+ *
+ * @param identity what a fine-tuning that goes on from it must have in common with this one.
+ */
 export function saveTuning(
   path: string,
   identity: string,
@@ -83,7 +88,7 @@ export function saveTuning(
 }
 
 /**
- * Puts an interrupted fine-tuning's state into the lists. Undefined if there is none; throws `bad-input` if the
+ * Reads an interrupted fine-tuning's state into the lists. Undefined if there is no file; throws `bad-input` if the
  * file is of another fine-tuning and `bad-file` if it is damaged.
  */
 export function takeUpTuning(path: string, identity: string, lists: TuningLists): TuningProgress | undefined {
@@ -94,21 +99,19 @@ export function takeUpTuning(path: string, identity: string, lists: TuningLists)
       'bad-input',
       `${path} belongs to a fine-tuning with other settings or on another chip; give another --out, or repeat the command it was made with`,
     );
-  const damaged = new MemloopError('bad-file', `${path} is damaged; remove it to start anew`);
-  let json: unknown;
-  try {
-    json = JSON.parse(metadata['memloop.progress'] ?? '');
-  } catch {
-    throw damaged;
-  }
-  const parsed = progressSchema.safeParse(json);
-  const wanted = tensorsOf(lists);
-  if (!parsed.success || parsed.data.best >= parsed.data.history.length) throw damaged;
-  for (const [name, list] of Object.entries(wanted))
-    if (tensors[name]?.data.length !== list.length) throw damaged;
-  for (const [name, list] of Object.entries(wanted)) (list as Float32Array).set(tensors[name].data);
-  const { steps, ...progress } = parsed.data;
-  if (steps.length !== lists.optimisers.length) throw damaged;
+  const hint = 'the file is damaged; remove it to start anew';
+  const { steps, ...progress } = parseJson(metadata['memloop.progress'] ?? '', progressSchema, {
+    what: `${path}: its memloop.progress`,
+    hint,
+  });
+  const wanted = Object.entries(tensorsOf(lists));
+  if (
+    progress.best >= progress.history.length ||
+    steps.length !== lists.optimisers.length ||
+    wanted.some(([name, list]) => tensors[name]?.data.length !== list.length)
+  )
+    throw new MemloopError('bad-file', `${path} does not fit the network: ${hint}`);
+  for (const [name, list] of wanted) list.set(tensors[name].data);
   lists.optimisers.forEach((adam, l) => {
     adam.count = steps[l];
   });

@@ -1,4 +1,4 @@
-/** What a passport tells offline training of the chip that a network is for. */
+/** What a passport tells offline training about the chip that a network is trained for. */
 import { type ArrayPassport, checkNeurons, type Passport } from '../../calibration/index.js';
 import type { ChipTwin, NetworkSpec, TrainSettings } from '../../model/index.js';
 import { MemloopError } from '../../shared/errors.js';
@@ -10,30 +10,27 @@ import {
   mapLayers,
   READ_VOLTAGE,
 } from '../chip/mapping.js';
+import { PROGRAMMING_ERROR } from '../chip/scales.js';
 
-/**
- * Standard deviation of a weight as programmed, as a share of the largest: two cells anywhere within `programArray`'s
- * usual tolerance of 2 % of the window.
- */
-export const PROGRAMMING_ERROR = 0.02 * Math.sqrt(2 / 3);
-/** ADC samples in a point of the converters' residuals over those in a product. */
+/** Ratio of the ADC samples behind a point of the converters' residuals to those behind a product. */
 const SAMPLES = 16 / 4;
 /**
- * Weight of the decision's loss: the paper's, a mean over time, would have neurons that rest at different voltages agree,
- * which no drive can make them do.
+ * Weight of the decision's loss. The paper's loss, a mean over time, would make neurons agree that rest at different
+ * voltages, which no drive can do.
  */
 const DECISION = 10;
 
 export interface TwinTraining {
   twin: ChipTwin;
-  /** What the passport says of programming and of reading, for training to draw from. */
+  /** Noise of programming and reading as the passport tells them, for training to draw from. */
   settings: Pick<TrainSettings, 'weightNoise' | 'sumNoise' | 'decision'>;
 }
 
 /**
- * The chip of a passport as training needs it for networks of this shape, placed as `Deployment` places them; `scales` are
- * those of a network that is mapped already. Throws `calibration` where the neurons or the converters are not known or
- * known no longer, `bad-input` if the chip is too small.
+ * The chip of a passport as offline training needs it, for networks of this shape, placed as `Deployment` places them.
+ * Throws `calibration` if neurons or converters were not calibrated or too long ago, `bad-input` if the chip is too small.
+ *
+ * @param scales those of a network that is mapped already, one entry per layer.
  */
 export function twinTraining(
   passport: Passport,
@@ -91,7 +88,10 @@ export function twinTraining(
   };
 }
 
-/** The conductances that a cell can be set to, S: the window and, for a stuck one's partner, beyond; or where it stands. */
+/**
+ * The conductances that a cell can be set to, S: the window; beyond it, if its partner is stuck; or the only one, if it
+ * is stuck itself.
+ */
 function reach(
   chip: ArrayPassport,
   cell: number,

@@ -1,39 +1,43 @@
 /**
- * Upkeep of a network on a chip whose cells relax and drift: look first, mend in software what can be mended there,
- * and give pulses only where that was not enough. A cell that is pulsed begins to drift anew, fastest at first, so
- * that pulses cost more than they win where old cells can be left to their slow drift.
+ * Upkeep of a network on a chip whose cells relax and drift: measure first, correct in software what can be corrected
+ * there, and apply pulses only where that was not enough. A cell that is pulsed begins to drift anew, fastest at first,
+ * so pulses cost more than they gain while old cells drift slowly.
  */
 import type { Dataset } from '../../model/index.js';
-import type { Deployment, LayerScales } from '../chip/deployment.js';
+import type { Deployment } from '../chip/deployment.js';
 import { type ArrayConductances, forEachPair, targetConductances, weightsOf } from '../chip/mapping.js';
-import { summarise } from '../report/summary.js';
-import { heldBack } from '../tuning/finetune.js';
+import type { LayerScales } from '../chip/scales.js';
+import { summarise } from '../chip/summary.js';
+import { finetune } from '../tuning/finetune.js';
+import { heldBack } from '../tuning/held-back.js';
+import type { FinetuneOptions, FinetuneResult } from '../tuning/options.js';
 
 /** A network on its chip when it was last known to be good. */
 export interface Normal {
-  /** On the held-back images. */
+  /** On the validation images. */
   accuracy: number;
-  /** Weights as they stood on the chip over those wanted, in common, of each layer. */
+  /** Of each layer, the factor between the weights as they stood on the chip and as they should be. */
   left: number[];
 }
 
 export interface UpkeepOptions {
-  /** What to compare with; undefined: nothing is known yet, and this round only takes note. */
+  /** What to compare with; undefined: nothing is known yet, and this round only measures it. */
   normal?: Normal | undefined;
-  /** What may be lost of it before pulses are given. */
+  /** Accuracy that may be lost before pulses are applied. */
   threshold: number;
   /** A cell is put back if it is off by more than this share of the window: more than fine-tuning leaves. */
   tolerance: number;
   /** Passes over the training images, each time that something is tuned. */
   epochs: number;
-  /** Of the biases, as a share of the largest weight; of weights it is fine-tuning's own. */
+  /** Learning rate of the biases, as a share of the largest weight; that of weights is fine-tuning's own. */
   biasRate: number;
+  /** Order of the images and choice of the validation images: as in fine-tuning. */
   seed: number;
   /** Whether cells may be pulsed at all. */
   pulses: boolean;
   /**
-   * Called when network or scales have changed and before pulses are given: who keeps them then can cut a round off
-   * at any moment and begin another, which goes by what it finds.
+   * Called when network or scales have changed, and before pulses are applied. If both are saved then, a round may be
+   * cut off at any moment, and the next one starts from what it measures.
    */
   keep?: ((normal: Normal) => void) | undefined;
 }
@@ -47,10 +51,12 @@ export const UPKEEP_DEFAULTS: Readonly<Omit<UpkeepOptions, 'normal' | 'keep'>> =
   pulses: true,
 });
 
-/** Scales are not changed for less. */
+/** Name of the stage in progress events. */
+const STAGE = 'upkeep';
+/** Smallest relative change of the weights that the scales are changed for. */
 const NEGLIGIBLE = 0.01;
 
-/** What a round did, and the accuracy on the held-back images after it. */
+/** One step of a round, and the accuracy on the validation images after it. */
 export interface UpkeepStep {
   /** In this order; the first two give no pulse. */
   step: 'rescaled' | 'biases tuned' | 'cells put back' | 're-tuned';
@@ -66,14 +72,14 @@ export interface Upkeep {
   normal: Normal;
   accuracyBefore: number;
   accuracyAfter: number;
-  /** Held-back images. */
+  /** Validation images. */
   samples: number;
   /** Cells that carry weights and still move, and those of them that were off by more than the tolerance. */
   cells: number;
   moved: number;
   /** Mean and RMS of the distance from the targets when the round began, as shares of the window. */
   shift: { mean: number; rms: number };
-  /** What was left of the weights of each layer, in common: what rescaling makes up for. */
+  /** Of each layer, the factor between the weights on the chip and as they should be: what rescaling makes up for. */
   left: number[];
   pulses: number;
   /** J, an estimate from the device equations. */
@@ -87,118 +93,174 @@ export const scalesOf = ({ hardware }: Deployment): LayerScales =>
   hardware.map.layers.map(({ weightMax, inputMin, inputMax }) => ({ weightMax, inputMin, inputMax }));
 
 /**
- * One round of upkeep. Reads all arrays; what the weights of a layer have lost in common is made up for by its scale,
- * and the biases are tuned to the rest (and kept as they were if that does not help). Where accuracy on the held-back
- * images has fallen by more than the threshold all the same, puts back the cells that have moved far; where that is not
- * enough, takes the weights for what the cells have become and fine-tunes them. Network and scales (`scalesOf`) may change, and then belong to the chip.
+ * One round of upkeep. Reads all arrays. What the weights of a layer have lost in common is made up for by its scale,
+ * and the biases are tuned to the rest (and kept as they were if that does not help). If accuracy on the validation
+ * images is still below normal by more than the threshold, the cells that have moved far are put back; if that is not
+ * enough, the weights are set to what the cells have become and fine-tuned. Network and scales (`scalesOf`) may change,
+ * and then belong to the chip.
+ *
+ * @param train the training images; the same part is held back as in fine-tuning with this seed.
  */
 export async function maintain(
   deployment: Deployment,
   train: Dataset,
   settings: Partial<UpkeepOptions> = {},
 ): Promise<Upkeep> {
-  const options = { ...UPKEEP_DEFAULTS, ...settings };
-  const { chip, network, hardware, context } = deployment;
-  const { map } = hardware;
-  const { emit, signal } = context;
-  const { epochs, seed, keep = () => {} } = options;
-  const [look, tune] = heldBack(train, seed);
-  const window = map.window.max - map.window.min;
-  const stage = (detail: string) => emit({ type: 'stage', stage: 'upkeep', detail });
-  const evaluate = async () => (await deployment.evaluate(look, 'upkeep')).accuracy;
-  const targets = () => targetConductances(map, network.weights, chip.frozen);
+  return new Round(deployment, train, { ...UPKEEP_DEFAULTS, ...settings }).run();
+}
 
-  stage('reading the arrays');
-  await chip.measure();
-  takeOverFrozen(deployment);
-  const { far: _, ...distance } = distances(targets(), chip.measured, window, options.tolerance);
-  const accuracyBefore = await evaluate();
-  const left = weightsLeft(deployment);
-  const normal = options.normal ?? { accuracy: accuracyBefore, left };
-  const round: Upkeep = {
-    did: [],
-    normal,
-    accuracyBefore,
-    accuracyAfter: accuracyBefore,
-    samples: look.count,
-    ...distance,
-    left,
-    pulses: 0,
-    energy: 0,
-    images: 0,
-  };
-  const did = async (
+class Round {
+  readonly #deployment: Deployment;
+  readonly #options: UpkeepOptions;
+  readonly #validation: Dataset;
+  readonly #tuning: Dataset;
+  readonly #keep: (normal: Normal) => void;
+
+  constructor(deployment: Deployment, train: Dataset, options: UpkeepOptions) {
+    this.#deployment = deployment;
+    this.#options = options;
+    [this.#validation, this.#tuning] = heldBack(train, options.seed);
+    this.#keep = options.keep ?? (() => {});
+  }
+
+  async run(): Promise<Upkeep> {
+    const round = await this.#inspect();
+    const good = () => round.accuracyAfter >= round.normal.accuracy - this.#options.threshold;
+    await this.#rescale(round);
+    this.#aimAtWeights();
+    if (good() && round.did.length === 0) return round;
+    await this.#tuneBiases(round);
+    if (good() || !this.#options.pulses) return round;
+    await this.#putBack(round);
+    if (good()) return round;
+    await this.#retune(round);
+    return round;
+  }
+
+  /** Reads the arrays and compares them with the weights. */
+  async #inspect(): Promise<Upkeep> {
+    const { chip } = this.#deployment;
+    this.#stage('reading the arrays');
+    await chip.measure();
+    takeOverFrozen(this.#deployment);
+    const { far: _, ...distance } = this.#distances();
+    const accuracy = await this.#evaluate();
+    const left = weightsLeft(this.#deployment);
+    return {
+      did: [],
+      normal: this.#options.normal ?? { accuracy, left },
+      accuracyBefore: accuracy,
+      accuracyAfter: accuracy,
+      samples: this.#validation.count,
+      ...distance,
+      left,
+      pulses: 0,
+      energy: 0,
+      images: 0,
+    };
+  }
+
+  async #rescale(round: Upkeep): Promise<void> {
+    const { normal, left } = round;
+    const shrunk = left.map((share, l) => share / normal.left[l]);
+    if (shrunk.every((share) => Math.abs(share - 1) <= NEGLIGIBLE)) return;
+    this.#deployment.hardware.map.layers.forEach((layer, l) => {
+      layer.weightMax /= shrunk[l];
+    });
+    await this.#note(round, 'rescaled');
+    this.#keep(normal);
+  }
+
+  /** Fine-tuning compares with the chip's targets: the cells are taken to be where the weights ask for them. */
+  #aimAtWeights(): void {
+    const { chip } = this.#deployment;
+    for (const [array, list] of this.#targets()) chip.targets.get(array)!.set(list);
+  }
+
+  async #tuneBiases(round: Upkeep): Promise<void> {
+    const { network } = this.#deployment;
+    this.#stage('tuning the biases');
+    const weights = network.weights.map((list) => list.slice());
+    const biases = network.biases.map((list) => list.slice());
+    const before = round.accuracyAfter;
+    const tuned = await this.#finetune({ learningRate: this.#options.biasRate, maxPulses: 0 });
+    network.weights.forEach((list, l) => {
+      list.set(weights[l]);
+    });
+    await this.#note(round, 'biases tuned', tuned);
+    if (round.accuracyAfter < before) {
+      network.biases.forEach((list, l) => {
+        list.set(biases[l]);
+      });
+      round.accuracyAfter = before;
+    }
+    this.#keep(round.normal);
+  }
+
+  async #putBack(round: Upkeep): Promise<void> {
+    const { chip, context } = this.#deployment;
+    const { emit, signal } = context;
+    const { far, moved } = this.#distances();
+    if (moved === 0) return;
+    this.#stage(`putting ${moved} cells back`);
+    const reports = await chip.program(far, { emit, signal, stage: STAGE });
+    await this.#note(round, 'cells put back', summarise(reports));
+  }
+
+  async #retune(round: Upkeep): Promise<void> {
+    const { chip, network, hardware } = this.#deployment;
+    this.#stage('re-tuning');
+    weightsOf(hardware.map, chip.measured).forEach((list, l) => {
+      network.weights[l].set(list);
+    });
+    // A weight is the difference of two cells: one that has moved away from its target must not wait for its partner.
+    for (const [array, list] of chip.targets) list.set(chip.measured.get(array)!);
+    this.#keep({ ...round.normal, left: weightsLeft(this.#deployment) });
+    await this.#note(round, 're-tuned', await this.#finetune());
+    round.normal = { ...round.normal, left: weightsLeft(this.#deployment) };
+    this.#keep(round.normal);
+  }
+
+  #finetune(options: Partial<FinetuneOptions> = {}): Promise<FinetuneResult> {
+    const { epochs, seed } = this.#options;
+    return finetune(this.#deployment, this.#tuning, { ...options, epochs, seed, adapt: 0, stage: STAGE });
+  }
+
+  /** Adds a step to the round, with the accuracy after it. */
+  async #note(
+    round: Upkeep,
     step: UpkeepStep['step'],
     { pulses = 0, energy = 0, images = 0 }: { pulses?: number; energy?: number; images?: number } = {},
-  ) => {
-    const accuracy = await evaluate();
+  ): Promise<void> {
+    const accuracy = await this.#evaluate();
     round.did.push({ step, accuracy, pulses, images });
     round.pulses += pulses;
     round.energy += energy;
     round.images += images;
     round.accuracyAfter = accuracy;
-  };
-  const good = () => round.accuracyAfter >= normal.accuracy - options.threshold;
-
-  const shrunk = left.map((share, l) => share / normal.left[l]);
-  if (shrunk.some((share) => Math.abs(share - 1) > NEGLIGIBLE)) {
-    map.layers.forEach((layer, l) => {
-      layer.weightMax /= shrunk[l];
-    });
-    await did('rescaled');
-    keep(normal);
-  }
-  // What fine-tuning compares with: the cells are taken to be where they should be.
-  const settle = () => {
-    for (const [array, list] of targets()) chip.targets.get(array)!.set(list);
-  };
-  settle();
-  if (good() && round.did.length === 0) return round;
-
-  stage('tuning the biases');
-  const kept = [...network.weights, ...network.biases].map((list) => list.slice());
-  const before = round.accuracyAfter;
-  const tuned = await deployment.finetune(tune, {
-    epochs,
-    seed,
-    adapt: 0,
-    learningRate: options.biasRate,
-    maxPulses: 0,
-  });
-  network.weights.forEach((list, l) => {
-    list.set(kept[l]);
-  });
-  await did('biases tuned', tuned);
-  if (round.accuracyAfter < before) {
-    network.biases.forEach((list, l) => {
-      list.set(kept[network.weights.length + l]);
-    });
-    round.accuracyAfter = before;
-  }
-  keep(normal);
-  if (good() || !options.pulses) return round;
-
-  const { far, moved } = distances(targets(), chip.measured, window, options.tolerance);
-  if (moved > 0) {
-    stage(`putting ${moved} cells back`);
-    await did('cells put back', summarise(await chip.program(far, { emit, signal, stage: 'upkeep' })));
-    if (good()) return round;
   }
 
-  stage('re-tuning');
-  weightsOf(map, chip.measured).forEach((list, l) => {
-    network.weights[l].set(list);
-  });
-  // A weight is the difference of two cells: one that has moved away from its target is not to wait for its partner.
-  for (const [array, list] of chip.targets) list.set(chip.measured.get(array)!);
-  keep({ ...normal, left: weightsLeft(deployment) });
-  await did('re-tuned', await deployment.finetune(tune, { adapt: 0, epochs, seed }));
-  round.normal = { ...normal, left: weightsLeft(deployment) };
-  keep(round.normal);
-  return round;
+  async #evaluate(): Promise<number> {
+    return (await this.#deployment.evaluate(this.#validation, STAGE)).accuracy;
+  }
+
+  #targets(): ArrayConductances {
+    const { hardware, network, chip } = this.#deployment;
+    return targetConductances(hardware.map, network.weights, chip.frozen);
+  }
+
+  #distances() {
+    const { chip, hardware } = this.#deployment;
+    const { min, max } = hardware.map.window;
+    return distances(this.#targets(), chip.measured, max - min, this.#options.tolerance);
+  }
+
+  #stage(detail: string): void {
+    this.#deployment.context.emit({ type: 'stage', stage: STAGE, detail });
+  }
 }
 
-/** What the passport knows of cells that do not move, where they stand now. */
+/** Freezes the cells that the passport knows not to move, at what they were measured at. */
 function takeOverFrozen({ chip, context }: Deployment): void {
   const { passport } = context.board;
   for (const [array, frozen] of chip.frozen)
@@ -218,7 +280,7 @@ function weightsLeft({ chip, network, hardware: { map } }: Deployment): number[]
       product += standing[l][weight] * wanted;
       square += wanted * wanted;
     });
-    // A layer that nothing is left of is no matter of scale.
+    // Rescaling cannot bring back a layer that almost nothing is left of.
     return product > 0.1 * square ? product / square : 1;
   });
 }

@@ -27,7 +27,7 @@ export function Curves({ state, ...panel }: PanelProps & { state: DashboardState
     <Frame {...panel} title={TITLE} notes={[`epoch ${epoch}/${latest.epochs}`, latest.phase]}>
       <Box columnGap={1}>
         <Plot
-          heading={`accuracy ${accuracy === undefined ? '' : percent(accuracy)}`}
+          heading={`accuracy ${accuracy === undefined ? '' : percent(accuracy, 1)}`}
           series={2}
           points={known.map((point) => ({ ...point, value: point.accuracy as number }))}
           range={[0, 1]}

@@ -67,7 +67,7 @@ function accuracies(paint: Paint, { accuracies }: DashboardState): string {
   return Object.entries(STAGE_NAMES)
     .map(([stage, name]) => {
       const accuracy = accuracies[stage as keyof typeof STAGE_NAMES];
-      return `${paint('dim', name)} ${accuracy === undefined ? paint('dim', '–') : paint('strong', percent(accuracy))}`;
+      return `${paint('dim', name)} ${accuracy === undefined ? paint('dim', '–') : paint('strong', percent(accuracy, 1))}`;
     })
     .join('   ');
 }

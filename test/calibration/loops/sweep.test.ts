@@ -6,7 +6,6 @@ import {
   measureRetention,
   waveSteps,
 } from '../../../src/calibration/index.js';
-import { loopText } from '../../../src/plots/calibration.js';
 import { calibratedBoard } from '../boards.js';
 
 const cell = { array: 0, row: 2, column: 3 };
@@ -39,14 +38,6 @@ describe('a sweep', () => {
     expect(at(0.3)).toBeGreaterThan(3 * at(0.05));
     expect(at(0.8)).toBeLessThan(at(0.5) / 5);
     for (const { voltage, current } of samples) expect(voltage * current).toBeGreaterThanOrEqual(0);
-    const text = loopText(
-      samples.map(({ voltage }) => voltage),
-      samples.map(({ current }) => current),
-      60,
-      12,
-    ).split('\n');
-    expect(text).toHaveLength(13);
-    expect(text.join('')).toContain('•');
   });
 
   test('asks for its budget first, and refuses cells and pulses that are not there', async () => {

@@ -5,7 +5,6 @@ import {
   calibrateDevices,
   Passport,
   programArray,
-  programPlot,
   W_SDC_PRIOR,
 } from '../../../src/calibration/index.js';
 import {
@@ -288,22 +287,6 @@ async function calibratedAndProgrammed(options: BoardOptions) {
   });
   return { share: good / healthy, silent };
 }
-
-test('a report is drawn: a bar for each error, a square for each cell, failed cells crossed', () => {
-  const cells = Array.from({ length: 6 }, (_, i) => ({
-    array: 0,
-    row: Math.floor(i / 3),
-    column: i % 3,
-    conductance: 2e-5 + (i - 2) * 1e-6,
-    target: 2e-5,
-    failed: i === 5,
-  }));
-  const svg = programPlot('six <cells>', cells, { rows: 2, columns: 3, tolerance: 1e-6 });
-  expect(svg).toMatch(/^<svg [\s\S]*<\/svg>\n$/);
-  expect(svg).toContain('six &lt;cells>');
-  expect(svg.match(/fill="rgb/g)).toHaveLength(6);
-  expect(svg.match(/<path /g)).toHaveLength(1);
-});
 
 describe('on other chips', () => {
   test('one that no profile of ours describes is calibrated and programmed', async () => {

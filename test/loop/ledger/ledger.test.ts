@@ -73,7 +73,7 @@ it('of chips made so that stuck cells cost more than mismatch and that more than
   expect(ordered / repeats).toBeGreaterThan(0.9);
 }, 240_000);
 
-it('what was printed as JSON is read back; what is no ledger is refused', async () => {
+it('what was printed as JSON is read back; what is not a ledger is refused', async () => {
   const ledger = await keepLedger(['readNoise', 'stuckCells'], async (enabled) => [1, enabled.size ? 0 : 1], {
     measured: [1, 0],
   });
@@ -82,7 +82,7 @@ it('what was printed as JSON is read back; what is no ledger is refused', async 
   expect(readLedger(file)).toEqual(ledger);
   for (const text of ['', 'no JSON', '{"chips":1}']) {
     writeFileSync(file, text);
-    expect(() => readLedger(file)).toThrow(/is no ledger: make one with `memloop ledger/);
+    expect(() => readLedger(file)).toThrow(/is not a ledger: make one with `memloop ledger/);
   }
-  expect(() => readLedger(`${file}.missing`)).toThrow(/is no ledger/);
+  expect(() => readLedger(`${file}.missing`)).toThrow(/is not a ledger/);
 });

@@ -6,6 +6,7 @@ import { connectBoard, inProcessTransport } from '../../../src/driver/index.js';
 import {
   Deployment,
   type FinetuneOptions,
+  finetune,
   layerScales,
   methodNames,
   recover,
@@ -70,7 +71,7 @@ describe('fine-tuning on a chip', () => {
       const { board, deployment } = await onChip(small);
       await deployment.program();
       const { pulsesApplied } = await board.health();
-      const tuning = await deployment.finetune(small.dataset, { ...QUICK, maxPulses });
+      const tuning = await finetune(deployment, small.dataset, { ...QUICK, maxPulses });
       const given = (await board.health()).pulsesApplied - pulsesApplied;
       expect(given).toBe(tuning.pulses);
       expect(given).toBeLessThanOrEqual(maxPulses);
@@ -86,7 +87,7 @@ describe('fine-tuning on a chip', () => {
     await deployment.program();
     const start = own.clone();
     const { pulsesApplied } = await board.health();
-    const tuning = await deployment.finetune(small.dataset, { ...QUICK, adapt: 4000, epochs: 0.1 });
+    const tuning = await finetune(deployment, small.dataset, { ...QUICK, adapt: 4000, epochs: 0.1 });
     const [before, adapted] = tuning.history;
     expect(adapted.images).toBe(0);
     expect(adapted.accuracy).toBeGreaterThan(before.accuracy + 0.05);
@@ -99,12 +100,12 @@ describe('fine-tuning on a chip', () => {
     const { board, deployment } = await onChip(small);
     await deployment.program();
     const { pulsesApplied } = await board.health();
-    const enough = await deployment.finetune(small.dataset, { ...QUICK, adapt: 4000, maxPulses: 600 });
+    const enough = await finetune(deployment, small.dataset, { ...QUICK, adapt: 4000, maxPulses: 600 });
     expect(enough.history[1]).toMatchObject({ images: 0 });
     expect(enough.history[1].pulses).toBeGreaterThan(0);
     expect(enough.history[1].pulses).toBeLessThanOrEqual(300);
     // Fewer than the cells that it would move: it is left out, and nothing else with it.
-    const few = await deployment.finetune(small.dataset, { ...QUICK, seed: 2, adapt: 4000, maxPulses: 8 });
+    const few = await finetune(deployment, small.dataset, { ...QUICK, seed: 2, adapt: 4000, maxPulses: 8 });
     expect(few.history[1].images).toBeGreaterThan(0);
     expect(few.pulses).toBeLessThanOrEqual(8);
     const given = (await board.health()).pulsesApplied - pulsesApplied;
@@ -115,12 +116,12 @@ describe('fine-tuning on a chip', () => {
   it('keeps to a budget of energy', async () => {
     const { board, deployment } = await onChip(small);
     await deployment.program();
-    const free = await deployment.finetune(small.dataset, QUICK);
+    const free = await finetune(deployment, small.dataset, QUICK);
     await board.close();
     const other = await onChip(small);
     await other.deployment.program();
     const maxEnergy = free.energy / 4;
-    const tuning = await other.deployment.finetune(small.dataset, {
+    const tuning = await finetune(other.deployment, small.dataset, {
       ...QUICK,
       learningRate: 0.02,
       maxEnergy,
@@ -136,7 +137,7 @@ describe('fine-tuning on a chip', () => {
     await deployment.program();
     const before = own.clone();
     const accuracy = (await deployment.evaluate(pictures)).accuracy;
-    const tuning = await deployment.finetune(small.dataset, {
+    const tuning = await finetune(deployment, small.dataset, {
       ...QUICK,
       epochs: 2,
       batch: 180,
@@ -262,7 +263,7 @@ describe('hidden layers', () => {
     const software = predict(network, pictures.inputs);
     const same = decisions.filter((decision, n) => decision === software[n]).length;
     expect(same).toBeGreaterThan(0.9 * pictures.count);
-    const tuning = await deployment.finetune(small.dataset, { ...QUICK, epochs: 0.5 });
+    const tuning = await finetune(deployment, small.dataset, { ...QUICK, epochs: 0.5 });
     expect(tuning.history.length).toBeGreaterThan(1);
     await board.close();
   });
@@ -274,7 +275,7 @@ describe('hidden layers', () => {
     const { board, own, deployment } = await onChip({ ...small, network, scales }, profile());
     await deployment.program();
     const start = own.clone();
-    await deployment.finetune(small.dataset, { ...QUICK, method });
+    await finetune(deployment, small.dataset, { ...QUICK, method });
     const moved = own.weights.map((list, l) => list.some((w, i) => w !== start.weights[l][i]));
     const all = method === 'state-injection' || method === 'model-gradient';
     expect(moved).toEqual([all, true]);

@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { amount, duration, percent, si } from '../../../src/shared/text.js';
 import { heatmap } from '../../../src/tui/drawing/heatmap.js';
 import { createPaint, type Depth, heat } from '../../../src/tui/drawing/paint.js';
 import { visibleLength } from '../../../src/tui/drawing/picture.js';
@@ -25,30 +24,6 @@ function arrayOf(
   );
   return { rows, columns, cells, counts: { untouched: 0, programming: 0, 'in-tolerance': 0, failed: 0 } };
 }
-
-test('values are written as engineers write them', () => {
-  expect([3.42e-5, 1e-12, 999.96, 0, -0.0205, 2.5e6].map((x) => si(x, 'X'))).toEqual([
-    '34.2 µX',
-    '1.00 pX',
-    '1.00 kX',
-    '0 X',
-    '−20.5 mX',
-    '2.50 MX',
-  ]);
-  expect([si(null, 'S'), si(Number.NaN, 'S'), si(1234e-6, 'S', 2)]).toEqual(['–', '–', '1.2 mS']);
-  expect([duration(0), duration(59.6), duration(3725), duration(Number.POSITIVE_INFINITY)]).toEqual([
-    '0:00',
-    '1:00',
-    '1:02:05',
-    '–',
-  ]);
-  expect([amount(12345), amount(0.25), amount(1234.5), percent(0.9716)]).toEqual([
-    '12,345',
-    '0.3',
-    '1,235',
-    '97.2 %',
-  ]);
-});
 
 describe('a heatmap', () => {
   const at = { row: 0, column: 0 };

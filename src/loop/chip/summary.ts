@@ -1,6 +1,7 @@
-/** Programming reports of several arrays as one. */
+/** The programming reports of several arrays as one. */
 import type { FailedCell, ProgrammingReport } from '../../calibration/index.js';
 
+/** What a programming job did. */
 export interface ProgrammingSummary {
   /** Cells with a target. */
   cells: number;
@@ -9,7 +10,7 @@ export interface ProgrammingSummary {
   pulsesPerCell: number;
   pulses: number;
   failed: FailedCell[];
-  /** S; the largest of the arrays'. */
+  /** S, the largest of the arrays'. */
   tolerance: number;
   /** Requests to the board. */
   roundTrips: number;
@@ -17,6 +18,7 @@ export interface ProgrammingSummary {
   energy: number;
 }
 
+/** Adds up the reports of a job, one per array. */
 export function summarise(reports: readonly ProgrammingReport[]): ProgrammingSummary {
   const sum = (pick: (report: ProgrammingReport) => number) => reports.reduce((s, r) => s + pick(r), 0);
   const cells = sum((r) => r.cells);
@@ -33,11 +35,11 @@ export function summarise(reports: readonly ProgrammingReport[]): ProgrammingSum
   };
 }
 
-/** For a person. */
+/** A summary in words: one line, and one for each reason why cells failed. */
 export function summaryText(summary: ProgrammingSummary): string {
   const { cells, inTolerance, pulsesPerCell, failed, tolerance, roundTrips } = summary;
   const lines = [
-    `${(100 * inTolerance).toFixed(2)} % of ${cells} cells within ±${(tolerance * 1e6).toFixed(2)} µS, ${pulsesPerCell.toFixed(2)} pulses a cell, ${roundTrips} round trips`,
+    `${(100 * inTolerance).toFixed(2)} % of ${cells} cells within ±${(tolerance * 1e6).toFixed(2)} µS, ${pulsesPerCell.toFixed(2)} pulses per cell, ${roundTrips} round trips`,
   ];
   const reasons = new Map<string, FailedCell[]>();
   for (const cell of failed) reasons.set(cell.reason, [...(reasons.get(cell.reason) ?? []), cell]);

@@ -1,0 +1,57 @@
+/** Offline training for one chip, from what its passport knows of it. */
+import { type Dataset, train as trainOffline } from '../../model/index.js';
+import type { Deployment, LoopContext } from '../chip/deployment.js';
+import { type TwinTraining, twinTraining } from './twin.js';
+
+/** Adam's rate, as a share of the largest weight of the layer where that is smallest. */
+const RATE = 2.5e-3;
+/** Weight of the decision's loss: the paper's loss hardly counts, as in the loop, which does without it. */
+const DECISION = 100;
+
+/** The chip's twin; undefined, with a message that says why, where the passport knows too little. */
+export function twinOf({ network, hardware, context }: Deployment): TwinTraining | undefined {
+  const { spec } = network;
+  const { passport } = context.board;
+  const unknown = spec.layers.slice(0, -1).some(({ activation }) => activation === 'mif')
+    ? 'hidden MIF neurons are taken as nominal there'
+    : passport.converters === undefined && 'the converters are taken as exact';
+  if (!unknown) return twinTraining(passport, spec, hardware.map.layers);
+  context.emit({ type: 'log', level: 'info', message: `not trained offline for this chip: ${unknown}` });
+  return undefined;
+}
+
+export interface AdaptOptions extends Pick<LoopContext, 'emit' | 'signal'> {
+  /** Images to show, rounded up to whole passes. */
+  images: number;
+  seed: number;
+  dropout: number;
+}
+
+/** Trains the network's weights and biases further on the chip's twin, in place; programming errors are drawn in. */
+export async function adapt(
+  { network, hardware: { map } }: Deployment,
+  train: Dataset,
+  { twin, settings }: TwinTraining,
+  { images, seed, dropout, emit, signal }: AdaptOptions,
+): Promise<void> {
+  const adapted = await trainOffline({
+    spec: network.spec,
+    initial: network,
+    dataset: train,
+    twin,
+    decision: DECISION,
+    weightNoise: settings.weightNoise,
+    epochs: Math.ceil(images / train.count),
+    batch: Math.min(200, Math.ceil(train.count / 30)),
+    rate: RATE * Math.min(...map.layers.map((layer) => layer.weightMax)),
+    dropout,
+    validation: 0,
+    seed,
+    emit,
+    signal,
+  });
+  adapted.network.weights.forEach((list, l) => {
+    network.weights[l].set(list);
+    network.biases[l].set(adapted.network.biases[l]);
+  });
+}
