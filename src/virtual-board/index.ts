@@ -2,6 +2,7 @@
 export { createVirtualBoard, type VirtualBoard, type VirtualBoardOptions } from './board.js';
 export { type Fault, type FaultKind, type Faults, faultsSchema, loadFaults, parseFaults } from './faults.js';
 export { type FaultCounts, faultyBoard } from './faulty-board.js';
+export { openVirtualTransport } from './open.js';
 export type { TracedPulse } from './physics/front-end.js';
 export {
   builtInProfiles,
