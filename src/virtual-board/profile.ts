@@ -33,7 +33,7 @@ const device = z
       .tuple([share, share])
       .describe('lowest and highest state x of the cells of a new chip, drawn uniformly'),
   })
-  .describe('nominal memristor: generalised metastable switch, see src/model/memristor.ts');
+  .describe('nominal memristor: generalised metastable switch, see src/model/devices/memristor.ts');
 
 const pulse = z
   .strictObject({
@@ -97,7 +97,7 @@ const run = z
     stepTime: positive.describe('time between two steps of the neurons, s'),
     maxSteps: count(65535).describe('longest run, steps'),
   })
-  .describe('runs of the MIF neurons, whose nominal parameters are those of src/model/mif.ts');
+  .describe('runs of the MIF neurons, whose nominal parameters are those of src/model/devices/mif.ts');
 
 const cells = (value: z.ZodNumber, meaning: string) => z.array(value.nullable()).describe(meaning);
 

@@ -2,7 +2,7 @@
 import { lstatSync, readlinkSync, symlinkSync, unlinkSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { MemloopError } from '../../shared/errors.js';
-import type { VirtualBoard } from '../board.js';
+import type { VirtualBoard } from '../types.js';
 import { openPty } from './pty.js';
 
 export interface Served {

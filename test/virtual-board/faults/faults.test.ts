@@ -10,8 +10,8 @@ import {
   loadFaults,
   parseFaults,
   type VirtualBoard,
-} from '../../src/virtual-board/index.js';
-import { Host } from './host.js';
+} from '../../../src/virtual-board/index.js';
+import { Host } from '../host.js';
 
 const endings: (() => unknown)[] = [];
 afterEach(() => {

@@ -5,7 +5,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { MemloopError } from '../shared/errors.js';
+import { MemloopError } from '../../shared/errors.js';
 
 const ordered = (number: z.ZodType<number>, what: string) =>
   z
@@ -53,6 +53,8 @@ export type ByteFault = z.infer<typeof byteFault>;
 export type FrameFault = z.infer<typeof frameFault> | z.infer<typeof lateFault>;
 export type Incident = z.infer<typeof reboot> | z.infer<typeof pause> | z.infer<typeof saturate>;
 export type FaultKind = Fault['kind'];
+/** How often each kind of fault has happened. */
+export type FaultCounts = Partial<Record<FaultKind, number>>;
 
 /** Reads a schedule. Errors: `bad-input`, naming the file and the field. */
 export function loadFaults(path: string): Faults {
