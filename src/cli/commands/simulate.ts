@@ -1,8 +1,8 @@
-import { readFileSync, writeFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { IntegratorName, MifParameters, MifState } from '../../model/index.js';
+import type { IntegratorName, MifParameters, MifState, Pulse } from '../../model/index.js';
 import { MemloopError } from '../../shared/errors.js';
-import { action } from '../command.js';
+import { writeAtomically } from '../../shared/files.js';
+import { action, type Session } from '../command.js';
 import { neuronOf, neuronOptions } from '../neuron.js';
 import { decimal, wholeNumber } from '../numbers.js';
 
@@ -25,14 +25,6 @@ function amperes(text: string): number[] {
   if (values.some((value) => !Number.isFinite(value)))
     throw new InvalidArgumentError('Give amperes such as 5e-6, or several with commas.');
   return values;
-}
-
-function write(path: string, text: string): void {
-  try {
-    writeFileSync(path, text);
-  } catch (error) {
-    throw new MemloopError('disk', `cannot write ${path}: ${(error as Error).message}`, { cause: error });
-  }
 }
 
 export function register(program: Command): void {
@@ -58,51 +50,36 @@ export function register(program: Command): void {
     .addOption(new Option('--format <format>', 'of --out').choices(['csv', 'json']).default('csv'))
     .option('--out <file>', 'write the trace')
     .option('--svg <file>', 'write a plot');
-  neuronOptions(command).action(
-    action(async ({ print }, options: Options) => {
-      const model = await import('../../model/index.js');
-      if ((options.peak === undefined) === (options.stimulus === undefined))
-        throw new MemloopError('usage', 'give either --peak A or --stimulus FILE');
-      let stimuli = options.peak?.map(model.pulseOfPeak);
-      if (options.stimulus !== undefined) {
-        let csv: string;
-        try {
-          csv = readFileSync(options.stimulus, 'utf8');
-        } catch (error) {
-          throw new MemloopError('bad-file', `cannot read ${options.stimulus}: ${(error as Error).message}`, {
-            cause: error,
-          });
-        }
-        stimuli = model.readStimulus(csv, options.stimulus);
-      }
-      const start: Partial<MifState> = {};
-      if (options.startV !== undefined) start.v = options.startV;
-      if (options.startX1 !== undefined) start.x1 = options.startX1;
-      if (options.startX2 !== undefined) start.x2 = options.startX2;
-      const { duration, steps, integrator } = options;
-      const trace = model.simulate(stimuli!, {
-        neuron: neuronOf(options),
-        integrator,
-        duration,
-        steps,
-        start,
-      });
+  neuronOptions(command).action(action(simulate));
+}
 
-      if (options.out !== undefined)
-        write(options.out, options.format === 'json' ? `${JSON.stringify(trace)}\n` : model.traceCsv(trace));
-      if (options.svg !== undefined) write(options.svg, model.tracePlot(trace));
-      const millivolts = (v: number) => `${(1e3 * v).toFixed(1)} mV`;
-      const milliseconds = (t: number) => `${(1e3 * t).toFixed(2)} ms`;
-      trace.neurons.forEach(({ v }, n) => {
-        const peak = v.indexOf(Math.max(...v));
-        const trough = v.indexOf(Math.min(...v.slice(peak)), peak);
-        print(
-          `neuron ${n}: peak ${millivolts(v[peak])} at ${milliseconds(trace.time[peak])}, ` +
-            `then trough ${millivolts(v[trough])} at ${milliseconds(trace.time[trough])}`,
-        );
-        print(model.textPlot(v, (process.stdout.columns || 80) - 12, 12, millivolts));
-      });
-      return { result: { trace } };
-    }),
-  );
+async function simulate({ print }: Session, options: Options) {
+  const model = await import('../../model/index.js');
+  const { tracePlot } = await import('../../plots/model.js');
+  const { traceText } = await import('../../plots/trace.js');
+  const { duration, steps, integrator, out, svg } = options;
+  const start: Partial<MifState> = {};
+  if (options.startV !== undefined) start.v = options.startV;
+  if (options.startX1 !== undefined) start.x1 = options.startX1;
+  if (options.startX2 !== undefined) start.x2 = options.startX2;
+  const trace = model.simulate(await stimuliOf(options), {
+    neuron: neuronOf(options),
+    integrator,
+    duration,
+    steps,
+    start,
+  });
+  if (out !== undefined)
+    writeAtomically(out, options.format === 'json' ? `${JSON.stringify(trace)}\n` : model.traceCsv(trace));
+  if (svg !== undefined) writeAtomically(svg, tracePlot(trace));
+  print(traceText(trace, (process.stdout.columns || 80) - 12));
+  return { result: { trace } };
+}
+
+async function stimuliOf({ peak, stimulus }: Options): Promise<Pulse[][]> {
+  const { pulseOfPeak } = await import('../../model/index.js');
+  const { loadStimulus } = await import('../../model/devices/stimulus-file.js');
+  if (peak !== undefined && stimulus === undefined) return peak.map(pulseOfPeak);
+  if (peak === undefined && stimulus !== undefined) return loadStimulus(stimulus);
+  throw new MemloopError('usage', 'give either --peak A or --stimulus FILE');
 }

@@ -1,9 +1,9 @@
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Augmentation, IntegratorName, TrainSettings } from '../../model/index.js';
-import { MemloopError } from '../../shared/errors.js';
-import { action } from '../command.js';
+import { makeFolder, writeAtomically } from '../../shared/files.js';
+import { action, type Session } from '../command.js';
 import { percent } from '../network.js';
 import { decimal, wholeNumber } from '../numbers.js';
 
@@ -30,7 +30,7 @@ function sizes(text: string): number[] {
 }
 
 export function register(program: Command): void {
-  program
+  const command = program
     .command('train')
     .description(
       'train a network offline, on the device equations; the same command takes up what was interrupted',
@@ -59,7 +59,13 @@ export function register(program: Command): void {
     .option('--decision <weight>', "of the loss over the neurons' highest v", decimal)
     .option('--averaging <epochs>', 'average the weights over about this many epochs', decimal)
     .addOption(new Option('--augment <kind>', 'of the training images').choices(['none', 'shift', 'affine']))
-    .option('--validation <share>', 'of the training set to hold back', decimal)
+    .option('--validation <share>', 'of the training set to hold back', decimal);
+  forChip(command).action(action(train, { show: 'lines' }));
+}
+
+/** What training on a model of real chips needs beside. */
+const forChip = (command: Command): Command =>
+  command
     .option('--drive-scale <A>', 'jump of the alpha current per unit of a layer', decimal)
     .option('--drive-max <A>', 'largest such jump', decimal)
     .option(
@@ -81,112 +87,87 @@ export function register(program: Command): void {
       'relative deviation of the output neurons, drawn anew each batch',
       decimal,
     )
-    .option('--threads <n>', 'of the kernel (default: all cores, at most 8)', wholeNumber(1, 64))
-    .action(
-      action(
-        async (session, options: Options) => {
-          const model = await import('../../model/index.js');
-          const { emit, signal, run } = session;
-          const { dataset, seed = 1, integrator, steps } = options;
-          if (options.threads !== undefined) model.setKernelThreads(options.threads);
-          const recipe = model.recipeOf(dataset);
-          const settings: Partial<TrainSettings> = { ...recipe.settings, seed };
-          // A bad or missing passport shows before the dataset is read.
-          const passport =
-            options.passport === undefined
-              ? undefined
-              : (await import('../../calibration/index.js')).Passport.stored(options.passport);
-          const chosen: Partial<TrainSettings> = {};
-          for (const key of [
-            'epochs',
-            'batch',
-            'rate',
-            'schedule',
-            'decay',
-            'dropout',
-            'smoothing',
-            'decision',
-            'averaging',
-            'validation',
-            'weightNoise',
-            'sumNoise',
-            'neuronSpread',
-          ] as const)
-            if (options[key] !== undefined) Object.assign(chosen, { [key]: options[key] });
-          if (options.augment) chosen.augmentation = options.augment;
+    .option('--threads <n>', 'of the kernel (default: all cores, at most 8)', wholeNumber(1, 64));
 
-          const { train, test } = await model.loadDataset(dataset, {
-            seed,
-            ...(options.dataDir !== undefined && { dataDir: options.dataDir }),
-          });
-          const spec = model.networkSpec(
-            [train.features, ...(options.hidden ?? recipe.hidden), train.classes],
-            {
-              integrator,
-              steps,
-              hidden: options.hiddenNeurons,
-              driveScale: options.driveScale ?? recipe.driveScale,
-              ...(options.driveMax !== undefined && { driveMax: options.driveMax }),
-            },
-          );
-          if (integrator === 'forward-euler' && options.driveMax === undefined) {
-            spec.driveMax = model.largestEulerDrive(spec);
-            emit({
-              type: 'log',
-              level: 'info',
-              message: `forward-euler with ${steps} steps: drives are limited to ${spec.driveMax} A, where it is stable`,
-            });
-          }
+/** Settings that an option of the same name changes. */
+const SETTINGS = [
+  'epochs',
+  'batch',
+  'rate',
+  'schedule',
+  'decay',
+  'dropout',
+  'smoothing',
+  'decision',
+  'averaging',
+  'validation',
+  'weightNoise',
+  'sumNoise',
+  'neuronSpread',
+] as const;
 
-          const chip = passport && (await import('../../loop/index.js')).twinTraining(passport, spec);
-          Object.assign(settings, chip?.settings, chosen);
-
-          const out = options.out ?? join(run?.dir ?? '.', `${dataset}.safetensors`);
-          const folder = dirname(out);
-          if (!existsSync(folder)) mkdirSync(folder, { recursive: true });
-          const checkpoint = `${out}.checkpoint`;
-          const result = await model.train({
-            spec,
-            dataset: train,
-            test,
-            ...settings,
-            ...(chip && { twin: chip.twin }),
-            checkpoint,
-            emit,
-            signal,
-          });
-          const { network, history, trainAccuracy, validationAccuracy, testAccuracy, seconds } = result;
-          model.saveNetwork(out, network, {
-            'memloop.dataset': dataset,
-            'memloop.seed': String(seed),
-            ...(chip && { 'memloop.chip': chip.twin.name }),
-            'memloop.training': JSON.stringify({ ...model.TRAIN_DEFAULTS, ...settings }),
-          });
-          const plot = out.replace(/(\.safetensors)?$/, '.svg');
-          writePlot(plot, model.trainingPlot(`${dataset}, seed ${seed}`, history));
-          rmSync(checkpoint, { force: true });
-          if (testAccuracy !== undefined)
-            emit({ type: 'accuracy', stage: 'software', accuracy: testAccuracy, samples: test.count });
-          return {
-            result: { trainAccuracy, validationAccuracy, testAccuracy, seconds, file: out, plot },
-            text: [
-              `test ${percent(testAccuracy!)}, training ${percent(trainAccuracy)}` +
-                (validationAccuracy === undefined ? '' : `, validation ${percent(validationAccuracy)}`) +
-                ` after ${history.length} epochs, ${seconds.toFixed(1)} s`,
-              `network: ${out}`,
-              `curves:  ${plot}`,
-            ].join('\n'),
-          };
-        },
-        { show: 'lines' },
-      ),
-    );
-}
-
-function writePlot(path: string, svg: string): void {
-  try {
-    writeFileSync(path, svg);
-  } catch (error) {
-    throw new MemloopError('disk', `cannot write ${path}: ${(error as Error).message}`, { cause: error });
+async function train({ emit, signal, run }: Session, options: Options) {
+  const model = await import('../../model/index.js');
+  const { planTraining } = await import('../../model/training/plan.js');
+  const { trainingPlot } = await import('../../plots/model.js');
+  const { dataset, dataDir, seed = 1 } = options;
+  if (options.threads !== undefined) model.setKernelThreads(options.threads);
+  // A bad or missing passport shows before the dataset is read.
+  const passport =
+    options.passport === undefined
+      ? undefined
+      : (await import('../../calibration/index.js')).Passport.stored(options.passport);
+  const { train, test } = await model.loadDataset(dataset, {
+    seed,
+    ...(dataDir !== undefined && { dataDir }),
+  });
+  const { features, classes } = train;
+  const { spec, settings: recipe, limitedDrive } = planTraining({ ...options, features, classes });
+  if (limitedDrive !== undefined) {
+    const message = `forward-euler with ${spec.steps} steps: drives are limited to ${limitedDrive} A, where it is stable`;
+    emit({ type: 'log', level: 'info', message });
   }
+  const chip = passport && (await import('../../loop/index.js')).twinTraining(passport, spec);
+  const chosen = Object.fromEntries(
+    SETTINGS.filter((key) => options[key] !== undefined).map((key) => [key, options[key]]),
+  );
+  const augmentation = options.augment && { augmentation: options.augment };
+  const settings: Partial<TrainSettings> = { ...recipe, seed, ...chip?.settings, ...chosen, ...augmentation };
+
+  const out = options.out ?? join(run?.dir ?? '.', `${dataset}.safetensors`);
+  makeFolder(dirname(out));
+  const checkpoint = `${out}.checkpoint`;
+  const twin = chip && { twin: chip.twin };
+  const result = await model.train({
+    spec,
+    dataset: train,
+    test,
+    ...settings,
+    ...twin,
+    checkpoint,
+    emit,
+    signal,
+  });
+  const { network, history, trainAccuracy, validationAccuracy, testAccuracy, seconds } = result;
+  model.saveNetwork(out, network, {
+    'memloop.dataset': dataset,
+    'memloop.seed': String(seed),
+    ...(chip && { 'memloop.chip': chip.twin.name }),
+    'memloop.training': JSON.stringify({ ...model.TRAIN_DEFAULTS, ...settings }),
+  });
+  const plot = out.replace(/(\.safetensors)?$/, '.svg');
+  writeAtomically(plot, trainingPlot(`${dataset}, seed ${seed}`, history));
+  rmSync(checkpoint, { force: true });
+  if (testAccuracy !== undefined)
+    emit({ type: 'accuracy', stage: 'software', accuracy: testAccuracy, samples: test.count });
+  return {
+    result: { trainAccuracy, validationAccuracy, testAccuracy, seconds, file: out, plot },
+    text: [
+      `test ${percent(testAccuracy!)}, training ${percent(trainAccuracy)}` +
+        (validationAccuracy === undefined ? '' : `, validation ${percent(validationAccuracy)}`) +
+        ` after ${history.length} epochs, ${seconds.toFixed(1)} s`,
+      `network: ${out}`,
+      `curves:  ${plot}`,
+    ].join('\n'),
+  };
 }
