@@ -1,5 +1,6 @@
 /** Plots for people: SVG files and loops in text. */
 import type { Fit, MeasuredLoop } from '../calibration/loops/fit.js';
+import { extent } from './svg.js';
 
 const WIDTH = 720;
 const HEIGHT = 520;
@@ -96,7 +97,8 @@ ${charts}
 /** Measured and fitted loop above, residual over the range below. */
 export function fitPlot(loop: MeasuredLoop, fit: Fit): string {
   const micro = (values: Float64Array) => values.map((value) => value * 1e6);
-  const range = Math.max(...loop.current) - Math.min(...loop.current);
+  const [low, high] = extent(loop.current);
+  const range = high - low;
   const fitted = fit.response.current.map((current) => current - fit.offsets.current);
   const residual = loop.current.map((current, i) => (100 * (fitted[i] - current)) / range);
   const phase = loop.current.map((_, i) => i / loop.current.length);

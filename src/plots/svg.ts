@@ -48,8 +48,7 @@ export function linePlot(title: string, xLabel: string, panels: readonly Panel[]
       .flatMap(({ x, y }) => x.map((value, i) => [value, y[i]]))
       .filter(([, y]) => Number.isFinite(y));
     const range = (i: 0 | 1) => {
-      let low = Math.min(...points.map((p) => p[i]));
-      let high = Math.max(...points.map((p) => p[i]));
+      let [low, high] = extent(points.map((p) => p[i]));
       if (!(high > low)) [low, high] = [low - 0.5, high + 0.5];
       return [low, high] as const;
     };
@@ -90,7 +89,18 @@ export function linePlot(title: string, xLabel: string, panels: readonly Panel[]
   return parts.join('\n');
 }
 
-/** A line as braille-free text: `rows` lines of `columns` characters, with the range at the left. */
+/** Smallest and largest of values, of which there may be more than a call takes arguments. */
+export function extent(values: Iterable<number>): [number, number] {
+  let low = Infinity;
+  let high = -Infinity;
+  for (const value of values) {
+    low = Math.min(low, value);
+    high = Math.max(high, value);
+  }
+  return [low, high];
+}
+
+/** A line in block characters: `rows` lines of `columns` characters, with the range at the left. */
 export function textPlot(
   y: readonly number[],
   columns: number,
@@ -98,16 +108,16 @@ export function textPlot(
   format: (value: number) => string,
 ): string {
   const width = Math.max(10, Math.min(columns, y.length));
-  const low = Math.min(...y);
-  const high = Math.max(...y);
+  const [low, high] = extent(y);
   const grid = Array.from({ length: rows }, () => Array<string>(width).fill(' '));
   const row = (value: number) => rows - 1 - Math.round(((value - low) / (high - low || 1)) * (rows - 1));
   for (let c = 0; c < width; c++) {
     const from = Math.floor((c * y.length) / width);
     const to = Math.max(from + 1, Math.floor(((c + 1) * y.length) / width));
     const part = y.slice(from, to);
-    const top = row(Math.max(...part));
-    const bottom = row(Math.min(...part));
+    const [least, largest] = extent(part);
+    const top = row(largest);
+    const bottom = row(least);
     for (let r = top; r <= bottom; r++) grid[r][c] = '█';
   }
   const labels = [format(high), format(low)];

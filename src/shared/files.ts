@@ -50,7 +50,8 @@ export function writeAtomically(path: string, ...parts: readonly (string | Uint8
   } catch (error) {
     rmSync(temporary, { force: true });
     const { code, message } = error as NodeJS.ErrnoException;
-    const why = code === 'ENOSPC' ? 'the disk is full' : message;
+    // Without the name of the temporary file, which means nothing to a user.
+    const why = code === 'ENOSPC' ? 'the disk is full' : message.replace(/, \w+ '.*$/, '');
     throw new MemloopError('disk', `cannot write ${path}: ${why}; what was there before is unchanged`, {
       cause: error,
     });

@@ -14,8 +14,9 @@ export function openVirtualTransport(url: string): Transport {
   for (const name of parameters.keys())
     if (name !== 'seed')
       throw new MemloopError('usage', `unknown parameter "${name}" in ${url}; give virtual:PROFILE?seed=N`);
-  const seed = Number(parameters.get('seed') ?? 1);
-  if (!Number.isSafeInteger(seed) || seed < 0)
-    throw new MemloopError('usage', `the seed in ${url} is not a whole number`);
+  const text = parameters.get('seed') ?? '1';
+  const seed = Number(text);
+  if (text.trim() === '' || !Number.isSafeInteger(seed) || seed < 0)
+    throw new MemloopError('usage', `the seed in ${url} is not a whole number from 0`);
   return inProcessTransport(url, createVirtualBoard({ profile, seed }));
 }

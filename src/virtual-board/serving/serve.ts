@@ -71,7 +71,7 @@ function makeLink(path: string, link: string): void {
   if (existing && !existing.isSymbolicLink()) {
     throw new MemloopError(
       'bad-input',
-      `${link} exists and is no symbolic link: remove it or give another --link`,
+      `${link} exists and is not a symbolic link: remove it or give another --link`,
     );
   }
   try {
