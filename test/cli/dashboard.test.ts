@@ -59,7 +59,6 @@ describe('dashboard', () => {
       .map((line) => JSON.parse(line).type);
     expect(types[0]).toBe('run-started');
     expect(types).toContain('progress');
-    expect(types).toContain('run-finished');
     expect(types.at(-1)).toBe('result');
   });
 

@@ -13,7 +13,7 @@ export function register(program: Command): void {
     .command('dashboard')
     .description('watch a live run or replay a finished one')
     .argument('[run]', 'run folder (default: the latest in runs/)')
-    .option('--speed <n>', 'of a replay: times faster than it happened', positive, 10)
+    .option('--speed <n>', 'speed of a replay: how many times faster than it happened', positive, 10)
     .action(action(show, { run: false }));
 }
 

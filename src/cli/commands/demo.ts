@@ -21,12 +21,12 @@ export function register(program: Command): void {
     .option('--profile <p>', 'chip: a built-in profile or a file', 'w-sdc-32x32x5')
     .option(
       '--seed <n>',
-      'which chip, which initial weights, which split of the digits',
+      'decides the chip, the initial weights and the split of the digits',
       wholeNumber(0, 2 ** 31),
       1,
     )
-    .option('--epochs <n>', 'of fine-tuning, a part of one too', positive, 6)
-    .option('--qemu', 'the firmware on an emulated Cortex-M4, as `mock --qemu`; slow')
+    .option('--epochs <n>', 'epochs of fine-tuning; fractions are allowed', positive, 6)
+    .option('--qemu', 'run the firmware on an emulated Cortex-M4, as `mock --qemu` does; slow')
     .action(action(demo, { show: 'dashboard', run: true }));
 }
 

@@ -13,9 +13,9 @@ export function register(program: Command): void {
     .command('eval')
     .description('accuracy on test images: in software, or with --port as the network stands on the board')
     .requiredOption('--model <file>', 'network (safetensors)')
-    .option('--dataset <name>', 'what it was trained on, where its file does not say')
+    .option('--dataset <name>', 'dataset that it was trained on, where the file does not say')
     .option('--data-dir <dir>', 'folder of the dataset')
-    .option('--samples <n>', 'only the first n test images', wholeNumber(1, 1e6))
+    .option('--samples <n>', 'only the first n test images (default: all)', wholeNumber(1, 1e6))
     .action(action(evaluate, { show: 'lines' }));
 }
 

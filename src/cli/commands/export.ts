@@ -20,15 +20,18 @@ interface Options extends Partial<MifParameters> {
 export function register(program: Command): void {
   const command = program
     .command('export')
-    .description('other tools’ formats')
+    .description('write files for other tools')
     .command('spice')
     .description(
       'a netlist that ngspice runs as it is: the neurons of a network under one input, or one neuron',
     )
     .option('--model <file>', 'network (safetensors)')
-    .option('--dataset <name>', 'of the input image (default: what the network was trained on)')
+    .option(
+      '--dataset <name>',
+      'dataset of the input image (default: the one that the network was trained on)',
+    )
     .option('--data-dir <dir>', 'folder of the dataset')
-    .option('--image <n>', 'index in the test set', wholeNumber(0, 1e9), 0)
+    .option('--image <n>', 'which image of the test set, counted from 0', wholeNumber(0, 1e9), 0)
     .option('--peak <A>', 'one neuron: a pulse at 0 whose alpha current peaks at this', decimal)
     .option('--stimulus <file>', 'neurons without a network: CSV of pulses as for `memloop simulate`')
     .option('--duration <s>', 'simulated time (default: the network’s, or 10 ms)', decimal)

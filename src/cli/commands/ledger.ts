@@ -22,19 +22,24 @@ export function register(program: Command): void {
   program
     .command('ledger')
     .description(
-      'which imperfection of a chip costs how much accuracy: each alone, all but each, and their sum beside all; ' +
-        'with --port of the twin of that chip, beside what is measured there',
+      'how much accuracy each imperfection of a chip costs, alone and among all of them; ' +
+        'with --port for the twin of that chip, beside what the chip itself loses',
     )
     .requiredOption('--model <file>', 'network (safetensors)')
     .option(
       '--profile <p>',
-      "chip: a built-in profile or a file; with --port what a passport does not know of the chip's",
+      "chip: a built-in profile or a file; with --port it fills in what the chip's passport does not know",
       'w-sdc-32x32x5',
     )
-    .option('--chips <n>', 'chips of that kind: intervals are then about the kind', wholeNumber(1, 1000), 1)
-    .option('--seed <n>', 'the first of them', wholeNumber(0, 2 ** 31), 1)
-    .option('--samples <n>', 'test images for each', wholeNumber(10, 1e6), 200)
-    .option('--dataset <name>', 'what the network was trained on, where its file does not say')
+    .option(
+      '--chips <n>',
+      'number of chips of this kind; with several, intervals are over the chips too',
+      wholeNumber(1, 1000),
+      1,
+    )
+    .option('--seed <n>', 'seed of the first chip', wholeNumber(0, 2 ** 31), 1)
+    .option('--samples <n>', 'test images for each chip', wholeNumber(10, 1e6), 200)
+    .option('--dataset <name>', 'dataset that it was trained on, where the file does not say')
     .option('--data-dir <dir>', 'folder of the dataset')
     .option('--svg <file>', 'write a plot (default: into the run folder, if there is one)')
     .action(action(ledger, { show: 'lines' }));

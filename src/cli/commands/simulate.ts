@@ -33,21 +33,21 @@ export function register(program: Command): void {
     .description('one neuron or a population under input pulses: traces of a, I, v, x1, x2')
     .option(
       '--peak <A>',
-      'one pulse at 0 whose alpha current peaks at this; several with commas, one a neuron',
+      'one pulse at time 0 whose alpha current peaks at this; several with commas, one for each neuron',
       amperes,
     )
-    .option('--stimulus <file>', 'CSV of pulses: a header, then time (s) and one drive (A) a neuron')
+    .option('--stimulus <file>', 'CSV of pulses: a header, then time (s) and one drive (A) for each neuron')
     .option('--duration <s>', 'simulated time', decimal, 10e-3)
-    .option('--steps <n>', 'in that time', wholeNumber(1, 10_000_000), 1000)
+    .option('--steps <n>', 'steps of the integrator in that time', wholeNumber(1, 10_000_000), 1000)
     .addOption(
-      new Option('--integrator <name>', 'of the neuron')
+      new Option('--integrator <name>', 'integrator of the neuron')
         .choices(['forward-euler', 'semi-implicit', 'exponential'])
         .default('exponential'),
     )
     .option('--start-v <V>', 'membrane potential at the start (default: rest)', decimal)
-    .option('--start-x1 <x>', 'memristor states at the start (default: rest)', decimal)
-    .option('--start-x2 <x>', 'likewise', decimal)
-    .addOption(new Option('--format <format>', 'of --out').choices(['csv', 'json']).default('csv'))
+    .option('--start-x1 <x>', 'state of memristor 1 at the start (default: rest)', decimal)
+    .option('--start-x2 <x>', 'state of memristor 2 at the start (default: rest)', decimal)
+    .addOption(new Option('--format <format>', 'format of --out').choices(['csv', 'json']).default('csv'))
     .option('--out <file>', 'write the trace')
     .option('--svg <file>', 'write a plot');
   neuronOptions(command).action(action(simulate));

@@ -33,61 +33,70 @@ export function register(program: Command): void {
   const command = program
     .command('train')
     .description(
-      'train a network offline, on the device equations; the same command takes up what was interrupted',
+      'train a network offline, on the device equations; the same command goes on after an interruption',
     )
     .option('--dataset <name>', 'digits, mnist or fashion-mnist', 'digits')
     .option('--data-dir <dir>', 'folder of the dataset (default: the cache of `memloop data fetch`)')
     .option('--out <file>', 'network, as safetensors (default: NAME.safetensors in the run folder or here)')
     .option('--epochs <n>', 'passes over the training set', decimal)
-    .option('--seed <n>', 'of weights, order and splits', wholeNumber(0, 2 ** 31 - 1), 1)
+    .option(
+      '--seed <n>',
+      'decides the initial weights, the order and the splits',
+      wholeNumber(0, 2 ** 31 - 1),
+      1,
+    )
     .addOption(
-      new Option('--integrator <name>', 'of the neurons')
+      new Option('--integrator <name>', 'integrator of the neurons')
         .choices(['forward-euler', 'semi-implicit', 'exponential'])
         .default('exponential'),
     )
-    .option('--steps <n>', 'of the 10 ms an input is watched', wholeNumber(1, 1_000_000), 250)
-    .option('--hidden <sizes>', 'outputs of the hidden layers, such as 100 or 100,50', sizes)
+    .option('--steps <n>', 'steps of the neurons in the 10 ms of one input', wholeNumber(1, 1_000_000), 250)
+    .option('--hidden <sizes>', 'sizes of the hidden layers, such as 100 or 100,50', sizes)
     .addOption(
-      new Option('--hidden-neurons <kind>', 'of the hidden layers').choices(['relu', 'mif']).default('relu'),
+      new Option('--hidden-neurons <kind>', 'neurons of the hidden layers')
+        .choices(['relu', 'mif'])
+        .default('relu'),
     )
-    .option('--batch <n>', 'images a step', decimal)
+    .option('--batch <n>', 'images in each step', decimal)
     .option('--rate <x>', "Adam's learning rate", decimal)
-    .addOption(new Option('--schedule <kind>', 'of the learning rate').choices(['constant', 'cosine']))
+    .addOption(new Option('--schedule <kind>', 'course of the learning rate').choices(['constant', 'cosine']))
     .option('--decay <x>', 'decoupled weight decay', decimal)
-    .option('--dropout <share>', 'of hidden ReLU outputs', decimal)
-    .option('--smoothing <share>', 'of the labels', decimal)
-    .option('--decision <weight>', "of the loss over the neurons' highest v", decimal)
+    .option('--dropout <share>', 'share of hidden ReLU outputs that are silenced', decimal)
+    .option('--smoothing <share>', 'share of each label that is spread over all classes', decimal)
+    .option('--decision <weight>', "weight of the loss over the neurons' highest voltage", decimal)
     .option('--averaging <epochs>', 'average the weights over about this many epochs', decimal)
-    .addOption(new Option('--augment <kind>', 'of the training images').choices(['none', 'shift', 'affine']))
-    .option('--validation <share>', 'of the training set to hold back', decimal);
+    .addOption(
+      new Option('--augment <kind>', 'changes to the training images').choices(['none', 'shift', 'affine']),
+    )
+    .option('--validation <share>', 'share of the training set to validate on', decimal);
   forChip(command).action(action(train, { show: 'lines' }));
 }
 
 /** What training on a model of real chips needs beside. */
 const forChip = (command: Command): Command =>
   command
-    .option('--drive-scale <A>', 'jump of the alpha current per unit of a layer', decimal)
-    .option('--drive-max <A>', 'largest such jump', decimal)
+    .option('--drive-scale <A>', 'drive of a neuron for a layer output of 1', decimal)
+    .option('--drive-max <A>', 'largest drive of a neuron', decimal)
     .option(
       '--passport <serial>',
-      'train for one chip, on what its passport (serial number of the board, or folder) knows of it',
+      'train for one chip, with what its passport knows (serial number of the board, or a folder)',
     )
     .option(
       '--weight-noise <share>',
-      "deviation of a weight, drawn anew each batch, as a share of the layer's largest",
+      "standard deviation of the weights, drawn for each batch, as a share of the layer's largest weight",
       decimal,
     )
     .option(
       '--sum-noise <share>',
-      "deviation of a layer's sums, as a share of its largest weight at full input",
+      "standard deviation of a layer's sums, as a share of its largest weight at full input",
       decimal,
     )
     .option(
       '--neuron-spread <share>',
-      'relative deviation of the output neurons, drawn anew each batch',
+      'relative standard deviation of the output neurons, drawn for each batch',
       decimal,
     )
-    .option('--threads <n>', 'of the kernel (default: all cores, at most 8)', wholeNumber(1, 64));
+    .option('--threads <n>', 'threads of the kernel (default: all cores, at most 8)', wholeNumber(1, 64));
 
 /** Settings that an option of the same name changes. */
 const SETTINGS = [
