@@ -5,8 +5,7 @@ import { join } from 'node:path';
 import { type GateOptions, type GuardedBoard, guardBoard } from './calibration/passport/gate.js';
 import { dataFolder } from './calibration/passport/passport.js';
 import type { Board } from './driver/board/board.js';
-import { type ConnectOptions, connectBoard, inProcessTransport, openTransport } from './driver/index.js';
-import { MemloopError } from './shared/errors.js';
+import { type ConnectOptions, connectBoard, openTransport } from './driver/index.js';
 
 /** The gate's options, and those of `connectBoard`. */
 export interface OpenOptions extends GateOptions, Omit<ConnectOptions, 'emit' | 'readOnly' | 'reconnect'> {
@@ -50,18 +49,9 @@ async function openPort(url: string, options: OpenOptions): Promise<Board> {
 }
 
 async function openVirtual(url: string, options: OpenOptions): Promise<Board> {
-  const { createVirtualBoard } = await import('./virtual-board/board.js');
-  const [profile, query = ''] = url.slice('virtual:'.length).split('?');
-  const parameters = new URLSearchParams(query);
-  for (const name of parameters.keys())
-    if (name !== 'seed')
-      throw new MemloopError('usage', `unknown parameter "${name}" in ${url}; give virtual:PROFILE?seed=N`);
-  const seed = Number(parameters.get('seed') ?? 1);
-  if (!Number.isInteger(seed) || seed < 0)
-    throw new MemloopError('usage', `the seed in ${url} is not a whole number`);
+  const { openVirtualTransport } = await import('./virtual-board/open.js');
   const { emit, limits, link, repeatRuns, record } = options;
-  const transport = inProcessTransport(url, createVirtualBoard({ profile, seed }));
-  return connectBoard(transport, { emit, limits, link, repeatRuns, record });
+  return connectBoard(openVirtualTransport(url), { emit, limits, link, repeatRuns, record });
 }
 
 /** A recording applies no pulse, so nothing of it goes into the chip's own passport. Returns the folder of a copy. */

@@ -1,9 +1,7 @@
-/** What the commands that run a network on a board or in software share. */
-
+/** What the commands share that run a network on a board or in software. */
 import type { LayerScales } from '../loop/index.js';
-import type { Dataset, Network } from '../model/index.js';
+import type { Trained } from '../model/training/trained.js';
 import type { OpenOptions } from '../open-board.js';
-import { MemloopError } from '../shared/errors.js';
 import type { Session } from './command.js';
 
 export interface DatasetOptions {
@@ -11,32 +9,17 @@ export interface DatasetOptions {
   dataDir?: string;
 }
 
-export interface LoadedNetwork {
-  network: Network;
-  metadata: Record<string, string>;
+export interface LoadedNetwork extends Trained {
   scales: LayerScales;
-  train: Dataset;
-  test: Dataset;
 }
 
-/** A network with the dataset it was trained on (or the one named), split as it was then. */
+/** A network with its dataset, and the scales by which it is placed on a chip. */
 export async function loadForBoard(file: string, options: DatasetOptions): Promise<LoadedNetwork> {
-  const { loadDataset, loadNetwork } = await import('../model/index.js');
+  const { loadTrained } = await import('../model/training/trained.js');
   const { networkScales } = await import('../loop/index.js');
-  const { network, metadata } = loadNetwork(file);
-  const name = options.dataset ?? metadata['memloop.dataset'];
-  if (name === undefined)
-    throw new MemloopError('usage', `${file} does not say what it was trained on; give --dataset NAME`);
-  const { train, test } = await loadDataset(name, {
-    seed: Number(metadata['memloop.seed'] ?? 1),
-    ...(options.dataDir === undefined ? {} : { dataDir: options.dataDir }),
-  });
-  if (train.features !== network.features || train.classes !== network.classes)
-    throw new MemloopError(
-      'bad-input',
-      `${file} takes ${network.features} inputs to ${network.classes} classes, ${name} has ${train.features} and ${train.classes}; give the dataset it was trained on`,
-    );
-  return { network, metadata, scales: networkScales(file, network, metadata, train), train, test };
+  const trained = await loadTrained(file, options);
+  const { network, metadata, train } = trained;
+  return { ...trained, scales: networkScales(file, network, metadata, train) };
 }
 
 /** The network placed on the board behind `--port`. */

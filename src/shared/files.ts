@@ -1,5 +1,15 @@
 /** Files that are whole at any moment. */
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { MemloopError } from './errors.js';
 
 /** A write may be cut short (a full disk, a signal): goes on until all is written or an error says why not. */
@@ -7,10 +17,28 @@ export function writeAll(file: number, bytes: Uint8Array): void {
   for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done);
 }
 
-/** Written beside, synced and renamed: a kill or a full disk leaves what was there before. Error: `disk`. */
+/** Makes a folder, and those above it, where there is none. Error: `disk`. */
+export function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (error) {
+    throw new MemloopError('disk', `cannot make the folder ${path}: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+}
+
+/**
+ * Written beside, synced and renamed: a kill or a full disk leaves what was there before. What is no file, such as
+ * /dev/stdout, is written to as it is. Error: `disk`.
+ */
 export function writeAtomically(path: string, ...parts: readonly (string | Uint8Array)[]): void {
   const temporary = `${path}.${process.pid}.tmp`;
   try {
+    if (statSync(path, { throwIfNoEntry: false })?.isFile() === false) {
+      for (const part of parts) writeFileSync(path, part);
+      return;
+    }
     const file = openSync(temporary, 'w');
     try {
       for (const part of parts) writeAll(file, typeof part === 'string' ? Buffer.from(part) : part);
@@ -22,7 +50,8 @@ export function writeAtomically(path: string, ...parts: readonly (string | Uint8
   } catch (error) {
     rmSync(temporary, { force: true });
     const { code, message } = error as NodeJS.ErrnoException;
-    const why = code === 'ENOSPC' ? 'the disk is full' : message;
+    // Without the name of the temporary file, which means nothing to a user.
+    const why = code === 'ENOSPC' ? 'the disk is full' : message.replace(/, \w+ '.*$/, '');
     throw new MemloopError('disk', `cannot write ${path}: ${why}; what was there before is unchanged`, {
       cause: error,
     });

@@ -1,11 +1,11 @@
 /** A board in this process: the firmware over simulated physics, as bytes in and bytes out. */
-import { closeSync, openSync, writeSync } from 'node:fs';
-import { MemloopError } from '../shared/errors.js';
-import { type Faults, loadFaults, parseFaults } from './faults.js';
-import { type FaultCounts, faultyBoard } from './faulty-board.js';
+import { loadFaults, parseFaults } from './faults/faults.js';
+import { faultyBoard } from './faults/faulty-board.js';
 import { Firmware } from './firmware.js';
-import { SimulatedFrontEnd, type TracedPulse } from './physics/front-end.js';
+import { SimulatedFrontEnd } from './physics/front-end.js';
 import { loadProfile, type Profile } from './profile.js';
+import { TraceFile } from './trace.js';
+import type { VirtualBoard, VirtualBoardOptions } from './types.js';
 
 /** Longest stretch of work before others get their turn, ms. */
 const SLICE = 4;
@@ -17,42 +17,6 @@ const OUTPUT_ROOM = 131_072;
 const OUTPUT_PIECE = 32_768;
 /** Bytes that wait for a busy board before `write` keeps the host waiting. */
 const INPUT_ROOM = 65536;
-
-export interface VirtualBoardOptions {
-  /** A built-in name, the path of a JSON file, or a profile. */
-  profile: string | Profile;
-  /** Decides the chip and its noise; default 1. */
-  seed?: number | undefined;
-  /** Makes boot ids repeatable. */
-  boot?: number | undefined;
-  /** Told of each pulse that the physics received; a path gets one JSON line a pulse, appended. */
-  trace?: string | ((pulse: TracedPulse) => void) | undefined;
-  /** Operations take their time: a pulse of 500 µs costs 500 µs. */
-  realTime?: boolean | undefined;
-  /** What goes wrong and when, or the path of a JSON file that says so. */
-  faults?: string | Faults | undefined;
-}
-
-export interface VirtualBoard {
-  readonly profile: Profile;
-  /** The simulated truth, for tests: nothing that acts as a host may look at it. */
-  readonly frontEnd: SimulatedFrontEnd;
-  /** Bytes from the host; a promise where the board is busy: it resolves when there is room for more. */
-  write(bytes: Uint8Array): void | Promise<void>;
-  /** Takes bytes for the host. While a promise that it returns is pending, the board keeps its output. */
-  onData(listener: (bytes: Uint8Array) => void | Promise<void>): void;
-  /** Lets board time pass, s. */
-  elapse(time: number): void;
-  /** Power cycle: sessions and counters are lost, the cells keep their state. */
-  reboot(): void;
-  /** Does nothing for `time` s; what arrives waits. */
-  hang?(time: number): void;
-  /** Whoever serves the board is told here to take its port away for `time` s. */
-  onUnplug?(listener: (time: number) => void): void;
-  /** Faults that have happened, where a schedule was given. */
-  readonly faultCounts?: FaultCounts;
-  close(): void | Promise<void>;
-}
 
 /** Errors: `bad-input` for the profile and the faults, `disk` for the trace. */
 export function createVirtualBoard(options: VirtualBoardOptions): VirtualBoard {
@@ -221,36 +185,5 @@ class InProcessBoard implements VirtualBoard {
       this.#send();
       this.#wake();
     });
-  }
-}
-
-export class TraceFile {
-  readonly #file: number;
-  #lines = '';
-
-  constructor(path: string) {
-    try {
-      this.#file = openSync(path, 'a');
-    } catch (error) {
-      throw new MemloopError('disk', `cannot write the trace ${path}: ${(error as Error).message}`, {
-        cause: error,
-      });
-    }
-  }
-
-  readonly add = (pulse: TracedPulse): void => {
-    this.#lines += `${JSON.stringify(pulse)}\n`;
-  };
-
-  flush(): void {
-    if (this.#lines === '') return;
-    const lines = this.#lines;
-    this.#lines = '';
-    writeSync(this.#file, lines);
-  }
-
-  close(): void {
-    this.flush();
-    closeSync(this.#file);
   }
 }

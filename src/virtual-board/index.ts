@@ -1,7 +1,16 @@
 /** A board without hardware: the firmware as WebAssembly over simulated physics. */
-export { createVirtualBoard, type VirtualBoard, type VirtualBoardOptions } from './board.js';
-export { type Fault, type FaultKind, type Faults, faultsSchema, loadFaults, parseFaults } from './faults.js';
-export { type FaultCounts, faultyBoard } from './faulty-board.js';
+export { createVirtualBoard } from './board.js';
+export {
+  type Fault,
+  type FaultCounts,
+  type FaultKind,
+  type Faults,
+  faultsSchema,
+  loadFaults,
+  parseFaults,
+} from './faults/faults.js';
+export { faultyBoard } from './faults/faulty-board.js';
+export { openVirtualTransport } from './open.js';
 export type { TracedPulse } from './physics/front-end.js';
 export {
   builtInProfiles,
@@ -11,7 +20,9 @@ export {
   parseProfile,
   withEffects,
 } from './profile.js';
-export { type FrontEndCall, type QemuBoardOptions, startQemuBoard } from './qemu.js';
+export { type QemuBoardOptions, startQemuBoard } from './qemu/board.js';
+export type { FrontEndCall } from './qemu/calls.js';
 export { openPty, type Pty } from './serving/pty.js';
 export { type Served, servePty, serveTcp } from './serving/serve.js';
 export { type SpawnedBoard, type SpawnOptions, spawnBoard } from './serving/spawn.js';
+export type { VirtualBoard, VirtualBoardOptions } from './types.js';

@@ -2,12 +2,13 @@
  * The profile of a virtual board: its size, its devices and converters, and how imperfect they are. Every
  * field is required and described here; docs/profiles.md is made from these descriptions.
  */
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { mifSchema } from '../model/devices/mif.js';
 import { MemloopError } from '../shared/errors.js';
+import { checkJson, readJson } from '../shared/json.js';
 
 const count = (max: number) => z.int().min(1).max(max);
 const positive = z.number().positive();
@@ -33,7 +34,7 @@ const device = z
       .tuple([share, share])
       .describe('lowest and highest state x of the cells of a new chip, drawn uniformly'),
   })
-  .describe('nominal memristor: generalised metastable switch, see src/model/memristor.ts');
+  .describe('nominal memristor: generalised metastable switch, see src/model/devices/memristor.ts');
 
 const pulse = z
   .strictObject({
@@ -97,7 +98,7 @@ const run = z
     stepTime: positive.describe('time between two steps of the neurons, s'),
     maxSteps: count(65535).describe('longest run, steps'),
   })
-  .describe('runs of the MIF neurons, whose nominal parameters are those of src/model/mif.ts');
+  .describe('runs of the MIF neurons, whose nominal parameters are those of src/model/devices/mif.ts');
 
 const cells = (value: z.ZodNumber, meaning: string) => z.array(value.nullable()).describe(meaning);
 
@@ -269,6 +270,8 @@ export const builtInProfiles = (): string[] =>
     .map((file) => file.slice(0, -'.json'.length))
     .sort();
 
+const HINT = 'docs/profiles.md lists the fields';
+
 /**
  * A profile by its built-in name or by the path of a JSON file. Errors: `bad-input` for an unknown name, for
  * text that is not JSON, and for a field that is unknown, missing or out of range.
@@ -276,43 +279,24 @@ export const builtInProfiles = (): string[] =>
 export function loadProfile(nameOrPath: string): Profile {
   const builtIn = builtInProfiles();
   const path = builtIn.includes(nameOrPath) ? join(folder(), `${nameOrPath}.json`) : nameOrPath;
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    const why = code === 'ENOENT' ? '' : ` (${code})`;
+  if (!existsSync(path)) {
     throw new MemloopError(
       'bad-input',
-      `no profile "${nameOrPath}"${why}: give the path of a JSON file or one of ${builtIn.join(', ')}`,
-      { cause: error },
+      `no profile "${nameOrPath}": give the path of a JSON file or one of ${builtIn.join(', ')}`,
     );
   }
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (error) {
-    throw new MemloopError('bad-input', `profile ${path} is not JSON: ${(error as Error).message}`, {
-      cause: error,
-    });
-  }
-  return parseProfile(json, path);
+  const what = `profile ${path}`;
+  return checkRanges(readJson(path, profileSchema, { what, hint: HINT, reason: 'bad-input' }), path);
 }
 
 /** Validates a profile; `source` names it in the error. */
-export function parseProfile(json: unknown, source: string): Profile {
-  const parsed = profileSchema.safeParse(json);
-  if (parsed.success) return checkRanges(parsed.data, source);
-  const issue = parsed.error.issues[0];
-  const path = issue.path.join('.');
-  const fault =
-    issue.code === 'unrecognized_keys'
-      ? `unknown field "${[...issue.path, issue.keys[0]].join('.')}"`
-      : `field "${path}": ${issue.message.replace(/^Invalid input: /, '')}`;
-  throw new MemloopError('bad-input', `profile ${source}: ${fault}; docs/profiles.md lists the fields`);
-}
+export const parseProfile = (json: unknown, source: string): Profile =>
+  checkRanges(
+    checkJson(json, profileSchema, { what: `profile ${source}`, hint: HINT, reason: 'bad-input' }),
+    source,
+  );
 
-/** What one field alone cannot tell. */
+/** What no field can tell by itself. */
 function checkRanges(profile: Profile, source: string): Profile {
   const { von, voff } = profile.effects.deviceSpread;
   const ordered: [string, number, number][] = [
@@ -347,7 +331,7 @@ function checkRanges(profile: Profile, source: string): Profile {
   return profile;
 }
 
-/** The profile without its imperfections, save those named. */
+/** The profile with only those of its imperfections that are named. */
 export function withEffects(profile: Profile, kept: readonly EffectName[]): Profile {
   const effects = structuredClone(profile.effects);
   for (const name of Object.keys(effects) as EffectName[])

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { onTestFinished } from 'vitest';
 
-const MAIN = new URL('../../dist/src/cli/main.js', import.meta.url).pathname;
+export const MAIN = new URL('../../dist/src/cli/main.js', import.meta.url).pathname;
 
 /** A folder that goes away with the test. */
 export function scratch(): string {

@@ -17,8 +17,6 @@ import {
 import { type Fit, fitReport } from './fit-report.js';
 import { type MeasuredLoop, steadyLoop } from './loop-model.js';
 
-export type { Fit, MeasuredLoop };
-
 const SAMPLES_MIN = 50;
 const CANDIDATES = 240;
 const STARTS = 6;

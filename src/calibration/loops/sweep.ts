@@ -3,6 +3,7 @@
  * each step of a wave is a pulse through the series resistor and a read of the conductance that it left; voltage and
  * current at the end of the pulse follow from that conductance and the divider.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { BoardDescription, CellAddress, CellOutcome } from '../../driver/board/board.js';
 import {
   dividedVoltage,
@@ -299,16 +300,7 @@ export async function measureRetention(
   times: readonly number[],
   { emit, signal, wait }: Context & { wait?: (seconds: number) => Promise<void> } = {},
 ): Promise<{ time: number; conductance: Float64Array }[]> {
-  const pause =
-    wait ??
-    ((seconds: number) =>
-      new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, seconds * 1e3);
-        signal?.addEventListener('abort', () => {
-          clearTimeout(timer);
-          resolve();
-        });
-      }));
+  const pause = wait ?? ((seconds: number) => sleep(seconds * 1e3, undefined, { signal }).catch(() => {}));
   const progress = progressOf(emit, 'retention', 'reads', times.length);
   const result: { time: number; conductance: Float64Array }[] = [];
   let now = 0;

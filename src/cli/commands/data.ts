@@ -8,7 +8,7 @@ interface Options {
 }
 
 export function register(program: Command): void {
-  const data = program.command('data').description('datasets: what there is, and fetching it');
+  const data = program.command('data').description('list and fetch datasets');
 
   data
     .command('list')

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { percent } from '../../shared/text.js';
-import { action } from '../command.js';
+import { action, type Session } from '../command.js';
 import { type DatasetOptions, deploy, loadForBoard } from '../network.js';
 import { wholeNumber } from '../numbers.js';
 
@@ -14,33 +14,30 @@ export function register(program: Command): void {
     .command('eval')
     .description('accuracy on test images: in software, or with --port as the network stands on the board')
     .requiredOption('--model <file>', 'network (safetensors)')
-    .option('--dataset <name>', 'what it was trained on, where its file does not say')
+    .option('--dataset <name>', 'dataset that it was trained on, where the file does not say')
     .option('--data-dir <dir>', 'folder of the dataset')
-    .option('--samples <n>', 'only the first n test images', wholeNumber(1, 1e6))
-    .action(
-      action(
-        async (session, options: Options) => {
-          const { evaluate, slice } = await import('../../model/index.js');
-          const loaded = await loadForBoard(options.model, options);
-          const count = Math.min(options.samples ?? loaded.test.count, loaded.test.count);
-          const test = slice(loaded.test, 0, count);
-          if (!session.onBoard) {
-            const accuracy = evaluate(loaded.network, test);
-            session.emit({ type: 'accuracy', stage: 'software', accuracy, samples: count });
-            return {
-              result: { accuracy, samples: count },
-              text: `${percent(accuracy)} of ${count} test images in software`,
-            };
-          }
-          const deployment = await deploy(session, loaded, { readOnly: true });
-          const { accuracy, lost } = await deployment.evaluate(test);
-          session.emit({ type: 'accuracy', stage: 'programmed', accuracy, samples: count });
-          return {
-            result: { accuracy, samples: count, lostSamples: lost },
-            text: `${percent(accuracy)} of ${count} test images on the board`,
-          };
-        },
-        { show: 'lines' },
-      ),
-    );
+    .option('--samples <n>', 'only the first n test images (default: all)', wholeNumber(1, 1e6))
+    .action(action(evaluate, { show: 'lines' }));
+}
+
+async function evaluate(session: Session, options: Options) {
+  const { evaluate: inSoftware, slice } = await import('../../model/index.js');
+  const loaded = await loadForBoard(options.model, options);
+  const count = Math.min(options.samples ?? loaded.test.count, loaded.test.count);
+  const test = slice(loaded.test, 0, count);
+  if (!session.onBoard) {
+    const accuracy = inSoftware(loaded.network, test);
+    session.emit({ type: 'accuracy', stage: 'software', accuracy, samples: count });
+    return {
+      result: { accuracy, samples: count },
+      text: `${percent(accuracy)} of ${count} test images in software`,
+    };
+  }
+  const deployment = await deploy(session, loaded, { readOnly: true });
+  const { accuracy, lost } = await deployment.evaluate(test);
+  session.emit({ type: 'accuracy', stage: 'programmed', accuracy, samples: count });
+  return {
+    result: { accuracy, samples: count, lostSamples: lost },
+    text: `${percent(accuracy)} of ${count} test images on the board`,
+  };
 }

@@ -1,8 +1,9 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { action } from '../command.js';
-import { decimal, index } from '../numbers.js';
+import { MemloopError } from '../../shared/errors.js';
+import { makeFolder, writeAtomically } from '../../shared/files.js';
+import { action, type Session } from '../command.js';
+import { index, positive } from '../numbers.js';
 
 interface Options {
   series?: number;
@@ -24,78 +25,42 @@ export function register(program: Command): void {
       '<files...>',
       'one period each; a folder named such as 47k_0.8V_10Hz_M1 tells resistor, frequency, device',
     )
-    .option('--series <ohms>', 'series resistor', decimal)
-    .option('--frequency <hz>', 'frequency of the loop', decimal)
+    .option('--series <ohms>', 'series resistor', positive)
+    .option('--frequency <hz>', 'frequency of the loop', positive)
     .option('--joint', 'one parameter set for all loops of a device')
     .option('--own-thresholds', 'with --joint: each loop has thresholds of its own')
     .option(
       '--pulsed',
       'the loops are trains of pulses, as `sweep` writes them, not waves on an oscilloscope',
     )
-    .option('--plots <dir>', 'SVG of each loop with its fit and residual')
-    .option('--seed <n>', 'of the starting points', index, 1)
-    .action(
-      action(
-        async (session, files: string[], options: Options) => {
-          const { MemloopError } = await import('../../shared/errors.js');
-          const { fitLoops, fitTable, readLoop } = await import('../../calibration/index.js');
-          const { fitPlot } = await import('../../plots/index.js');
-          for (const [name, value] of [
-            ['--series', options.series],
-            ['--frequency', options.frequency],
-          ] as const) {
-            if (value !== undefined && !(value > 0))
-              throw new MemloopError('usage', `${name} ${value} is not above 0`);
-          }
-          if (options.ownThresholds && !options.joint)
-            throw new MemloopError(
-              'usage',
-              '--own-thresholds is for several loops at once: give --joint too',
-            );
-          const loops = files.map((file) => ({
-            ...readLoop(file, {
-              ...(options.series !== undefined && { resistance: options.series }),
-              ...(options.frequency !== undefined && { frequency: options.frequency }),
-            }),
-            pulsed: options.pulsed ?? false,
-          }));
-          const devices = [...new Set(loops.map(({ device }) => device))];
-          const groups = options.joint
-            ? devices.map((device) => loops.filter((loop) => loop.device === device))
-            : loops.map((loop) => [loop]);
-          if (options.plots) mkdirSync(options.plots, { recursive: true });
-          const fits = [];
-          const began = performance.now();
-          for (const [done, group] of groups.entries()) {
-            const fit = fitLoops(group, {
-              seed: options.seed,
-              ownThresholds: options.ownThresholds ?? false,
-            });
-            fits.push(fit);
-            const rate = ((done + 1) * 1e3) / (performance.now() - began);
-            session.emit({
-              type: 'progress',
-              stage: 'fit',
-              done: done + 1,
-              total: groups.length,
-              units: 'fits',
-              rate,
-              timeLeft: (groups.length - done - 1) / rate,
-            });
-            if (options.plots && group.length === 1) {
-              const name = group[0].name.replaceAll(/[^\w.-]+/g, '_').replace(/\.csv$/i, '');
-              writeFileSync(join(options.plots, `${name}.svg`), fitPlot(group[0], fit));
-            }
-            // Ctrl-C is looked at between fits.
-            await new Promise((resolve) => setImmediate(resolve));
-            session.signal.throwIfAborted();
-          }
-          return {
-            result: { fits: fits.map(({ response: _, ...fit }) => fit) },
-            text: fitTable(fits),
-          };
-        },
-        { show: 'lines' },
-      ),
-    );
+    .option('--plots <dir>', 'write a plot (SVG) of each loop with its fit and residual into this folder')
+    .option('--seed <n>', 'seed of the starting points', index, 1)
+    .action(action(fit, { show: 'lines' }));
+}
+
+async function fit({ emit, signal }: Session, files: string[], options: Options) {
+  const { fitEach } = await import('../../calibration/loops/fit-each.js');
+  const { fitTable, readLoop } = await import('../../calibration/index.js');
+  const { fitPlot } = await import('../../plots/index.js');
+  const { series, frequency, joint = false, ownThresholds = false, pulsed = false, plots, seed } = options;
+  if (ownThresholds && !joint)
+    throw new MemloopError('usage', '--own-thresholds is for several loops at once: give --joint too');
+  const loops = files.map((file) => ({
+    ...readLoop(file, {
+      ...(series !== undefined && { resistance: series }),
+      ...(frequency !== undefined && { frequency }),
+    }),
+    pulsed,
+  }));
+  if (plots) makeFolder(plots);
+  const fits = [];
+  for await (const found of fitEach(loops, { joint, ownThresholds, seed, emit, signal })) {
+    fits.push(found.fit);
+    const [loop, ...others] = found.loops;
+    if (plots && others.length === 0) {
+      const name = loop.name.replaceAll(/[^\w.-]+/g, '_').replace(/\.csv$/i, '');
+      writeAtomically(join(plots, `${name}.svg`), fitPlot(loop, found.fit));
+    }
+  }
+  return { result: { fits: fits.map(({ response: _, ...rest }) => rest) }, text: fitTable(fits) };
 }

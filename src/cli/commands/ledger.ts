@@ -2,10 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import type { NeuronCalibration } from '../../calibration/index.js';
+import type { Dataset } from '../../model/index.js';
+import { writeAtomically } from '../../shared/files.js';
 import type { EffectName } from '../../virtual-board/index.js';
-import { action } from '../command.js';
-import { type DatasetOptions, deploy, loadForBoard } from '../network.js';
+import { action, type Session } from '../command.js';
+import { type DatasetOptions, deploy, type LoadedNetwork, loadForBoard } from '../network.js';
 import { wholeNumber } from '../numbers.js';
 
 interface Options extends DatasetOptions {
@@ -21,99 +22,85 @@ export function register(program: Command): void {
   program
     .command('ledger')
     .description(
-      'which imperfection of a chip costs how much accuracy: each alone, all but each, and their sum beside all; ' +
-        'with --port of the twin of that chip, beside what is measured there',
+      'how much accuracy each imperfection of a chip costs, alone and among all of them; ' +
+        'with --port for the twin of that chip, beside what the chip itself loses',
     )
     .requiredOption('--model <file>', 'network (safetensors)')
     .option(
       '--profile <p>',
-      "chip: a built-in profile or a file; with --port what a passport does not know of the chip's",
+      "chip: a built-in profile or a file; with --port it fills in what the chip's passport does not know",
       'w-sdc-32x32x5',
     )
-    .option('--chips <n>', 'chips of that kind: intervals are then about the kind', wholeNumber(1, 1000), 1)
-    .option('--seed <n>', 'the first of them', wholeNumber(0, 2 ** 31), 1)
-    .option('--samples <n>', 'test images for each', wholeNumber(10, 1e6), 200)
-    .option('--dataset <name>', 'what the network was trained on, where its file does not say')
+    .option(
+      '--chips <n>',
+      'number of chips of this kind; with several, intervals are over the chips too',
+      wholeNumber(1, 1000),
+      1,
+    )
+    .option('--seed <n>', 'seed of the first chip', wholeNumber(0, 2 ** 31), 1)
+    .option('--samples <n>', 'test images for each chip', wholeNumber(10, 1e6), 200)
+    .option('--dataset <name>', 'dataset that it was trained on, where the file does not say')
     .option('--data-dir <dir>', 'folder of the dataset')
     .option('--svg <file>', 'write a plot (default: into the run folder, if there is one)')
-    .action(
-      action(
-        async (session, options: Options) => {
-          const loop = await import('../../loop/index.js');
-          const { slice } = await import('../../model/index.js');
-          const { connectBoard, inProcessTransport } = await import('../../driver/index.js');
-          const { guardBoard, twinProfile } = await import('../../calibration/index.js');
-          const virtual = await import('../../virtual-board/index.js');
+    .action(action(ledger, { show: 'lines' }));
+}
 
-          const loaded = await loadForBoard(options.model, options);
-          const count = Math.min(options.samples, loaded.test.count);
-          const images = slice(loaded.test, 0, count);
-          const { chips, seed } = options;
-          const base = virtual.loadProfile(options.profile);
-          // The chip as it stands: no pulse.
-          const real = session.onBoard ? await deploy(session, loaded, { readOnly: true }) : undefined;
-          const { description, passport } = real?.context.board ?? {};
-          const profile =
-            description && passport
-              ? twinProfile(base, passport, description, [...description.arraySerials.keys()])
-              : base;
-          const measured = real && (await loop.correctOnBoard(real.hardware, images));
+async function ledger(session: Session, options: Options) {
+  const loop = await import('../../loop/index.js');
+  const { chipMeasurer } = await import('../../loop/ledger/simulated.js');
+  const { slice } = await import('../../model/index.js');
+  const { connectBoard, inProcessTransport } = await import('../../driver/index.js');
+  const { guardBoard } = await import('../../calibration/index.js');
+  const { createVirtualBoard, withEffects } = await import('../../virtual-board/index.js');
+  const loaded = await loadForBoard(options.model, options);
+  const { chips, seed } = options;
+  const images = slice(loaded.test, 0, Math.min(options.samples, loaded.test.count));
+  const { profile, name, measured } = await chipOf(session, options, loaded, images);
 
-          const names = Object.keys(profile.effects) as EffectName[];
-          // Chips that exist for this comparison only leave no passports behind.
-          const home = mkdtempSync(join(tmpdir(), 'memloop-ledger-'));
-          session.atEnd(() => rmSync(home, { recursive: true, force: true }));
-          let made = 0;
-          const neurons = new Map<string, NeuronCalibration | undefined>();
-          const measure = async (enabled: ReadonlySet<string>, chip: number) => {
-            session.signal.throwIfAborted();
-            const device = virtual.createVirtualBoard({
-              profile: virtual.withEffects(
-                profile,
-                names.filter((name) => enabled.has(name)),
-              ),
-              seed: seed + chip,
-            });
-            const board = guardBoard(await connectBoard(inProcessTransport('virtual:', device)), {
-              home: join(home, String(made++)),
-            });
-            try {
-              // Their calibration is the longest part, and only these change what it finds.
-              const key = `${chip} ${enabled.has('neuronMismatch')} ${enabled.has('converterErrors')}`;
-              const known = neurons.get(key);
-              const { boardSerial } = board.description;
-              if (known) board.passport.saveNeurons({ ...known, boardSerial });
-              const deployment = await loop.Deployment.open(
-                { board, emit: () => {}, signal: session.signal },
-                loaded.network,
-                loaded.scales,
-              );
-              neurons.set(key, board.passport.neurons);
-              await deployment.program();
-              return await loop.correctOnBoard(deployment.hardware, images);
-            } finally {
-              await board.close();
-            }
-          };
-          const ledger = await loop.keepLedger(
-            names.filter((name) => profile.effects[name].enabled),
-            measure,
-            { chips, emit: session.emit, ...(measured && { measured }) },
-          );
-          const svg = options.svg ?? session.run?.file('ledger.svg');
-          if (svg !== undefined)
-            (await import('../../shared/files.js')).writeAtomically(svg, loop.ledgerPlot(ledger));
-          const source = description ? `twin of board ${description.boardSerial}` : options.profile;
-          return {
-            result: { ...ledger, ...(svg !== undefined && { svg }) },
-            text: [
-              `${count} test images, ${chips === 1 ? `chip ${source}, seed ${seed}` : `${chips} chips ${source}, seeds ${seed} to ${seed + chips - 1}`}; in brackets 95 % intervals over the images${chips === 1 ? '' : ' and the chips'}`,
-              loop.ledgerText(ledger),
-              ...(svg === undefined ? [] : [`plot in ${svg}`]),
-            ].join('\n'),
-          };
-        },
-        { show: 'lines' },
-      ),
-    );
+  const effects = Object.keys(profile.effects) as EffectName[];
+  // Chips that exist for this comparison only leave no passports behind.
+  const home = mkdtempSync(join(tmpdir(), 'memloop-ledger-'));
+  session.atEnd(() => rmSync(home, { recursive: true, force: true }));
+  let made = 0;
+  const open = async (enabled: ReadonlySet<string>, chip: number) => {
+    const kept = effects.filter((effect) => enabled.has(effect));
+    const device = createVirtualBoard({ profile: withEffects(profile, kept), seed: seed + chip });
+    const board = await connectBoard(inProcessTransport('virtual:', device));
+    return guardBoard(board, { home: join(home, String(made++)) });
+  };
+  const costs = await loop.keepLedger(
+    effects.filter((effect) => profile.effects[effect].enabled),
+    chipMeasurer({ ...loaded, images, open, signal: session.signal }),
+    { chips, emit: session.emit, ...(measured && { measured }) },
+  );
+  const svg = options.svg ?? session.run?.file('ledger.svg');
+  if (svg !== undefined) writeAtomically(svg, loop.ledgerPlot(costs));
+  const which =
+    chips === 1
+      ? `chip ${name}, seed ${seed}; in brackets 95 % intervals over the images`
+      : `${chips} chips ${name}, seeds ${seed} to ${seed + chips - 1}; in brackets 95 % intervals over the images and the chips`;
+  return {
+    result: { ...costs, ...(svg !== undefined && { svg }) },
+    text: [
+      `${images.count} test images, ${which}`,
+      loop.ledgerText(costs),
+      ...(svg === undefined ? [] : [`plot in ${svg}`]),
+    ].join('\n'),
+  };
+}
+
+/** The chip that the ledger is about: of the profile, or the twin of the one behind `--port`, which is measured as it stands. */
+async function chipOf(session: Session, options: Options, loaded: LoadedNetwork, images: Dataset) {
+  const { loadProfile } = await import('../../virtual-board/index.js');
+  const base = loadProfile(options.profile);
+  if (!session.onBoard) return { profile: base, name: options.profile };
+  const { correctOnBoard } = await import('../../loop/index.js');
+  const { twinProfile } = await import('../../calibration/index.js');
+  const real = await deploy(session, loaded, { readOnly: true });
+  const { description, passport } = real.context.board;
+  return {
+    profile: twinProfile(base, passport, description, [...description.arraySerials.keys()]),
+    name: `twin of board ${description.boardSerial}`,
+    measured: await correctOnBoard(real.hardware, images),
+  };
 }

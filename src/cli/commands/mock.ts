@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type Command, InvalidArgumentError } from 'commander';
-import { action, writeLine } from '../command.js';
+import { action, type Session, writeLine } from '../command.js';
+import { wholeNumber } from '../numbers.js';
 
 interface Options {
   profile: string;
@@ -14,17 +15,10 @@ interface Options {
   faults?: string;
 }
 
-const seedNumber = (text: string): number => {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 0)
-    throw new InvalidArgumentError('give a whole number from 0.');
-  return value;
-};
-
 const hostAndPort = (text: string): { host: string; port: number } => {
   const match = /^(?:tcp:\/\/)?\[?([^\]/]+?)\]?:(\d+)$/.exec(text);
   const port = Number(match?.[2]);
-  if (!match || port > 65535) throw new InvalidArgumentError('give HOST:PORT, such as 127.0.0.1:5555.');
+  if (!match || port > 65535) throw new InvalidArgumentError('Give HOST:PORT, such as 127.0.0.1:5555.');
   return { host: match[1], port };
 };
 
@@ -33,7 +27,7 @@ export function register(program: Command): void {
     .command('mock')
     .description('serve a virtual board until Ctrl-C')
     .requiredOption('--profile <name>', 'built-in profile, or the path of a JSON file (docs/profiles.md)')
-    .option('--seed <n>', 'decides the chip and its noise', seedNumber, 1)
+    .option('--seed <n>', 'decides the chip and its noise', wholeNumber(0, Number.MAX_SAFE_INTEGER), 1)
     .option('--pty', 'on a pseudo-terminal (default)')
     .option('--link <path>', 'symbolic link to the pseudo-terminal')
     .option('--tcp <host:port>', 'on a TCP port; port 0 takes a free one', hostAndPort)
@@ -44,38 +38,36 @@ export function register(program: Command): void {
       '--qemu [elf]',
       'firmware on an emulated Cortex-M4; needs qemu-system-arm and `npm run firmware:netduinoplus2`',
     )
-    .action(
-      action(async (session, options: Options) => {
-        const { MemloopError } = await import('../../shared/errors.js');
-        if (options.tcp && (options.pty || options.link !== undefined))
-          throw new MemloopError('usage', 'give either --tcp or --pty (with --link), not both');
-        if (options.qemu && options.realTime)
-          throw new MemloopError('usage', 'give either --qemu or --real-time: QEMU has its own time');
-        const { createVirtualBoard, servePty, serveTcp, startQemuBoard } = await import(
-          '../../virtual-board/index.js'
-        );
-        const { profile, seed, trace, realTime, faults, qemu } = options;
-        const firmware = typeof qemu === 'string' ? qemu : undefined;
-        let stackUsed: number | undefined;
-        const onStackUsed = (bytes: number) => {
-          stackUsed = bytes;
-        };
-        const board = qemu
-          ? await startQemuBoard({ profile, seed, trace, faults, firmware, onStackUsed })
-          : createVirtualBoard({ profile, seed, trace, realTime, faults });
-        session.atEnd(() => board.close());
-        const served = options.tcp ? await serveTcp(board, options.tcp) : await servePty(board, options);
-        session.atEnd(() => served.close());
-        writeLine(JSON.stringify({ type: 'ready', port: served.port }));
-        if (!session.signal.aborted) await once(session.signal, 'abort');
-        const result = {
-          ...(board.faultCounts && { faults: board.faultCounts }),
-          ...(stackUsed && { stackUsed }),
-        };
-        const text = Object.entries(result)
-          .map(([name, value]) => `${name}: ${JSON.stringify(value)}`)
-          .join('\n');
-        return text ? { result, text } : undefined;
-      }),
-    );
+    .action(action(mock));
+}
+
+async function mock(session: Session, options: Options) {
+  const { MemloopError } = await import('../../shared/errors.js');
+  const { createVirtualBoard, servePty, serveTcp, startQemuBoard } = await import(
+    '../../virtual-board/index.js'
+  );
+  const { profile, seed, trace, realTime, faults, qemu, tcp } = options;
+  if (tcp && (options.pty || options.link !== undefined))
+    throw new MemloopError('usage', 'give either --tcp or --pty (with --link), not both');
+  if (qemu && realTime)
+    throw new MemloopError('usage', 'give either --qemu or --real-time: QEMU has its own time');
+  const firmware = typeof qemu === 'string' ? qemu : undefined;
+  let stackUsed: number | undefined;
+  const onStackUsed = (bytes: number) => {
+    stackUsed = bytes;
+  };
+  const board = qemu
+    ? await startQemuBoard({ profile, seed, trace, faults, firmware, onStackUsed })
+    : createVirtualBoard({ profile, seed, trace, realTime, faults });
+  session.atEnd(() => board.close());
+  const served = tcp ? await serveTcp(board, tcp) : await servePty(board, options);
+  session.atEnd(() => served.close());
+  writeLine(JSON.stringify({ type: 'ready', port: served.port }));
+  if (!session.signal.aborted) await once(session.signal, 'abort');
+  const result = {
+    ...(board.faultCounts && { faults: board.faultCounts }),
+    ...(stackUsed && { stackUsed }),
+  };
+  const lines = Object.entries(result).map(([name, value]) => `${name}: ${JSON.stringify(value)}`);
+  return lines.length > 0 ? { result, text: lines.join('\n') } : undefined;
 }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { MemloopError } from '../../shared/errors.js';
-import { action } from '../command.js';
+import { action, type Session } from '../command.js';
 import { decimal, index, wholeNumber } from '../numbers.js';
 
 interface Options {
@@ -16,33 +16,37 @@ export function register(program: Command): void {
     .option('--array <n>', 'array, counted from 0', index, 0)
     .option('--voltage <V>', 'read voltage (default: 0.05, or less where the board allows less)', decimal)
     .option('--samples <n>', 'ADC samples averaged for each cell', wholeNumber(1, 255), 8)
-    .action(
-      action(async (session, { array, voltage, samples }: Options) => {
-        const { CalibratedBoard, nominalCalibration } = await import('../../calibration/index.js');
-        const board = await session.board({ readOnly: true });
-        const { arrays, rows, columns, arraySerials } = board.description;
-        if (array >= arrays) {
-          throw new MemloopError(
-            'bad-input',
-            `there is no array ${array}: the board has ${arrays}, counted from 0`,
-          );
-        }
-        const { converters } = board.passport;
-        const calibrated = new CalibratedBoard(board, converters ?? nominalCalibration(board));
-        const cells = await calibrated.conductances(array, {
-          samples,
-          ...(voltage === undefined ? {} : { voltage }),
-        });
-        session.emit({ type: 'conductance', array, rows, columns, conductance: Array.from(cells) });
-        const conductance = Array.from({ length: rows }, (_, row) =>
-          Array.from(cells.subarray(row * columns, (row + 1) * columns)),
-        );
-        const lines = conductance.map((row) => row.map((g) => (g * 1e6).toFixed(3).padStart(9)).join(''));
-        const how = converters ? 'converters calibrated' : 'converters not calibrated';
-        return {
-          result: { array, conductance },
-          text: [`array ${array} (${arraySerials[array]}), µS, ${how}`, ...lines].join('\n'),
-        };
-      }),
+    .action(action(read));
+}
+
+async function read(session: Session, { array, voltage, samples }: Options) {
+  const { CalibratedBoard, nominalCalibration } = await import('../../calibration/index.js');
+  const board = await session.board({ readOnly: true });
+  const { arrays, rows, columns, arraySerials, limits } = board.description;
+  if (array >= arrays)
+    throw new MemloopError(
+      'bad-input',
+      `there is no array ${array}: the board has ${arrays}, counted from 0`,
     );
+  if (voltage !== undefined && (voltage === 0 || Math.abs(voltage) > limits.maxReadVoltage))
+    throw new MemloopError(
+      'limit',
+      `--voltage ${voltage}: cells are read with up to ${limits.maxReadVoltage} V, and not with 0 V`,
+    );
+  const { converters } = board.passport;
+  const calibrated = new CalibratedBoard(board, converters ?? nominalCalibration(board));
+  const cells = await calibrated.conductances(array, {
+    samples,
+    ...(voltage === undefined ? {} : { voltage }),
+  });
+  session.emit({ type: 'conductance', array, rows, columns, conductance: Array.from(cells) });
+  const conductance = Array.from({ length: rows }, (_, row) =>
+    Array.from(cells.subarray(row * columns, (row + 1) * columns)),
+  );
+  const lines = conductance.map((row) => row.map((g) => (g * 1e6).toFixed(3).padStart(9)).join(''));
+  const how = converters ? 'converters calibrated' : 'converters not calibrated';
+  return {
+    result: { array, conductance },
+    text: [`array ${array} (${arraySerials[array]}), µS, ${how}`, ...lines].join('\n'),
+  };
 }

@@ -1,8 +1,8 @@
-import { readFileSync, writeFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { IntegratorName, MifParameters, MifState } from '../../model/index.js';
+import type { IntegratorName, MifParameters, MifState, Pulse } from '../../model/index.js';
 import { MemloopError } from '../../shared/errors.js';
-import { action } from '../command.js';
+import { writeAtomically } from '../../shared/files.js';
+import { action, type Session } from '../command.js';
 import { neuronOf, neuronOptions } from '../neuron.js';
 import { decimal, wholeNumber } from '../numbers.js';
 
@@ -27,73 +27,58 @@ function amperes(text: string): number[] {
   return values;
 }
 
-function write(path: string, text: string): void {
-  try {
-    writeFileSync(path, text);
-  } catch (error) {
-    throw new MemloopError('disk', `cannot write ${path}: ${(error as Error).message}`, { cause: error });
-  }
-}
-
 export function register(program: Command): void {
   const command = program
     .command('simulate')
     .description('one neuron or a population under input pulses: traces of a, I, v, x1, x2')
     .option(
       '--peak <A>',
-      'one pulse at 0 whose alpha current peaks at this; several with commas, one a neuron',
+      'one pulse at time 0 whose alpha current peaks at this; several with commas, one for each neuron',
       amperes,
     )
-    .option('--stimulus <file>', 'CSV of pulses: a header, then time (s) and one drive (A) a neuron')
+    .option('--stimulus <file>', 'CSV of pulses: a header, then time (s) and one drive (A) for each neuron')
     .option('--duration <s>', 'simulated time', decimal, 10e-3)
-    .option('--steps <n>', 'in that time', wholeNumber(1, 10_000_000), 1000)
+    .option('--steps <n>', 'steps of the integrator in that time', wholeNumber(1, 10_000_000), 1000)
     .addOption(
-      new Option('--integrator <name>', 'of the neuron')
+      new Option('--integrator <name>', 'integrator of the neuron')
         .choices(['forward-euler', 'semi-implicit', 'exponential'])
         .default('exponential'),
     )
     .option('--start-v <V>', 'membrane potential at the start (default: rest)', decimal)
-    .option('--start-x1 <x>', 'memristor states at the start (default: rest)', decimal)
-    .option('--start-x2 <x>', 'likewise', decimal)
-    .addOption(new Option('--format <format>', 'of --out').choices(['csv', 'json']).default('csv'))
+    .option('--start-x1 <x>', 'state of memristor 1 at the start (default: rest)', decimal)
+    .option('--start-x2 <x>', 'state of memristor 2 at the start (default: rest)', decimal)
+    .addOption(new Option('--format <format>', 'format of --out').choices(['csv', 'json']).default('csv'))
     .option('--out <file>', 'write the trace')
     .option('--svg <file>', 'write a plot');
-  neuronOptions(command).action(
-    action(async ({ print }, options: Options) => {
-      const model = await import('../../model/index.js');
-      if ((options.peak === undefined) === (options.stimulus === undefined))
-        throw new MemloopError('usage', 'give either --peak A or --stimulus FILE');
-      let stimuli = options.peak?.map(model.pulseOfPeak);
-      if (options.stimulus !== undefined) {
-        let csv: string;
-        try {
-          csv = readFileSync(options.stimulus, 'utf8');
-        } catch (error) {
-          throw new MemloopError('bad-file', `cannot read ${options.stimulus}: ${(error as Error).message}`, {
-            cause: error,
-          });
-        }
-        stimuli = model.readStimulus(csv, options.stimulus);
-      }
-      const start: Partial<MifState> = {};
-      if (options.startV !== undefined) start.v = options.startV;
-      if (options.startX1 !== undefined) start.x1 = options.startX1;
-      if (options.startX2 !== undefined) start.x2 = options.startX2;
-      const { duration, steps, integrator } = options;
-      const trace = model.simulate(stimuli!, {
-        neuron: neuronOf(options),
-        integrator,
-        duration,
-        steps,
-        start,
-      });
+  neuronOptions(command).action(action(simulate));
+}
 
-      if (options.out !== undefined)
-        write(options.out, options.format === 'json' ? `${JSON.stringify(trace)}\n` : model.traceCsv(trace));
-      const { tracePlot, traceText } = await import('../../plots/index.js');
-      if (options.svg !== undefined) write(options.svg, tracePlot(trace));
-      print(traceText(trace, (process.stdout.columns || 80) - 12));
-      return { result: { trace } };
-    }),
-  );
+async function simulate({ print }: Session, options: Options) {
+  const model = await import('../../model/index.js');
+  const { tracePlot, traceText } = await import('../../plots/index.js');
+  const { duration, steps, integrator, out, svg } = options;
+  const start: Partial<MifState> = {};
+  if (options.startV !== undefined) start.v = options.startV;
+  if (options.startX1 !== undefined) start.x1 = options.startX1;
+  if (options.startX2 !== undefined) start.x2 = options.startX2;
+  const trace = model.simulate(await stimuliOf(options), {
+    neuron: neuronOf(options),
+    integrator,
+    duration,
+    steps,
+    start,
+  });
+  if (out !== undefined)
+    writeAtomically(out, options.format === 'json' ? `${JSON.stringify(trace)}\n` : model.traceCsv(trace));
+  if (svg !== undefined) writeAtomically(svg, tracePlot(trace));
+  print(traceText(trace, (process.stdout.columns || 80) - 12));
+  return { result: { trace } };
+}
+
+async function stimuliOf({ peak, stimulus }: Options): Promise<Pulse[][]> {
+  const { pulseOfPeak } = await import('../../model/index.js');
+  const { loadStimulus } = await import('../../model/devices/stimulus-file.js');
+  if (peak !== undefined && stimulus === undefined) return peak.map(pulseOfPeak);
+  if (peak === undefined && stimulus !== undefined) return loadStimulus(stimulus);
+  throw new MemloopError('usage', 'give either --peak A or --stimulus FILE');
 }

@@ -1,5 +1,6 @@
-/** Digital-to-analog and analog-to-digital converters, one channel a line, with errors and noise. */
+/** Digital-to-analog and analog-to-digital converters, one channel for each line, with errors and noise. */
 import type { Random } from '../../model/random.js';
+import type { Profile } from '../profile.js';
 
 /** Standard deviations that the channels are drawn from. */
 export interface ConverterErrors {
@@ -21,17 +22,12 @@ abstract class Converter {
   readonly maxCount: number;
   /** Nominal step, in the converter's unit. */
   readonly step: number;
-  protected readonly offset: Float64Array;
-  protected readonly gain: Float64Array;
-  protected readonly bow: Float64Array;
+  /** Errors of each channel: the truth, for tests. The bow is in the converter's unit, before u − u³. */
+  readonly offset: Float64Array;
+  readonly gain: Float64Array;
+  readonly bow: Float64Array;
 
-  constructor(
-    readonly channels: number,
-    bits: number,
-    protected readonly fullScale: number,
-    errors: ConverterErrors,
-    random: Random,
-  ) {
+  constructor(channels: number, bits: number, fullScale: number, errors: ConverterErrors, random: Random) {
     this.maxCount = 2 ** (bits - 1) - 1;
     this.step = fullScale / this.maxCount;
     const draw = (label: string, mean: number, deviation: number) => {
@@ -43,11 +39,6 @@ abstract class Converter {
     this.bow = draw('nonlinearity', 0, errors.nonlinearity ?? 0).map(
       (share) => (share * fullScale) / BOW_PEAK,
     );
-  }
-
-  /** A channel's own errors: the truth, for tests. */
-  errorsOf(channel: number): { offset: number; gain: number } {
-    return { offset: this.offset[channel], gain: this.gain[channel] };
   }
 }
 
@@ -81,4 +72,59 @@ export class Adc extends Converter {
     if (this.#noise > 0) shown += (this.#noise / Math.sqrt(samples)) * noise.normal();
     return Math.max(-this.maxCount, Math.min(this.maxCount, Math.floor(shown / this.step + 0.5)));
   }
+}
+
+/** The converters of a chip; the arrays share them. */
+export interface ChipConverters {
+  /** A channel for each row. */
+  rowDac: Dac;
+  /** For each range, a channel for each column. */
+  columnAdcs: readonly Adc[];
+  /** A channel for each neuron. */
+  driveDac: Dac;
+  membraneAdc: Adc;
+}
+
+/** Each converter draws its errors from its own stream of `chip`. */
+export function drawConverters(profile: Profile, chip: Random): ChipConverters {
+  const { rows, columns, neurons, converters, effects } = profile;
+  const { rowDac, columnAdc, driveDac, membraneAdc } = converters;
+  const { converterErrors: errors, converterNoise } = effects;
+  const when = (wanted: ConverterErrors) => (errors.enabled ? wanted : NO_ERRORS);
+  const noise = converterNoise.enabled ? converterNoise : { column: 0, membrane: 0 };
+  return {
+    rowDac: new Dac(
+      rows,
+      rowDac.bits,
+      rowDac.fullScale,
+      when({ offset: errors.rowOffset, gain: errors.rowGain, nonlinearity: errors.rowNonlinearity }),
+      chip.fork('row DAC'),
+    ),
+    columnAdcs: columnAdc.fullScales.map(
+      (fullScale, range) =>
+        new Adc(
+          columns,
+          columnAdc.bits,
+          fullScale,
+          when({ offset: errors.columnOffset * fullScale, gain: errors.columnGain }),
+          chip.fork(`column ADC ${range}`),
+          noise.column * fullScale,
+        ),
+    ),
+    driveDac: new Dac(
+      neurons,
+      driveDac.bits,
+      driveDac.fullScale,
+      when({ offset: errors.driveOffset * driveDac.fullScale, gain: errors.driveGain }),
+      chip.fork('drive DAC'),
+    ),
+    membraneAdc: new Adc(
+      neurons,
+      membraneAdc.bits,
+      membraneAdc.fullScale,
+      when({ offset: errors.membraneOffset, gain: errors.membraneGain }),
+      chip.fork('membrane ADC'),
+      noise.membrane,
+    ),
+  };
 }

@@ -1,5 +1,5 @@
 /**
- * One passive crossbar of generalised metastable switches (src/model/memristor.ts), with all that keeps it
+ * One passive crossbar of generalised metastable switches (src/model/devices/memristor.ts), with all that keeps it
  * from being ideal. Cells are numbered row by row; rows are driven from the left, columns are at virtual
  * ground below the last row.
  *
@@ -14,7 +14,8 @@ import {
 } from '../../model/devices/memristor.js';
 import type { Random } from '../../model/random.js';
 import type { Profile } from '../profile.js';
-import { alphaStable, lognormal, within } from './spread.js';
+import { drawCells } from './cells.js';
+import { lognormal } from './spread.js';
 
 /** A line of cells is left alone when the weakest would move by less than this share of its range. */
 const NEGLIGIBLE = 1e-8;
@@ -58,74 +59,39 @@ export class Crossbar {
 
   /** `chip` draws the cells, `noise` what happens to them; what the profile knows of array `index` is not drawn. */
   constructor(profile: Profile, chip: Random, noise: Random, index = 0) {
-    const { device, effects } = profile;
-    const cells = profile.rows * profile.columns;
+    const { device } = profile;
+    const count = profile.rows * profile.columns;
     this.#profile = profile;
     this.#noise = noise;
     this.rows = profile.rows;
     this.columns = profile.columns;
     this.#cell = { ...device };
     this.#switchless = { ...device, ron: Number.POSITIVE_INFINITY, roff: Number.POSITIVE_INFINITY };
-    const array = (fill: (cell: number) => number) => Float64Array.from({ length: cells }, (_, i) => fill(i));
-
-    // Each property has its own stream: switching one effect off leaves the others' draws as they were.
-    const spread = effects.deviceSpread;
-    const known = spread.enabled ? spread.measured?.[index] : undefined;
-    const draw = (
-      label: 'ron' | 'roff' | 'tau' | 'von' | 'voff',
-      value: (random: Random) => number,
-      nominal: number,
-    ) => {
-      const random = chip.fork(label);
-      return array((i) => {
-        const drawn = spread.enabled ? value(random) : nominal;
-        return known?.[label][i] ?? drawn;
-      });
-    };
-    this.#ron = draw('ron', (r) => device.ron * lognormal(r, spread.ron), device.ron);
-    this.#roff = draw('roff', (r) => device.roff * lognormal(r, spread.roff), device.roff);
-    this.#tau = draw('tau', (r) => device.tau * lognormal(r, spread.tau), device.tau);
-    const { von, voff } = spread;
-    const drawVon = (r: Random) => within(von.min, von.max, () => device.von + von.deviation * r.normal());
-    this.#von = draw('von', drawVon, device.von);
-    const drawVoff = (r: Random) =>
-      within(voff.min, voff.max, () => device.voff + voff.scale * alphaStable(r, voff.alpha, voff.beta));
-    this.#voff = draw('voff', drawVoff, device.voff);
-
-    const initial = chip.fork('initial state');
-    const [lowest, highest] = device.initialState;
-    this.state = array((i) => {
-      const drawn = lowest + (highest - lowest) * initial.uniform();
-      return known?.state[i] ?? drawn;
-    });
-
-    this.stuck = new Int8Array(cells);
-    const fate = chip.fork('stuck');
-    for (let i = 0; i < cells; i++) {
-      const u = fate.uniform();
-      if (!effects.stuckCells.enabled) continue;
-      const fated = u < effects.stuckCells.low ? -1 : u > 1 - effects.stuckCells.high ? 1 : 0;
-      this.stuck[i] = known?.stuck[i] ?? fated;
-    }
+    const cells = drawCells(profile, chip, index);
+    this.#ron = cells.ron;
+    this.#roff = cells.roff;
+    this.#von = cells.von;
+    this.#voff = cells.voff;
+    this.#tau = cells.tau;
+    this.#driftExponent = cells.driftExponent;
+    this.state = cells.state;
+    this.stuck = cells.stuck;
 
     // A stuck cell keeps its conductance whatever its state does: its span is 0.
     const { phi, vt } = device;
-    this.#low = array((i) => phi / (this.stuck[i] === 1 ? this.#ron[i] : this.#roff[i]));
-    this.#span = array((i) => (this.stuck[i] === 0 ? phi * (1 / this.#ron[i] - 1 / this.#roff[i]) : 0));
-    this.#onOdds = array((i) => Math.exp(-this.#von[i] / vt));
-    this.#offOdds = array((i) => Math.exp(-this.#voff[i] / vt));
-    this.#speed = array((i) => 1 / this.#tau[i]);
+    const { ron, roff } = cells;
+    this.#low = ron.map((on, i) => phi / (this.stuck[i] === 1 ? on : roff[i]));
+    this.#span = ron.map((on, i) => (this.stuck[i] === 0 ? phi * (1 / on - 1 / roff[i]) : 0));
+    this.#onOdds = cells.von.map((von) => Math.exp(-von / vt));
+    this.#offOdds = cells.voff.map((voff) => Math.exp(-voff / vt));
+    this.#speed = cells.tau.map((tau) => 1 / tau);
     this.#onFastest = this.#fastest(this.#onOdds);
     this.#offFastest = this.#fastest(this.#offOdds);
 
-    const drift = chip.fork('drift');
-    this.#relaxing = new Float64Array(cells);
-    this.#driftExponent = array(() =>
-      Math.max(0, effects.drift.exponent + effects.drift.deviation * drift.normal()),
-    );
-    this.#written = new Float64Array(cells);
+    this.#relaxing = new Float64Array(count);
+    this.#written = new Float64Array(count);
     this.#squares = new Float64Array(this.columns);
-    this.#drops = new Float64Array(cells);
+    this.#drops = new Float64Array(count);
   }
 
   /** Parameters of a cell: the truth, for tests and for comparison. */
@@ -233,7 +199,7 @@ export class Crossbar {
     for (let r = 0; r < rows; r++) this.#disturbRead(r, voltages[r], time);
   }
 
-  /** Lets the cells relax and drift until board time `time` (s). Steps too short to matter are put off. */
+  /** Lets the cells relax and drift until board time `time` (s). Steps too short to matter are left for a later call. */
   advance(time: number): void {
     const { relaxation, drift } = this.#profile.effects;
     const passed = time - this.#time;

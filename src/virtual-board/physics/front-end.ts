@@ -4,7 +4,7 @@ import type { MifParameters } from '../../model/devices/mif.js';
 import { Random } from '../../model/random.js';
 import type { AnalogFrontEnd } from '../firmware.js';
 import type { Profile } from '../profile.js';
-import { Adc, Dac, NO_ERRORS } from './converters.js';
+import { type ChipConverters, drawConverters } from './converters.js';
 import { Crossbar } from './crossbar.js';
 import { Neuron, neuronsOf } from './neurons.js';
 
@@ -51,10 +51,7 @@ export class SimulatedFrontEnd implements AnalogFrontEnd {
   readonly #profile: Profile;
   readonly #entropy: () => number;
   readonly #realTime: boolean;
-  readonly #rowDac: Dac;
-  readonly #columnAdcs: readonly Adc[];
-  readonly #driveDac: Dac;
-  readonly #membraneAdc: Adc;
+  readonly #converters: ChipConverters;
   readonly #noise: Random;
   readonly #neurons: readonly Neuron[];
   readonly #driveOffsets: readonly number[];
@@ -68,7 +65,7 @@ export class SimulatedFrontEnd implements AnalogFrontEnd {
   readonly #voltages: Float64Array;
 
   constructor(profile: Profile, options: FrontEndOptions) {
-    const { rows, columns, neurons, converters, effects } = profile;
+    const { rows, columns } = profile;
     this.#profile = profile;
     if (options.onPulse) this.pulseListeners.push(options.onPulse);
     this.#realTime = options.realTime ?? false;
@@ -82,44 +79,7 @@ export class SimulatedFrontEnd implements AnalogFrontEnd {
     const boots = options.boot === undefined ? undefined : noise.fork(`boot ${options.boot}`);
     this.#entropy = () => (boots ? boots.integer(2 ** 32) : randomInt(2 ** 32));
 
-    const errors = effects.converterErrors;
-    const when = (wanted: typeof NO_ERRORS) => (errors.enabled ? wanted : NO_ERRORS);
-    const { rowDac, columnAdc, driveDac, membraneAdc } = converters;
-    this.#rowDac = new Dac(
-      rows,
-      rowDac.bits,
-      rowDac.fullScale,
-      when({ offset: errors.rowOffset, gain: errors.rowGain, nonlinearity: errors.rowNonlinearity }),
-      chip.fork('row DAC'),
-    );
-    const adcNoise = effects.converterNoise.enabled ? effects.converterNoise : { column: 0, membrane: 0 };
-    this.#columnAdcs = columnAdc.fullScales.map(
-      (fullScale, range) =>
-        new Adc(
-          columns,
-          columnAdc.bits,
-          fullScale,
-          when({ offset: errors.columnOffset * fullScale, gain: errors.columnGain }),
-          chip.fork(`column ADC ${range}`),
-          adcNoise.column * fullScale,
-        ),
-    );
-    this.#driveDac = new Dac(
-      neurons,
-      driveDac.bits,
-      driveDac.fullScale,
-      when({ offset: errors.driveOffset * driveDac.fullScale, gain: errors.driveGain }),
-      chip.fork('drive DAC'),
-    );
-    this.#membraneAdc = new Adc(
-      neurons,
-      membraneAdc.bits,
-      membraneAdc.fullScale,
-      when({ offset: errors.membraneOffset, gain: errors.membraneGain }),
-      chip.fork('membrane ADC'),
-      adcNoise.membrane,
-    );
-
+    this.#converters = drawConverters(profile, chip);
     this.crossbars = Array.from(
       { length: profile.arrays },
       (_, array) => new Crossbar(profile, chip.fork(`array ${array}`), noise.fork(`array ${array}`), array),
@@ -146,21 +106,21 @@ export class SimulatedFrontEnd implements AnalogFrontEnd {
    */
   effectiveNeuron(n: number): MifParameters & { driveOffset: number } {
     const p = this.#neuronParameters[n];
-    const drive = this.#driveDac.errorsOf(n);
-    const membrane = this.#membraneAdc.errorsOf(n);
-    const shown = (v: number) => membrane.offset + membrane.gain * v;
-    const scale = membrane.gain * drive.gain;
+    const { driveDac, membraneAdc } = this.#converters;
+    const gain = membraneAdc.gain[n];
+    const shown = (v: number) => membraneAdc.offset[n] + gain * v;
+    const scale = gain * driveDac.gain[n];
     return {
       ...p,
       e1: shown(p.e1),
       e2: shown(p.e2),
-      k: membrane.gain * p.k,
-      von: membrane.gain * p.von,
-      voff: membrane.gain * p.voff,
+      k: gain * p.k,
+      von: gain * p.von,
+      voff: gain * p.voff,
       capacitance: p.capacitance / scale,
       ron: p.ron * scale,
       roff: p.roff * scale,
-      driveOffset: (drive.offset + this.#driveOffsets[n]) / drive.gain,
+      driveOffset: (driveDac.offset[n] + this.#driveOffsets[n]) / driveDac.gain[n],
     };
   }
 
@@ -188,8 +148,9 @@ export class SimulatedFrontEnd implements AnalogFrontEnd {
 
   pulse(array: number, row: number, column: number, code: number, width: number): void {
     const seconds = width * WIDTH_STEP;
-    this.#at(array).pulse(row, column, this.#rowDac.output(row, code), seconds);
-    const voltage = code * this.#rowDac.step;
+    const { rowDac } = this.#converters;
+    this.#at(array).pulse(row, column, rowDac.output(row, code), seconds);
+    const voltage = code * rowDac.step;
     for (const told of this.pulseListeners)
       told({ time: this.#time, array, row, column, voltage, width: seconds });
     this.#time += seconds;
@@ -197,14 +158,15 @@ export class SimulatedFrontEnd implements AnalogFrontEnd {
 
   readRow(array: number, row: number, code: number, samples: number, counts: Int16Array): void {
     const time = samples * this.#profile.read.readTime;
-    this.#at(array).readRow(row, this.#rowDac.output(row, code), time, samples, this.#currents);
+    this.#at(array).readRow(row, this.#converters.rowDac.output(row, code), time, samples, this.#currents);
     this.#digitise(0, samples, counts);
     this.#time += time;
   }
 
   multiply(array: number, range: number, samples: number, codes: Int16Array, counts: Int16Array): void {
     const time = samples * this.#profile.read.readTime;
-    for (let r = 0; r < codes.length; r++) this.#voltages[r] = this.#rowDac.output(r, codes[r]);
+    const { rowDac } = this.#converters;
+    for (let r = 0; r < codes.length; r++) this.#voltages[r] = rowDac.output(r, codes[r]);
     this.#at(array).multiply(this.#voltages, time, samples, this.#currents);
     this.#digitise(range, samples, counts);
     this.#time += time;
@@ -220,9 +182,10 @@ export class SimulatedFrontEnd implements AnalogFrontEnd {
   ): number {
     this.#time += samples * this.#profile.read.readTime;
     const conductance = reference === OPEN_PATH ? 0 : 1 / this.#profile.references[reference];
-    const current = this.#rowDac.output(row, code) * conductance;
-    const count = this.#columnAdcs[range].count(column, current, samples, this.#noise);
-    return this.adcsSaturated ? this.#columnAdcs[range].maxCount : count;
+    const { rowDac, columnAdcs } = this.#converters;
+    const current = rowDac.output(row, code) * conductance;
+    const count = columnAdcs[range].count(column, current, samples, this.#noise);
+    return this.adcsSaturated ? columnAdcs[range].maxCount : count;
   }
 
   neuronsBegin(pulseSteps: Uint16Array, drives: Int16Array): void {
@@ -232,22 +195,23 @@ export class SimulatedFrontEnd implements AnalogFrontEnd {
       neuron.reset();
       return Float64Array.from(
         pulseSteps,
-        (_, p) => this.#driveDac.output(n, drives[p * count + n]) + this.#driveOffsets[n],
+        (_, p) => this.#converters.driveDac.output(n, drives[p * count + n]) + this.#driveOffsets[n],
       );
     });
   }
 
   neuronsSample(samples: number, decimation: number, counts: Int16Array): void {
+    const { membraneAdc } = this.#converters;
     const count = this.#neurons.length;
     const voltages = new Float64Array(samples);
     for (let n = 0; n < count; n++) {
       this.#neurons[n].run(this.#pulseSteps, this.#drives[n], decimation, voltages);
       const noise = this.#membraneNoise[n];
       for (let s = 0; s < samples; s++) {
-        counts[s * count + n] = this.#membraneAdc.count(n, voltages[s], 1, noise);
+        counts[s * count + n] = membraneAdc.count(n, voltages[s], 1, noise);
       }
     }
-    if (this.adcsSaturated) counts.fill(this.#membraneAdc.maxCount);
+    if (this.adcsSaturated) counts.fill(membraneAdc.maxCount);
     this.#time += samples * decimation * this.#profile.run.stepTime;
   }
 
@@ -258,7 +222,7 @@ export class SimulatedFrontEnd implements AnalogFrontEnd {
   }
 
   #digitise(range: number, samples: number, counts: Int16Array): void {
-    const adc = this.#columnAdcs[range];
+    const adc = this.#converters.columnAdcs[range];
     for (let c = 0; c < counts.length; c++) {
       counts[c] = adc.count(c, this.#currents[c], samples, this.#noise);
     }
@@ -267,19 +231,20 @@ export class SimulatedFrontEnd implements AnalogFrontEnd {
 
   #describe(): AnalogFrontEnd['description'] {
     const { pulse, read, run, effects } = this.#profile;
+    const { rowDac, columnAdcs, driveDac, membraneAdc } = this.#converters;
     return {
       arrays: this.#profile.arrays,
       rows: this.#profile.rows,
       columns: this.#profile.columns,
       neurons: this.#profile.neurons,
-      rowVoltsPerCount: this.#rowDac.step,
-      rowMaxCount: this.#rowDac.maxCount,
-      ampsPerCount: Float32Array.from(this.#columnAdcs, (adc) => adc.step),
-      currentMaxCount: this.#columnAdcs[0].maxCount,
-      driveAmpsPerCount: this.#driveDac.step,
-      driveMaxCount: this.#driveDac.maxCount,
-      membraneVoltsPerCount: this.#membraneAdc.step,
-      membraneMaxCount: this.#membraneAdc.maxCount,
+      rowVoltsPerCount: rowDac.step,
+      rowMaxCount: rowDac.maxCount,
+      ampsPerCount: Float32Array.from(columnAdcs, (adc) => adc.step),
+      currentMaxCount: columnAdcs[0].maxCount,
+      driveAmpsPerCount: driveDac.step,
+      driveMaxCount: driveDac.maxCount,
+      membraneVoltsPerCount: membraneAdc.step,
+      membraneMaxCount: membraneAdc.maxCount,
       stepTime: run.stepTime,
       maxSteps: run.maxSteps,
       seriesResistance: pulse.seriesResistance,

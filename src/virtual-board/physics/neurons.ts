@@ -1,5 +1,5 @@
 /**
- * The MIF neurons of a board, each with its own parameters: the exponential integrator of src/model/mif.ts,
+ * The MIF neurons of a board, each with its own parameters: the exponential integrator of src/model/devices/mif.ts,
  * written out for speed. All four gates come from one exponential of the membrane potential.
  */
 import { alphaStep, MIF, type MifParameters, restState } from '../../model/devices/mif.js';

@@ -34,7 +34,7 @@ export function openPty(): Pty {
   const slave = [0];
   const name = Buffer.alloc(256);
   if (libc.openpty(master, slave, name, null, null) !== 0) {
-    throw new MemloopError('service', 'no pseudo-terminal to be had: openpty failed; is /dev/pts mounted?');
+    throw new MemloopError('service', 'cannot make a pseudo-terminal: openpty failed; is /dev/pts mounted?');
   }
   // struct termios is 60 bytes on Linux, 72 on macOS.
   const settings = Buffer.alloc(256);

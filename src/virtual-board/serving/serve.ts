@@ -2,7 +2,7 @@
 import { lstatSync, readlinkSync, symlinkSync, unlinkSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import { MemloopError } from '../../shared/errors.js';
-import type { VirtualBoard } from '../board.js';
+import type { VirtualBoard } from '../types.js';
 import { openPty } from './pty.js';
 
 export interface Served {
@@ -71,7 +71,7 @@ function makeLink(path: string, link: string): void {
   if (existing && !existing.isSymbolicLink()) {
     throw new MemloopError(
       'bad-input',
-      `${link} exists and is no symbolic link: remove it or give another --link`,
+      `${link} exists and is not a symbolic link: remove it or give another --link`,
     );
   }
   try {

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { type ErrorReason, MemloopError } from '../../shared/errors.js';
-import type { VirtualBoardOptions } from '../board.js';
+import type { VirtualBoardOptions } from '../types.js';
 
 export interface SpawnOptions extends Omit<VirtualBoardOptions, 'trace'> {
   /** The firmware runs on an emulated Cortex-M4. */

@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { MemloopError } from '../../shared/errors.js';
 import { createVirtualBoard } from '../board.js';
-import { startQemuBoard } from '../qemu.js';
+import { startQemuBoard } from '../qemu/board.js';
 import { servePty, serveTcp } from './serve.js';
 import type { Command, Report, SpawnOptions } from './spawn.js';
 

@@ -1,4 +1,4 @@
-/* The analog front end of this port is simulated elsewhere (src/virtual-board/qemu.ts), at the other end of the
+/* The analog front end of this port is simulated elsewhere (src/virtual-board/qemu/board.ts), at the other end of the
  * second UART. Every function of hal.h that a real board would do with converters is a call: a frame as on the
  * host link, with the board's clock in place of the session and its own count as sequence number, which is sent
  * again until the reply with that number is there; the far side executes each number once. */

@@ -10,8 +10,8 @@ import {
   loadFaults,
   parseFaults,
   type VirtualBoard,
-} from '../../src/virtual-board/index.js';
-import { Host } from './host.js';
+} from '../../../src/virtual-board/index.js';
+import { Host } from '../host.js';
 
 const endings: (() => unknown)[] = [];
 afterEach(() => {
@@ -121,7 +121,7 @@ describe('a schedule that is wrong is refused in one line', () => {
     const folder = mkdtempSync(join(tmpdir(), 'memloop-'));
     endings.push(() => rmSync(folder, { recursive: true }));
     const path = join(folder, 'faults.json');
-    expect(() => loadFaults(path)).toThrow(/faults.json cannot be read: ENOENT/);
+    expect(() => loadFaults(path)).toThrow(/faults.json does not exist/);
     writeFileSync(path, '{');
     expect(() => loadFaults(path)).toThrow(/faults.json is not JSON/);
   });

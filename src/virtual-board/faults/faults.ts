@@ -1,11 +1,10 @@
 /**
- * Faults as data: what goes wrong on a virtual board and on its line, and when. When is counted in what passes
- * (bytes, frames, pulses), never in time, and drawn from the schedule's seed: the same file with the same
+ * Faults as data: what goes wrong on a virtual board and on its line, and when. The time of a fault is counted in what
+ * passes (bytes, frames, pulses), never in seconds, and drawn from the schedule's seed: the same file with the same
  * traffic gives the same faults. docs/link.md describes the file.
  */
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { MemloopError } from '../shared/errors.js';
+import { checkJson, readJson } from '../../shared/json.js';
 
 const ordered = (number: z.ZodType<number>, what: string) =>
   z
@@ -53,28 +52,18 @@ export type ByteFault = z.infer<typeof byteFault>;
 export type FrameFault = z.infer<typeof frameFault> | z.infer<typeof lateFault>;
 export type Incident = z.infer<typeof reboot> | z.infer<typeof pause> | z.infer<typeof saturate>;
 export type FaultKind = Fault['kind'];
+/** How often each kind of fault has happened. */
+export type FaultCounts = Partial<Record<FaultKind, number>>;
+
+const source = (name: string) => ({
+  what: `fault schedule ${name}`,
+  hint: 'docs/link.md lists the fields',
+  reason: 'bad-input' as const,
+});
 
 /** Reads a schedule. Errors: `bad-input`, naming the file and the field. */
-export function loadFaults(path: string): Faults {
-  let json: unknown;
-  try {
-    json = JSON.parse(readFileSync(path, 'utf8'));
-  } catch (error) {
-    const fault = error instanceof SyntaxError ? 'is not JSON' : 'cannot be read';
-    throw new MemloopError('bad-input', `the fault schedule ${path} ${fault}: ${(error as Error).message}`);
-  }
-  return parseFaults(json, path);
-}
+export const loadFaults = (path: string): Faults => readJson(path, faultsSchema, source(path));
 
-/** Validates a schedule; `source` names it in the error. */
-export function parseFaults(json: unknown, source: string): Faults {
-  const parsed = faultsSchema.safeParse(json);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  const path = issue.path.join('.');
-  const fault =
-    issue.code === 'unrecognized_keys'
-      ? `unknown field "${[...issue.path, issue.keys[0]].join('.')}"`
-      : `field "${path}": ${issue.message.replace(/^Invalid input: /, '')}`;
-  throw new MemloopError('bad-input', `fault schedule ${source}: ${fault}; docs/link.md lists the fields`);
-}
+/** Validates a schedule; `name` names it in the error. */
+export const parseFaults = (json: unknown, name: string): Faults =>
+  checkJson(json, faultsSchema, source(name));

@@ -1,0 +1,40 @@
+/** What a dataset is trained with: its recipe, changed where the user asks for something else. */
+import { type NetworkSpec, networkSpec } from '../network/network.js';
+import { largestEulerDrive } from '../network/stability.js';
+import { recipeOf } from './recipes.js';
+import type { TrainSettings } from './train.js';
+
+export interface PlanOptions extends Partial<Pick<NetworkSpec, 'integrator' | 'driveScale' | 'driveMax'>> {
+  /** Name of the dataset, whose recipe fills in the rest. */
+  dataset: string;
+  features: number;
+  classes: number;
+  /** Outputs of the hidden layers. */
+  hidden?: readonly number[];
+  hiddenNeurons?: 'relu' | 'mif';
+  /** Steps of the neurons for one input; default 250. */
+  steps?: number;
+}
+
+export interface TrainingPlan {
+  spec: NetworkSpec;
+  settings: Partial<TrainSettings>;
+  /** With forward Euler: the drive (A) that was set because larger ones are unstable. */
+  limitedDrive?: number;
+}
+
+export function planTraining(options: PlanOptions): TrainingPlan {
+  const { dataset, features, classes, integrator, driveMax, steps = 250 } = options;
+  const recipe = recipeOf(dataset);
+  const spec = networkSpec([features, ...(options.hidden ?? recipe.hidden), classes], {
+    ...(integrator !== undefined && { integrator }),
+    steps,
+    hidden: options.hiddenNeurons ?? 'relu',
+    driveScale: options.driveScale ?? recipe.driveScale,
+    ...(driveMax !== undefined && { driveMax }),
+  });
+  const { settings } = recipe;
+  if (spec.integrator !== 'forward-euler' || driveMax !== undefined) return { spec, settings };
+  const limitedDrive = largestEulerDrive(spec);
+  return { spec: { ...spec, driveMax: limitedDrive }, settings, limitedDrive };
+}

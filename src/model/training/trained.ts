@@ -1,0 +1,40 @@
+/** A network from its file, with the dataset that it was trained on. */
+import { MemloopError } from '../../shared/errors.js';
+import { loadDataset } from '../data/catalogue.js';
+import type { Dataset } from '../data/datasets.js';
+import type { Network } from '../network/network.js';
+import { loadNetwork } from '../network/network-file.js';
+
+export interface Trained {
+  network: Network;
+  metadata: Record<string, string>;
+  /** Split as in training: the test images are those that training never saw. */
+  train: Dataset;
+  test: Dataset;
+}
+
+/**
+ * @param options.dataset where the file does not say what the network was trained on, or to try another
+ * @param options.dataDir folder of the dataset; default the cache
+ *
+ * Errors: `bad-file` for the network, `usage` if no dataset is known, `bad-input` if it has another shape.
+ */
+export async function loadTrained(
+  file: string,
+  options: { dataset?: string; dataDir?: string } = {},
+): Promise<Trained> {
+  const { network, metadata } = loadNetwork(file);
+  const name = options.dataset ?? metadata['memloop.dataset'];
+  if (name === undefined)
+    throw new MemloopError('usage', `${file} does not say what it was trained on; give --dataset NAME`);
+  const { train, test } = await loadDataset(name, {
+    seed: Number(metadata['memloop.seed'] ?? 1),
+    ...(options.dataDir !== undefined && { dataDir: options.dataDir }),
+  });
+  if (train.features !== network.features || train.classes !== network.classes)
+    throw new MemloopError(
+      'bad-input',
+      `${file} takes ${network.features} inputs to ${network.classes} classes, ${name} has ${train.features} and ${train.classes}; give the dataset it was trained on`,
+    );
+  return { network, metadata, train, test };
+}
