@@ -9,6 +9,8 @@
  */
 export * from './calibration/index.js';
 export * from './driver/index.js';
+export * from './interop/index.js';
+export * from './interop/tfjs.js';
 export * from './loop/index.js';
 export * from './model/index.js';
 export { type OpenOptions, openBoard } from './open-board.js';

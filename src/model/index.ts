@@ -1,10 +1,5 @@
 /** The differentiable network: device equations, MIF neuron, layers, training, datasets. */
 
-export { type BackendName, loadBackend } from '../interop/backend.js';
-export { networkNetlist, neuronNetlist, readSpiceOutput, type SpiceOptions } from '../interop/spice.js';
-export { type MifLayerSpec, mifLayer } from '../interop/tfjs.js';
-export { tracePlot, trainingPlot } from '../plots/model.js';
-export { type Line, linePlot, type Panel, textPlot } from '../plots/svg.js';
 export * from './data/catalogue.js';
 export * from './data/datasets.js';
 export { loadIdx } from './data/idx.js';
@@ -14,7 +9,7 @@ export * from './devices/mif.js';
 export * from './devices/simulate.js';
 export { backendName, kernelThreads, setKernelThreads } from './kernel/kernel.js';
 export * from './network/network.js';
-export { loadNetwork, loadTensors, saveNetwork, saveTensors, type Tensor } from './network/network-file.js';
+export { loadNetwork, saveNetwork } from './network/network-file.js';
 export { outputVoltages } from './network/reference.js';
 export { fewestEulerSteps, largestEulerDrive } from './network/stability.js';
 export { Random } from './random.js';

@@ -36,6 +36,7 @@ export function register(program: Command): void {
   neuronOptions(command).action(
     action(async (_session, options: Options) => {
       const model = await import('../../model/index.js');
+      const spice = await import('../../interop/spice.js');
       const { out } = options;
       if ([options.model, options.peak, options.stimulus].filter((x) => x !== undefined).length !== 1)
         throw new MemloopError('usage', 'give one of --model FILE, --peak A or --stimulus FILE');
@@ -68,7 +69,7 @@ export function register(program: Command): void {
           (options.image + 1) * test.features,
         );
         const duration = options.duration ?? network.spec.duration;
-        netlist = model.networkNetlist(network, input, { duration, samples: network.spec.steps, output });
+        netlist = spice.networkNetlist(network, input, { duration, samples: network.spec.steps, output });
       } else {
         let stimuli: Pulse[][] = [];
         if (options.peak !== undefined) stimuli = [model.pulseOfPeak(options.peak)];
@@ -84,7 +85,7 @@ export function register(program: Command): void {
             );
           }
         }
-        netlist = model.neuronNetlist(stimuli, neuronOf(options), {
+        netlist = spice.neuronNetlist(stimuli, neuronOf(options), {
           duration: options.duration ?? 10e-3,
           samples: 1000,
           output,

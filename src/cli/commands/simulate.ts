@@ -61,6 +61,8 @@ export function register(program: Command): void {
   neuronOptions(command).action(
     action(async ({ print }, options: Options) => {
       const model = await import('../../model/index.js');
+      const { tracePlot } = await import('../../plots/model.js');
+      const { textPlot } = await import('../../plots/svg.js');
       if ((options.peak === undefined) === (options.stimulus === undefined))
         throw new MemloopError('usage', 'give either --peak A or --stimulus FILE');
       let stimuli = options.peak?.map(model.pulseOfPeak);
@@ -90,7 +92,7 @@ export function register(program: Command): void {
 
       if (options.out !== undefined)
         write(options.out, options.format === 'json' ? `${JSON.stringify(trace)}\n` : model.traceCsv(trace));
-      if (options.svg !== undefined) write(options.svg, model.tracePlot(trace));
+      if (options.svg !== undefined) write(options.svg, tracePlot(trace));
       const millivolts = (v: number) => `${(1e3 * v).toFixed(1)} mV`;
       const milliseconds = (t: number) => `${(1e3 * t).toFixed(2)} ms`;
       trace.neurons.forEach(({ v }, n) => {
@@ -100,7 +102,7 @@ export function register(program: Command): void {
           `neuron ${n}: peak ${millivolts(v[peak])} at ${milliseconds(trace.time[peak])}, ` +
             `then trough ${millivolts(v[trough])} at ${milliseconds(trace.time[trough])}`,
         );
-        print(model.textPlot(v, (process.stdout.columns || 80) - 12, 12, millivolts));
+        print(textPlot(v, (process.stdout.columns || 80) - 12, 12, millivolts));
       });
       return { result: { trace } };
     }),

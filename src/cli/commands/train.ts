@@ -86,6 +86,7 @@ export function register(program: Command): void {
       action(
         async (session, options: Options) => {
           const model = await import('../../model/index.js');
+          const { trainingPlot } = await import('../../plots/model.js');
           const { emit, signal, run } = session;
           const { dataset, seed = 1, integrator, steps } = options;
           if (options.threads !== undefined) model.setKernelThreads(options.threads);
@@ -163,7 +164,7 @@ export function register(program: Command): void {
             'memloop.training': JSON.stringify({ ...model.TRAIN_DEFAULTS, ...settings }),
           });
           const plot = out.replace(/(\.safetensors)?$/, '.svg');
-          writePlot(plot, model.trainingPlot(`${dataset}, seed ${seed}`, history));
+          writePlot(plot, trainingPlot(`${dataset}, seed ${seed}`, history));
           rmSync(checkpoint, { force: true });
           if (testAccuracy !== undefined)
             emit({ type: 'accuracy', stage: 'software', accuracy: testAccuracy, samples: test.count });

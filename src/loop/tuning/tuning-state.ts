@@ -1,8 +1,9 @@
 /** What a fine-tuning needs to go on after an interruption: one file, written after every update of the chip. */
 import { existsSync } from 'node:fs';
 import { z } from 'zod';
-import { type Adam, loadTensors, saveTensors, type Tensor } from '../../model/index.js';
+import type { Adam } from '../../model/index.js';
 import { MemloopError } from '../../shared/errors.js';
+import { loadTensors, saveTensors, type Tensor } from '../../shared/safetensors.js';
 
 /** The held-back images on the board at one moment. */
 export interface TuningCheck {

@@ -106,7 +106,12 @@ const phiSlope = (z: number): number =>
     ? -1 / 2 + z / 3 - z ** 2 / 8 + z ** 3 / 30 - z ** 4 / 144 + z ** 5 / 840
     : (Math.exp(-z) - phi(z)) / z;
 
-export const integratorNames: readonly IntegratorName[] = ['forward-euler', 'semi-implicit', 'exponential'];
+/** In the kernel's order. */
+export const integratorNames = [
+  'forward-euler',
+  'semi-implicit',
+  'exponential',
+] as const satisfies readonly IntegratorName[];
 
 /** Conductance of a neuron's memristor at state x, S. */
 export const mifConductance = (p: MifParameters, x: number): number => x / p.ron + (1 - x) / p.roff;

@@ -2,16 +2,11 @@
 import { existsSync } from 'node:fs';
 import { MemloopError } from '../../shared/errors.js';
 import type { Emit } from '../../shared/events.js';
+import { loadTensors, saveTensors, type Tensor } from '../../shared/safetensors.js';
 import type { Dataset } from '../data/datasets.js';
 import { Engine } from '../kernel/engine.js';
 import { Network, type NetworkSpec } from '../network/network.js';
-import {
-  loadTensors,
-  networkFrom,
-  networkTensors,
-  saveTensors,
-  type Tensor,
-} from '../network/network-file.js';
+import { networkFrom, networkTensors } from '../network/network-file.js';
 import { checkStability } from '../network/stability.js';
 import { Random } from '../random.js';
 import { type Augmentation, augment } from './augment.js';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type BackendName, loadBackend } from '../../src/interop/backend.js';
-import { mifLayer } from '../../src/interop/tfjs.js';
+import { mifLayer } from '../../src/interop/mif-layer.js';
 import { MIF, runMif } from '../../src/model/devices/mif.js';
 
 const node = await loadBackend('tfjs-node').catch(() => undefined);
@@ -45,7 +45,7 @@ async function check(name: BackendName) {
   });
   // The loss of the paper out of tfjs operations, its gradient through the layer, against differences.
   const loss = (d: ReturnType<typeof tf.tensor2d>) =>
-    tf.neg(tf.mean(tf.logSoftmax(tf.mul(layer(d), 1000)).slice([0, 0, 1], [-1, -1, 1]))) as ReturnType<
+    tf.neg(tf.mean(tf.slice(tf.logSoftmax(tf.mul(layer(d), 1000)), [0, 0, 1], [-1, -1, 1]))) as ReturnType<
       typeof tf.scalar
     >;
   const gradient = tf
