@@ -220,7 +220,7 @@ say(
   let limit = 0;
   for (let r = 0; r < 10; r++) {
     const begun = performance.now();
-    memory.exports.arithmeticLimit(rounds);
+    memory.functions.arithmeticLimit(rounds);
     limit = Math.max(limit, (rounds * 16 * 4) / ((performance.now() - begun) / 1e3));
   }
   memory.dispose();

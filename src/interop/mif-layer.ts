@@ -3,7 +3,8 @@
  * with other layers. Op by op, 1000 steps would cost seconds and gigabytes.
  */
 import type { Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
-import { type Call, KernelMemory, Layout, type Task } from '../model/kernel/kernel.js';
+import type { Call, Task } from '../model/kernel/calls.js';
+import { KernelMemory, Layout } from '../model/kernel/kernel.js';
 import { Population, VECTOR } from '../model/kernel/population.js';
 import type { NetworkSpec } from '../model/network/network.js';
 import type { Tensorflow } from './backend.js';
