@@ -15,14 +15,9 @@ export { fewestEulerSteps, largestEulerDrive } from './network/stability.js';
 export { Random } from './random.js';
 export { Adam } from './training/adam.js';
 export { type Augmentation, augmentations } from './training/augment.js';
+export type { EpochRecord } from './training/checkpoint.js';
 export { evaluate, predict } from './training/evaluate.js';
 export { type Recipe, recipeOf } from './training/recipes.js';
-export {
-  type EpochRecord,
-  TRAIN_DEFAULTS,
-  type TrainOptions,
-  type TrainResult,
-  type TrainSettings,
-  train,
-} from './training/train.js';
+export { TRAIN_DEFAULTS, type TrainSettings } from './training/settings.js';
+export { type TrainOptions, type TrainResult, train } from './training/train.js';
 export type { ChipTwin, VariationSettings } from './training/variation.js';

@@ -1,6 +1,6 @@
 /** The plots of this room: training curves, traces of neurons. */
 import type { Trace } from '../model/devices/simulate.js';
-import type { EpochRecord } from '../model/training/train.js';
+import type { EpochRecord } from '../model/training/checkpoint.js';
 import { linePlot, type Panel } from './svg.js';
 
 export function trainingPlot(title: string, history: readonly EpochRecord[]): string {
