@@ -5,7 +5,9 @@ import { join } from 'node:path';
 import { type GateOptions, type GuardedBoard, guardBoard } from './calibration/passport/gate.js';
 import { dataFolder } from './calibration/passport/passport.js';
 import type { Board } from './driver/board/board.js';
-import { type ConnectOptions, connectBoard, inProcessTransport, openTransport } from './driver/index.js';
+import { type ConnectOptions, connectBoard } from './driver/board/protocol-board.js';
+import { inProcessTransport } from './driver/transport/in-process.js';
+import { openTransport } from './driver/transport/transport.js';
 import { MemloopError } from './shared/errors.js';
 
 /** The gate's options, and those of `connectBoard`. */
