@@ -57,6 +57,8 @@ describe('real files are valid', () => {
     writeFileSync(board, JSON.stringify({ ...json(board), memloopPassport: 2 }));
     const newer = await memloop(['passport', '--port', `virtual:${small}?seed=3`], environment);
     expect(newer.code).toBe(2);
-    expect(newer.stderr).toMatch(/^memloop: [^\n]*board\.json[^\n]*has version 2[^\n]*reads version 1[^\n]*\n$/);
+    expect(newer.stderr).toMatch(
+      /^memloop: [^\n]*board\.json[^\n]*has version 2[^\n]*reads version 1[^\n]*\n$/,
+    );
   });
 });
