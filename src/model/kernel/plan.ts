@@ -36,7 +36,7 @@ export interface LayerPlace {
 
 /** What a shard needs for one population, used again by each group of four samples. */
 interface Scratch {
-  /** How many different drives a run has: one for pulses, one a step for waveforms. */
+  /** How many different drives a run has: one for pulses, one per step for waveforms. */
   slots: number;
   trajectory: number;
   alpha: number;
@@ -105,14 +105,14 @@ export class Plan {
   readonly firstMoment: number;
   readonly secondMoment: number;
   readonly average: number;
-  /** One parameter list a shard. */
+  /** One parameter list per shard. */
   readonly gradients: number[];
   readonly settings: number;
   readonly labels: number;
   readonly losses: number;
   /** Highest v of the output neurons, groups × neurons vectors. */
   readonly peaks: number;
-  /** Of the layers computed once an input: rows × padded outputs; entry 0 is the input. */
+  /** Of the layers computed once per input: rows × padded outputs; entry 0 is the input. */
   readonly activations: number[];
   /** Of each such layer's outputs, where it has one. */
   readonly masks: number[];

@@ -8,12 +8,12 @@ import type { VariationSettings } from './variation.js';
 
 export interface TrainSettings extends VariationSettings {
   epochs: number;
-  /** Samples a step. */
+  /** Samples per step. */
   batch: number;
   /** Adam's learning rate: at the start, and with `cosine` falling to 0 at the end. */
   rate: number;
   schedule: 'constant' | 'cosine';
-  /** Decoupled weight decay: weights shrink by rate × decay a step. */
+  /** Decoupled weight decay: weights shrink by rate × decay per step. */
   decay: number;
   /** Share of ReLU outputs silenced in each step of training. */
   dropout: number;
