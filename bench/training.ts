@@ -164,36 +164,26 @@ const { tf, name: backend } = await loadBackend('wasm').catch(() => loadBackend(
     let x2 = tf.fill([200, 10], rest.x2);
     let sum = tf.scalar(0);
     const relax = (state: typeof v, e: number) => {
-      const on = tf.sigmoid(v.sub(e + MIF.von).div(MIF.k));
-      const off = tf.sigmoid(
-        v
-          .neg()
-          .add(MIF.voff + e)
-          .div(MIF.k),
-      );
-      return state.add(
-        state
-          .neg()
-          .add(1)
-          .mul(on)
-          .sub(state.mul(off))
-          .mul(dt / MIF.tau),
-      );
+      const on = tf.sigmoid(tf.div(tf.sub(v, e + MIF.von), MIF.k));
+      const off = tf.sigmoid(tf.div(tf.sub(MIF.voff + e, v), MIF.k));
+      const flow = tf.sub(tf.mul(tf.sub(1, state), on), tf.mul(state, off));
+      return tf.add(state, tf.mul(flow, dt / MIF.tau)) as typeof v;
     };
-    const conductance = (state: typeof v) => state.mul(1 / MIF.ron - 1 / MIF.roff).add(1 / MIF.roff);
+    const branch = (state: typeof v, e: number) =>
+      tf.mul(tf.add(tf.mul(state, 1 / MIF.ron - 1 / MIF.roff), 1 / MIF.roff), tf.sub(v, e));
     for (let t = 0; t < TFJS_STEPS; t++) {
-      a = a.mul(1 - dt / MIF.tauAlpha);
-      if (t === 0) a = a.add(x);
-      const flow = i.sub(conductance(x1).mul(v.sub(MIF.e1))).sub(conductance(x2).mul(v.sub(MIF.e2)));
-      const next = v.add(flow.mul(dt / MIF.capacitance));
-      i = i.add(a.sub(i).mul(dt / MIF.tauAlpha));
+      a = tf.mul(a, 1 - dt / MIF.tauAlpha);
+      if (t === 0) a = tf.add(a, x);
+      const flow = tf.sub(tf.sub(i, branch(x1, MIF.e1)), branch(x2, MIF.e2));
+      const next = tf.add(v, tf.mul(flow, dt / MIF.capacitance)) as typeof v;
+      i = tf.add(i, tf.mul(tf.sub(a, i), dt / MIF.tauAlpha));
       const y1 = relax(x1, MIF.e1);
       x2 = relax(x2, MIF.e2);
       x1 = y1;
       v = next;
-      sum = sum.sub(tf.logSoftmax(v.mul(1e3)).mul(target).sum().div(200)) as typeof sum;
+      sum = tf.sub(sum, tf.div(tf.sum(tf.mul(tf.logSoftmax(tf.mul(v, 1e3)), target)), 200));
     }
-    return sum.div(TFJS_STEPS).asScalar();
+    return tf.div(sum, TFJS_STEPS);
   };
   const times: number[] = [];
   const cpu: number[] = [];
@@ -230,7 +220,7 @@ say(
   let limit = 0;
   for (let r = 0; r < 10; r++) {
     const begun = performance.now();
-    memory.exports.arithmeticLimit(rounds);
+    memory.functions.arithmeticLimit(rounds);
     limit = Math.max(limit, (rounds * 16 * 4) / ((performance.now() - begun) / 1e3));
   }
   memory.dispose();

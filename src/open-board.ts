@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { type GateOptions, type GuardedBoard, guardBoard } from './calibration/passport/gate.js';
 import { dataFolder } from './calibration/passport/passport.js';
 import type { Board } from './driver/board/board.js';
-import { type ConnectOptions, connectBoard, openTransport } from './driver/index.js';
+import { type ConnectOptions, connectBoard } from './driver/board/protocol-board.js';
+import { openTransport } from './driver/transport/transport.js';
 
 /** The gate's options, and those of `connectBoard`. */
 export interface OpenOptions extends GateOptions, Omit<ConnectOptions, 'emit' | 'readOnly' | 'reconnect'> {

@@ -3,11 +3,12 @@
  * `--port`, the run folder, and how results and errors reach the shell.
  */
 import type { Command } from 'commander';
-import { type Observable, Subject } from 'rxjs';
+import type { Observable } from 'rxjs';
 import type { GuardedBoard } from '../calibration/index.js';
 import type { OpenOptions } from '../open-board.js';
 import { MemloopError } from '../shared/errors.js';
 import type { Emit, EventBody, MemloopEvent } from '../shared/events.js';
+import { Subject } from '../shared/subject.js';
 import type { RunFolder } from '../telemetry/index.js';
 
 export interface GlobalOptions {

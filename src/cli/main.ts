@@ -1,9 +1,8 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
 import { MemloopError } from '../shared/errors.js';
-import { type GlobalOptions, reportFailure } from './command.js';
+import type { GlobalOptions } from './command.js';
 import { seconds } from './numbers.js';
 
 // Ink and chalk look at FORCE_COLOR only when they are first imported.
@@ -16,36 +15,38 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EIO') throw error;
 });
 
-/** A command file registers itself on the program; heavy rooms are imported inside its action. */
+/** A command file registers itself on the program. */
 type CommandFile = { register(program: Command): void };
 
-const commands: (() => Promise<CommandFile>)[] = [
-  () => import('./commands/calibrate.js'),
-  () => import('./commands/data.js'),
-  () => import('./commands/dashboard.js'),
-  () => import('./commands/demo.js'),
-  () => import('./commands/eval.js'),
-  () => import('./commands/export.js'),
-  () => import('./commands/finetune.js'),
-  () => import('./commands/fit.js'),
-  () => import('./commands/info.js'),
-  () => import('./commands/ledger.js'),
-  () => import('./commands/maintain.js'),
-  () => import('./commands/mock.js'),
-  () => import('./commands/passport.js'),
-  () => import('./commands/ports.js'),
-  () => import('./commands/program.js'),
-  () => import('./commands/pulse.js'),
-  () => import('./commands/read.js'),
-  () => import('./commands/replay.js'),
-  () => import('./commands/simulate.js'),
-  () => import('./commands/sweep.js'),
-  () => import('./commands/train.js'),
-];
+/** Each is loaded when it is run or asked for help; a file imports the rooms that it needs inside its action. */
+const COMMANDS: Readonly<Record<string, () => Promise<CommandFile>>> = {
+  calibrate: () => import('./commands/calibrate.js'),
+  data: () => import('./commands/data.js'),
+  dashboard: () => import('./commands/dashboard.js'),
+  demo: () => import('./commands/demo.js'),
+  eval: () => import('./commands/eval.js'),
+  export: () => import('./commands/export.js'),
+  finetune: () => import('./commands/finetune.js'),
+  fit: () => import('./commands/fit.js'),
+  info: () => import('./commands/info.js'),
+  ledger: () => import('./commands/ledger.js'),
+  maintain: () => import('./commands/maintain.js'),
+  mock: () => import('./commands/mock.js'),
+  passport: () => import('./commands/passport.js'),
+  ports: () => import('./commands/ports.js'),
+  program: () => import('./commands/program.js'),
+  pulse: () => import('./commands/pulse.js'),
+  read: () => import('./commands/read.js'),
+  replay: () => import('./commands/replay.js'),
+  simulate: () => import('./commands/simulate.js'),
+  sweep: () => import('./commands/sweep.js'),
+  train: () => import('./commands/train.js'),
+};
 
-const { version } = JSON.parse(
-  readFileSync(createRequire(import.meta.url).resolve('memloop/package.json'), 'utf8'),
-) as { version: string };
+/** The package's own file lies above `dist/src/cli/`. */
+const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
 
 const program = new Command('memloop')
   .description('Program memristor crossbars, train on their device equations, fine-tune on the array.')
@@ -65,23 +66,29 @@ const program = new Command('memloop')
   .exitOverride()
   .configureOutput({ writeErr: () => {} });
 
-/** Subcommands are registered before parsing, so they must inherit how errors leave. */
-for (const load of commands) (await load()).register(program);
-for (const command of program.commands) command.copyInheritedSettings(program);
+/** The command that the arguments name; else all commands, which help and messages list. */
+async function register(): Promise<void> {
+  const [name] = program.parseOptions(process.argv.slice(2)).operands;
+  const named = name !== undefined && Object.hasOwn(COMMANDS, name) ? [COMMANDS[name]] : undefined;
+  for (const load of named ?? Object.values(COMMANDS)) (await load()).register(program);
+  // Subcommands are registered before parsing, so they must inherit how errors leave.
+  for (const command of program.commands) command.copyInheritedSettings(program);
+}
+
+async function fail(error: unknown): Promise<number> {
+  const { reportFailure } = await import('./command.js');
+  return reportFailure(error, program.opts<GlobalOptions>());
+}
 
 try {
+  await register();
   await program.parseAsync();
 } catch (error) {
-  if (error instanceof CommanderError) {
-    if (error.exitCode === 0) process.exitCode = 0;
-    else {
-      const usage = new MemloopError(
-        'usage',
-        error.code === 'commander.help'
-          ? 'no command given; see `memloop --help`'
-          : `${error.message.replace(/^error: |\.$/g, '')}; see \`memloop --help\``,
-      );
-      process.exitCode = reportFailure(usage, program.opts<GlobalOptions>());
-    }
-  } else process.exitCode = reportFailure(error, program.opts<GlobalOptions>());
+  if (!(error instanceof CommanderError)) process.exitCode = await fail(error);
+  else if (error.exitCode === 0) process.exitCode = 0;
+  else {
+    const what =
+      error.code === 'commander.help' ? 'no command given' : error.message.replace(/^error: |\.$/g, '');
+    process.exitCode = await fail(new MemloopError('usage', `${what}; see \`memloop --help\``));
+  }
 }

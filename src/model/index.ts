@@ -1,8 +1,5 @@
 /** The differentiable network: device equations, MIF neuron, layers, training, datasets. */
 
-export { type BackendName, loadBackend } from '../interop/backend.js';
-export { networkNetlist, neuronNetlist, readSpiceOutput, type SpiceOptions } from '../interop/spice.js';
-export { type MifLayerSpec, mifLayer } from '../interop/tfjs.js';
 export * from './data/catalogue.js';
 export * from './data/datasets.js';
 export { loadIdx } from './data/idx.js';
@@ -12,20 +9,15 @@ export * from './devices/mif.js';
 export * from './devices/simulate.js';
 export { backendName, kernelThreads, setKernelThreads } from './kernel/kernel.js';
 export * from './network/network.js';
-export { loadNetwork, loadTensors, saveNetwork, saveTensors, type Tensor } from './network/network-file.js';
+export { loadNetwork, saveNetwork } from './network/network-file.js';
 export { outputVoltages } from './network/reference.js';
 export { fewestEulerSteps, largestEulerDrive } from './network/stability.js';
 export { Random } from './random.js';
 export { Adam } from './training/adam.js';
 export { type Augmentation, augmentations } from './training/augment.js';
+export type { EpochRecord } from './training/checkpoint.js';
 export { evaluate, predict } from './training/evaluate.js';
 export { type Recipe, recipeOf } from './training/recipes.js';
-export {
-  type EpochRecord,
-  TRAIN_DEFAULTS,
-  type TrainOptions,
-  type TrainResult,
-  type TrainSettings,
-  train,
-} from './training/train.js';
+export { TRAIN_DEFAULTS, type TrainSettings } from './training/settings.js';
+export { type TrainOptions, type TrainResult, train } from './training/train.js';
 export type { ChipTwin, VariationSettings } from './training/variation.js';

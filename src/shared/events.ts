@@ -103,7 +103,7 @@ const variants = [
       z.object({ ...address, voltage: z.number(), width: z.number(), reason: z.string().optional() }),
     ),
   }),
-  /** Membrane voltages of one run, V, one list a neuron; null where a sample was lost. */
+  /** Membrane voltages of one run, V, one list per neuron; null where a sample was lost. */
   z.object({
     type: z.literal('membrane'),
     run: count,

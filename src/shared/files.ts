@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { MemloopError } from './errors.js';
 
-/** A write may be cut short (a full disk, a signal): goes on until all is written or an error says why not. */
+/** A write may be cut short (a full disk, a signal): repeats until all is written or an error says why not. */
 export function writeAll(file: number, bytes: Uint8Array): void {
   for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done);
 }

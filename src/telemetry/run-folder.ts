@@ -25,7 +25,8 @@ export interface RunInfo {
   argv: readonly string[];
 }
 
-const recordSchema = z.object({
+/** The form of `run.json`. */
+export const recordSchema = z.object({
   command: z.string(),
   argv: z.array(z.string()),
   /** Versions of memloop and Node.js. */

@@ -3,11 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Subject } from 'rxjs';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { EventBody, MemloopEvent } from '../../src/shared/events.js';
 import { type InfluxSink, startInflux } from '../../src/telemetry/index.js';
 import { hasInfluxd, Influxd } from './influxd.js';
 
+/** How long a condition may take to come true. */
+const PATIENCE = { timeout: 20_000, interval: 10 };
 const QUICK = { period: 0.02, retry: 0.02, maxRetry: 0.05, start: 2, close: 5 };
 
 let stateDir: string;
@@ -146,6 +148,7 @@ describe.skipIf(!hasInfluxd)('a real influxd (skipped where the influxd program 
     const send = async (pulses: number) => {
       for (const end = column + pulses; column < end; column++) {
         events.next(pulse(column));
+        // Over time, so that the kill and the start come in the middle of it.
         if (column % 100 === 0) await sleep(2);
       }
     };
@@ -154,7 +157,7 @@ describe.skipIf(!hasInfluxd)('a real influxd (skipped where the influxd program 
     await send(3000);
     await killed;
     await send(3000);
-    await sleep(100);
+    await vi.waitFor(() => expect(warnings()).toContainEqual(expect.stringContaining('is away')), PATIENCE);
     const started = server.start();
     await send(3000);
     await started;
@@ -209,10 +212,10 @@ describe.skipIf(!hasInfluxd)('a real influxd (skipped where the influxd program 
     const events = new Subject<MemloopEvent>();
     const sink = await open(events, { maxBytes: 20_000 });
     events.next(pulse(0));
-    while (warnings().length === 0) await sleep(10);
+    await vi.waitFor(() => expect(warnings()).toHaveLength(1), PATIENCE);
     for (let column = 1; column < 1000; column++) events.next(pulse(column));
     await server.start();
-    while (!warnings().at(-1)?.includes('back')) await sleep(10);
+    await vi.waitFor(() => expect(warnings().at(-1)).toContain('is back'), PATIENCE);
     events.next(pulse(1000));
     await sink.close();
     const kept = (await columns()).length;
@@ -232,7 +235,7 @@ describe.skipIf(!hasInfluxd)('a real influxd (skipped where the influxd program 
     const sink = await open(events);
     await server.query('DROP DATABASE memloop');
     events.next(pulse(0));
-    await sleep(200);
+    await vi.waitFor(async () => expect(await columns()).toEqual(['0']), PATIENCE);
     await sink.close();
     expect(await columns()).toEqual(['0']);
   });

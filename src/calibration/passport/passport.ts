@@ -11,6 +11,7 @@ import { z } from 'zod';
 import type { BoardDescription } from '../../driver/board/board.js';
 import { mifSchema } from '../../model/devices/mif.js';
 import { MemloopError } from '../../shared/errors.js';
+import { fileVersion } from '../../shared/file-version.js';
 import { writeAtomically } from '../../shared/files.js';
 import { readJson } from '../../shared/json.js';
 import type { ConverterCalibration } from '../converters/types.js';
@@ -66,8 +67,9 @@ const chipSchema = z.object({
   neurons: z.number().int().positive(),
 });
 
-const boardSchema = z.object({
-  memloopPassport: z.literal(1),
+/** A board's passport, `board.json`. */
+export const boardSchema = z.object({
+  memloopPassport: fileVersion(1),
   kind: z.literal('board'),
   boardSerial: z.string(),
   /** Absent in passports of before neurons were calibrated. */
@@ -100,8 +102,9 @@ export type CellTable = (typeof cellTables)[number];
 const health = z.enum(['stuck low', 'stuck high', 'write fails', 'erase fails', 'quarantined']);
 export type CellHealth = z.infer<typeof health>;
 
-const arraySchema = z.object({
-  memloopPassport: z.literal(1),
+/** An array's passport, `SERIAL.json`. */
+export const arraySchema = z.object({
+  memloopPassport: fileVersion(1),
   kind: z.literal('array'),
   boardSerial: z.string(),
   arraySerial: z.string(),

@@ -8,10 +8,12 @@ export function register(program: Command): void {
     .description('describe the board behind a port')
     .action(
       action(async (session) => {
-        const { backendName, loadBackend } = await import('../../model/index.js');
+        const { installedBackend } = await import('../../interop/backend.js');
+        const { backendName } = await import('../../model/kernel/kernel.js');
         const board = await session.board({ readOnly: true });
         const health = await board.health();
-        const backend = `${backendName}; TensorFlow.js on ${(await loadBackend()).name}`;
+        const tensorflow = installedBackend() ?? 'not installed';
+        const backend = `${backendName}; TensorFlow.js: ${tensorflow}`;
         const d = board.description;
         const { limits } = d;
         const lines: [string, string][] = [

@@ -1,6 +1,6 @@
 /** A board that speaks the firmware protocol, behind the face that every board has. */
 import pLimit from 'p-limit';
-import { type Observable, Subject } from 'rxjs';
+import type { Observable } from 'rxjs';
 import type {
   CellOp,
   DescribeReply,
@@ -12,10 +12,11 @@ import type {
 import { BOUNDS, MAX_OPS, type STATUS, WINDOW } from '../../../firmware-protocol/generated/protocol.js';
 import { MemloopError } from '../../shared/errors.js';
 import type { Emit, EventBody } from '../../shared/events.js';
+import { Subject } from '../../shared/subject.js';
 import { Link, RefusedError } from '../link/link.js';
 import { LinkError, type LinkOptions, type RequestOptions } from '../link/link-machine.js';
 import { portFinder, type ReconnectOptions } from '../link/reconnect.js';
-import { Recorder } from '../transport/recording.js';
+import type { Recorder } from '../transport/recording.js';
 import type { Transport } from '../transport/transport.js';
 import type {
   Board,
@@ -75,7 +76,10 @@ export async function connectBoard(
   let recorder: Recorder | undefined;
   const { emit, reconnect } = options;
   try {
-    recorder = options.record === undefined ? undefined : new Recorder(options.record, transport.url);
+    if (options.record !== undefined) {
+      const recording = await import('../transport/recording.js');
+      recorder = new recording.Recorder(options.record, transport.url);
+    }
     const record = (port: Transport) => recorder?.wrap(port) ?? port;
     const find = reconnect && (reconnect.reopen ?? portFinder(transport.url));
     link = await Link.open(record(transport), {

@@ -1,9 +1,8 @@
 /** A serial port or pseudo-terminal as a transport, and the list of ports that could have a board. */
 import { readdir, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
-import { SerialPort } from 'serialport';
+import type { SerialPort } from 'serialport';
 import { MemloopError } from '../../shared/errors.js';
-import { binding } from './serial-binding.js';
 import type { Transport } from './transport.js';
 
 const DEFAULT_BAUD = 921_600;
@@ -14,6 +13,9 @@ const UNPLUGGED = 'the port was unplugged';
 /** `path` or `serial:path?baud=N`. The port is locked: nobody else can open it meanwhile. */
 export async function openSerial(url: string): Promise<Transport> {
   const { path, baudRate } = parseSerialUrl(url);
+  // serialport is loaded only once a serial port is opened.
+  const { binding } = await import('./serial-binding.js');
+  const { SerialPort } = await import('serialport');
   const port = new SerialPort({ path, baudRate, lock: true, autoOpen: false, binding } as PortOptions);
   let end: (reason: string) => void;
   const closed = new Promise<string>((resolve) => {
@@ -93,6 +95,7 @@ export interface PortInfo {
 /** Serial ports of this machine. */
 export async function listPorts(): Promise<PortInfo[]> {
   try {
+    const { SerialPort } = await import('serialport');
     const ports = await SerialPort.list();
     return ports.map(({ path, manufacturer, serialNumber, vendorId, productId }) => ({
       path,

@@ -3,9 +3,6 @@
  * or `serial:/dev/ttyACM0?baud=921600`, `tcp://host:port`, or `replay:FILE` for a recorded session.
  */
 import { MemloopError } from '../../shared/errors.js';
-import { openReplay } from './replay.js';
-import { openSerial } from './serial.js';
-import { openTcp } from './tcp.js';
 
 export interface Transport {
   readonly url: string;
@@ -18,12 +15,14 @@ export interface Transport {
   close(): Promise<void>;
 }
 
-/** Opens a serial port, a TCP connection or a recording. Errors: `usage`, `port-not-found`, `port-in-use`. */
+/**
+ * Opens a serial port, a TCP connection or a recording, and loads only the code for that kind. Errors: `usage`, `port-not-found`, `port-in-use`.
+ */
 export async function openTransport(url: string): Promise<Transport> {
   const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(url)?.[1]?.toLowerCase();
-  if (scheme === undefined || scheme === 'serial') return openSerial(url);
-  if (scheme === 'tcp') return openTcp(url);
-  if (scheme === 'replay') return openReplay(url);
+  if (scheme === undefined || scheme === 'serial') return (await import('./serial.js')).openSerial(url);
+  if (scheme === 'tcp') return (await import('./tcp.js')).openTcp(url);
+  if (scheme === 'replay') return (await import('./replay.js')).openReplay(url);
   throw new MemloopError(
     'usage',
     `unknown kind of port "${scheme}:" in ${url}; give a device path, serial:PATH?baud=N, tcp://HOST:PORT, virtual:PROFILE or replay:FILE`,

@@ -1,9 +1,10 @@
 /** The state that a fine-tuning needs to go on after an interruption, in one file. */
 import { existsSync } from 'node:fs';
 import { z } from 'zod';
-import { type Adam, loadTensors, saveTensors, type Tensor } from '../../model/index.js';
+import type { Adam } from '../../model/index.js';
 import { MemloopError } from '../../shared/errors.js';
 import { parseJson } from '../../shared/json.js';
+import { loadTensors, saveTensors, type Tensor } from '../../shared/safetensors.js';
 
 /** A measurement of the validation images on the board. */
 export interface TuningCheck {

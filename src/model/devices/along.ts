@@ -18,7 +18,7 @@ export interface AlongOptions {
  * Between samples, and where samples were lost, v is interpolated linearly; x1 and x2 start at rest. If
  * the trajectory is the model's own, sampled every step, this is the model's exact gradient.
  *
- * @param parameters of all neurons, or one entry a neuron
+ * @param parameters of all neurons, or one entry per neuron
  * @param voltages samples × neurons, V, NaN where lost; sample i was taken at (i + 1) × samplePeriod
  * @param samplePeriod s
  * @param pulseTimes s, when the input pulses arrived

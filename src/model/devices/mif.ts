@@ -6,7 +6,7 @@
  *     τ dxi/dt = (1 − xi) σ((v − Ei − Von)/k) − xi σ((Voff − (v − Ei))/k)
  *     τα da/dt = −a + input pulses,    τα dI/dt = a − I
  *
- * Each state relaxes linearly towards something while the others are held, dy/dt = source − rate·y, so an
+ * While the others are held, each state relaxes linearly, dy/dt = source − rate·y, so an
  * integrator is no more than the gain of one step, y⁺ = y + gain(rate, h)·(source − rate·y).
  *
  * The memristors here are volatile (off at 0 V). The synapse in `memristor.ts` is not: they must never
@@ -106,7 +106,12 @@ const phiSlope = (z: number): number =>
     ? -1 / 2 + z / 3 - z ** 2 / 8 + z ** 3 / 30 - z ** 4 / 144 + z ** 5 / 840
     : (Math.exp(-z) - phi(z)) / z;
 
-export const integratorNames: readonly IntegratorName[] = ['forward-euler', 'semi-implicit', 'exponential'];
+/** In the kernel's order. */
+export const integratorNames = [
+  'forward-euler',
+  'semi-implicit',
+  'exponential',
+] as const satisfies readonly IntegratorName[];
 
 /** Conductance of a neuron's memristor at state x, S. */
 export const mifConductance = (p: MifParameters, x: number): number => x / p.ron + (1 - x) / p.roff;
@@ -179,34 +184,42 @@ export interface MifStepper {
   readonly alpha: AlphaStep;
 }
 
+/** One memristor over one step, the membrane potential v (V) held; `e` is its reversal potential, V. */
+function memristorStepper(p: MifParameters, integrator: IntegratorName, dt: number) {
+  const { gain, gainSlope } = INTEGRATORS[integrator];
+  return {
+    /** State after the step. */
+    relax(x: number, v: number, e: number): number {
+      const on = sigmoid((v - e - p.von) / p.k) / p.tau;
+      const off = sigmoid((p.voff - (v - e)) / p.k) / p.tau;
+      const rate = on + off;
+      return x + gain(rate, dt) * (on - rate * x);
+    },
+    /** dL/dx and dL/dv, given dL/d(state after) as `bar`. */
+    adjoint(x: number, v: number, e: number, bar: number): { x: number; v: number } {
+      const on = sigmoid((v - e - p.von) / p.k);
+      const off = sigmoid((p.voff - (v - e)) / p.k);
+      const onSlope = (on * (1 - on)) / (p.k * p.tau);
+      const offSlope = (-off * (1 - off)) / (p.k * p.tau);
+      const rate = (on + off) / p.tau;
+      const g = gain(rate, dt);
+      const pull = on / p.tau - rate * x;
+      const slope = gainSlope(rate, dt) * pull - g * x;
+      return { x: bar * (1 - g * rate), v: bar * (g * onSlope + slope * (onSlope + offSlope)) };
+    },
+  };
+}
+
 /** @param dt step, s. */
 export function mifStepper(p: MifParameters, integrator: IntegratorName, dt: number): MifStepper {
   const { gain, gainSlope, staggered } = INTEGRATORS[integrator];
   const alpha = alphaStep(p.tauAlpha, integrator, dt);
   const slopeG = 1 / p.ron - 1 / p.roff;
-
-  const relaxX = (x: number, v: number, e: number) => {
-    const on = sigmoid((v - e - p.von) / p.k) / p.tau;
-    const off = sigmoid((p.voff - (v - e)) / p.k) / p.tau;
-    const rate = on + off;
-    return x + gain(rate, dt) * (on - rate * x);
-  };
-  /** dL/dx and dL/dv, given dL/dx⁺. */
-  const relaxXAdjoint = (x: number, v: number, e: number, bar: number) => {
-    const on = sigmoid((v - e - p.von) / p.k);
-    const off = sigmoid((p.voff - (v - e)) / p.k);
-    const onSlope = (on * (1 - on)) / (p.k * p.tau);
-    const offSlope = (-off * (1 - off)) / (p.k * p.tau);
-    const rate = (on + off) / p.tau;
-    const g = gain(rate, dt);
-    const pull = on / p.tau - rate * x;
-    const slope = gainSlope(rate, dt) * pull - g * x;
-    return { x: bar * (1 - g * rate), v: bar * (g * onSlope + slope * (onSlope + offSlope)) };
-  };
+  const memristor = memristorStepper(p, integrator, dt);
 
   return {
     alpha,
-    relax: (s) => ({ x1: relaxX(s.x1, s.v, p.e1), x2: relaxX(s.x2, s.v, p.e2) }),
+    relax: (s) => ({ x1: memristor.relax(s.x1, s.v, p.e1), x2: memristor.relax(s.x2, s.v, p.e2) }),
     step(s, drive) {
       const b = alpha.before * s.a + drive;
       const current = alpha.meanKeep * s.i + alpha.meanGain * b;
@@ -238,8 +251,8 @@ export function mifStepper(p: MifParameters, integrator: IntegratorName, dt: num
       const g1Bar = (rateBar + sourceBar * p.e1) / p.capacitance;
       const g2Bar = (rateBar + sourceBar * p.e2) / p.capacitance;
       const currentBar = sourceBar / p.capacitance;
-      const m1 = relaxXAdjoint(s.x1, s.v, p.e1, bar.x1 + (staggered ? g1Bar * slopeG : 0));
-      const m2 = relaxXAdjoint(s.x2, s.v, p.e2, bar.x2 + (staggered ? g2Bar * slopeG : 0));
+      const m1 = memristor.adjoint(s.x1, s.v, p.e1, bar.x1 + (staggered ? g1Bar * slopeG : 0));
+      const m2 = memristor.adjoint(s.x2, s.v, p.e2, bar.x2 + (staggered ? g2Bar * slopeG : 0));
       const bBar = alpha.after * bar.a + alpha.gain * bar.i + alpha.meanGain * currentBar;
       return {
         drive: bBar,

@@ -98,7 +98,7 @@ export function traceCsv(trace: Trace): string {
 }
 
 /**
- * Pulses from CSV: a header, then the time (s) and one drive (A) a neuron in each line; an empty cell is
+ * Pulses from CSV: a header, then the time (s) and one drive (A) per neuron in each line; an empty cell is
  * no pulse. `source` is for messages.
  */
 export function readStimulus(csv: string, source: string): Pulse[][] {

@@ -10,7 +10,7 @@ export interface AdamSettings {
   beta1: number;
   beta2: number;
   epsilon: number;
-  /** Decoupled weight decay: weights shrink by rate × decay a step. */
+  /** Decoupled weight decay: weights shrink by rate × decay per step. */
   decay: number;
   /** Share of the new weights in the running average. */
   averaging: number;
@@ -20,9 +20,9 @@ export class Engine {
   /** rows × inputStride; the caller writes a batch here. */
   readonly inputs: Float32Array;
   readonly inputStride: number;
-  /** One label a row, −1 for rows that do not count. */
+  /** One label per row, −1 for rows that do not count. */
   readonly labels: Int32Array;
-  /** rows × stride, of each masked layer; the caller writes what the layer's outputs are multiplied with. */
+  /** Per masked layer, rows × stride: factors of the layer's outputs, which the caller writes. */
   readonly masks: { values: Float32Array; stride: number; outputs: number }[] = [];
   /** Padded parameter lists: weights, Adam's moments, the running average. */
   readonly parameters: Float32Array;
@@ -98,7 +98,7 @@ export class Engine {
     if (l === 0 || list === undefined) return 1;
     return this.#memory
       .floats(list, this.#plan.rows * this.#plan.places[l].inputs)
-      .reduce((most, value) => Math.max(most, value), 0);
+      .reduce((largest, value) => Math.max(largest, value), 0);
   }
 
   /** Bytes of the kernel's memory. */

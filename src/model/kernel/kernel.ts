@@ -8,79 +8,25 @@ import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads';
 import { MemloopError } from '../../shared/errors.js';
-
-/** Name of a kernel function and its arguments. */
-export type Call = readonly [name: string, ...args: number[]];
-export type Task = readonly Call[];
-
-interface Program {
-  memory: number;
-  tasks: readonly Task[];
-}
-
-type KernelExports = Record<string, (...args: number[]) => number>;
+import { workerFile } from '../../shared/worker-file.js';
+import type { KernelFunctions, Task } from './calls.js';
+import {
+  CLAIM,
+  DONE,
+  FAILED,
+  firstClaim,
+  MAX_TASKS,
+  type Message,
+  PROGRAM,
+  type Program,
+  RUN,
+  runAfter,
+  type ThreadData,
+  work,
+} from './work.js';
 
 const PAGE = 65536;
 const MAX_PAGES = 16384;
-
-/** Slots of the control words. A claim holds the run's number and the next task's index. */
-const RUN = 0;
-const CLAIM = 1;
-const DONE = 2;
-const PROGRAM = 3;
-const FAILED = 4;
-const INDEX_BITS = 10;
-const MAX_TASKS = (1 << INDEX_BITS) - 1;
-const RUN_MASK = (1 << (31 - INDEX_BITS)) - 1;
-
-/**
- * What every thread does in one run; its source is also the worker's, so it uses nothing but its
- * arguments. Returns when no task is left or another run has begun.
- */
-function work(
-  control: Int32Array,
-  run: number,
-  tasks: readonly Task[],
-  exports: KernelExports,
-  slots: { CLAIM: number; DONE: number; FAILED: number; INDEX_BITS: number },
-): void {
-  for (;;) {
-    const claim = Atomics.load(control, slots.CLAIM);
-    const index = claim & ((1 << slots.INDEX_BITS) - 1);
-    if (claim >> slots.INDEX_BITS !== run || index >= tasks.length) return;
-    if (Atomics.compareExchange(control, slots.CLAIM, claim, claim + 1) !== claim) continue;
-    try {
-      for (const [name, ...args] of tasks[index]) exports[name](...args);
-    } catch {
-      Atomics.store(control, slots.FAILED, 1);
-    }
-    Atomics.add(control, slots.DONE, 1);
-    Atomics.notify(control, slots.DONE);
-  }
-}
-const SLOTS = { CLAIM, DONE, FAILED, INDEX_BITS };
-
-const WORKER = `
-const { workerData, receiveMessageOnPort } = require('node:worker_threads');
-const { control, module, port, slots, RUN, PROGRAM } = workerData;
-const work = ${work.toString()};
-const instances = new Map();
-const programs = new Map();
-let seen = 0;
-for (;;) {
-  Atomics.wait(control, RUN, seen);
-  seen = Atomics.load(control, RUN);
-  if (seen < 0) break;
-  for (let m = receiveMessageOnPort(port); m; m = receiveMessageOnPort(port)) {
-    const { memory, program, forget } = m.message;
-    if (memory) instances.set(memory.id, new WebAssembly.Instance(module, { env: { memory: memory.memory } }).exports);
-    if (program) programs.set(program.id, program);
-    if (forget) { instances.delete(forget.memory); for (const id of forget.programs) programs.delete(id); }
-  }
-  const program = programs.get(Atomics.load(control, PROGRAM));
-  if (program) work(control, seen, program.tasks, instances.get(program.memory), slots);
-}
-`;
 
 const require = createRequire(import.meta.url);
 
@@ -89,7 +35,7 @@ class Pool {
   readonly #module = new WebAssembly.Module(readFileSync(require.resolve('#assets/mif-kernel.wasm')));
   readonly #control = new Int32Array(new SharedArrayBuffer(64));
   #workers: { worker: Worker; port: MessagePort }[] = [];
-  readonly #instances = new Map<number, { memory: WebAssembly.Memory; exports: KernelExports }>();
+  readonly #instances = new Map<number, { memory: WebAssembly.Memory; functions: KernelFunctions }>();
   readonly #programs = new Map<number, Program>();
   #nextId = 1;
   #threads = 1;
@@ -101,9 +47,9 @@ class Pool {
     this.#threads = threads;
     for (let i = 1; i < threads; i++) {
       const { port1, port2 } = new MessageChannel();
-      const worker = new Worker(WORKER, {
-        eval: true,
-        workerData: { control: this.#control, module: this.#module, port: port2, slots: SLOTS, RUN, PROGRAM },
+      const workerData: ThreadData = { control: this.#control, module: this.#module, port: port2 };
+      const worker = new Worker(workerFile(import.meta.url, 'worker.js'), {
+        workerData,
         transferList: [port2],
       });
       worker.unref();
@@ -130,11 +76,11 @@ class Pool {
     Atomics.store(this.#control, RUN, run);
   }
 
-  #tell(message: unknown): void {
+  #tell(message: Message): void {
     for (const { port } of this.#workers) port.postMessage(message);
   }
 
-  openMemory(bytes: number): { id: number; memory: WebAssembly.Memory; exports: KernelExports } {
+  openMemory(bytes: number): { id: number; memory: WebAssembly.Memory; functions: KernelFunctions } {
     const pages = Math.ceil(bytes / PAGE);
     if (pages > MAX_PAGES)
       throw new MemloopError(
@@ -142,11 +88,12 @@ class Pool {
         `this network needs ${Math.ceil(bytes / 2 ** 20)} MB for one batch, more than ${MAX_PAGES / 16} MB: use a smaller batch or fewer steps`,
       );
     const memory = new WebAssembly.Memory({ initial: pages, maximum: MAX_PAGES, shared: true });
-    const exports = new WebAssembly.Instance(this.#module, { env: { memory } }).exports as KernelExports;
+    const instance = new WebAssembly.Instance(this.#module, { env: { memory } });
+    const functions = instance.exports as unknown as KernelFunctions;
     const id = this.#nextId++;
-    this.#instances.set(id, { memory, exports });
+    this.#instances.set(id, { memory, functions });
     this.#tell({ memory: { id, memory } });
-    return { id, memory, exports };
+    return { id, memory, functions };
   }
 
   addProgram(memory: number, tasks: readonly Task[]): number {
@@ -168,14 +115,14 @@ class Pool {
   run(id: number): void {
     const control = this.#control;
     const { memory, tasks } = this.#programs.get(id)!;
-    const { exports } = this.#instances.get(memory)!;
-    const run = (control[RUN] + 1) & RUN_MASK;
+    const { functions } = this.#instances.get(memory)!;
+    const run = runAfter(control[RUN]);
     Atomics.store(control, DONE, 0);
     Atomics.store(control, PROGRAM, id);
-    Atomics.store(control, CLAIM, run << INDEX_BITS);
+    Atomics.store(control, CLAIM, firstClaim(run));
     Atomics.store(control, RUN, run);
     Atomics.notify(control, RUN);
-    work(control, run, tasks, exports, SLOTS);
+    work(control, run, tasks, functions);
     for (;;) {
       const done = Atomics.load(control, DONE);
       if (done === tasks.length) break;
@@ -211,13 +158,13 @@ export class KernelMemory {
   readonly #id: number;
   readonly memory: WebAssembly.Memory;
   /** The kernel's functions on this thread. */
-  readonly exports: KernelExports;
+  readonly functions: KernelFunctions;
 
   constructor(readonly bytes: number) {
     const opened = this.#pool.openMemory(bytes);
     this.#id = opened.id;
     this.memory = opened.memory;
-    this.exports = opened.exports;
+    this.functions = opened.functions;
   }
 
   floats(address: number, length: number): Float32Array {

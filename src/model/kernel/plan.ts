@@ -6,7 +6,8 @@
 
 import type { MifParameters } from '../devices/mif.js';
 import { checkSpec, type NetworkSpec, WAVEFORM_UNIT } from '../network/network.js';
-import { type Call, type KernelMemory, Layout, type Task } from './kernel.js';
+import type { Call, Gathering, Task, Wave } from './calls.js';
+import { type KernelMemory, Layout } from './kernel.js';
 import { Population, VECTOR } from './population.js';
 
 const SHARDS = 8;
@@ -35,7 +36,7 @@ export interface LayerPlace {
 
 /** What a shard needs for one population, used again by each group of four samples. */
 interface Scratch {
-  /** How many different drives a run has: one for pulses, one a step for waveforms. */
+  /** How many different drives a run has: one for pulses, one per step for waveforms. */
   slots: number;
   trajectory: number;
   alpha: number;
@@ -58,25 +59,60 @@ interface Shard {
   scratch: Scratch[];
 }
 
+/** Layers one after the other: weights, then biases, both padded. */
+function placesOf({ layers }: NetworkSpec): LayerPlace[] {
+  let end = 0;
+  return layers.map((layer) => {
+    const [inputs, outputs] = [pad4(layer.inputs), pad4(layer.outputs)];
+    const place = { weights: end, biases: end + inputs * outputs, inputs, outputs };
+    end = place.biases + outputs;
+    return place;
+  });
+}
+
+/** @param waves how many waveforms drive the population; 0 if pulses do. */
+function scratchOf(
+  { neurons, steps, trajectoryBytes }: Population,
+  waves: number,
+  layout: Layout,
+  ifTraining: (bytes: number) => number,
+): Scratch {
+  const slots = waves > 0 ? steps : 1;
+  return {
+    slots,
+    trajectory: layout.take(trajectoryBytes),
+    alpha: layout.take(2 * neurons * VECTOR),
+    peaks: layout.take(neurons * VECTOR),
+    bars: layout.take(5 * neurons * VECTOR),
+    lossRows: layout.take(3 * neurons * VECTOR),
+    drives: layout.take(slots * neurons * VECTOR),
+    driveBars: ifTraining(slots * neurons * VECTOR),
+    voltageBars: ifTraining(steps * neurons * VECTOR),
+    signals: waves > 0 ? layout.take(waves * VECTOR) : 0,
+    weightBars: waves > 0 ? ifTraining(waves * neurons * VECTOR) : 0,
+    biasBars: waves > 0 ? ifTraining(neurons * VECTOR) : 0,
+  };
+}
+
 /** All numbers are byte addresses unless said otherwise; 0 is none. */
 export class Plan {
   /** Samples a batch can hold: rows rounded up to four. */
   readonly rows: number;
-  readonly places: LayerPlace[] = [];
+  readonly places: LayerPlace[];
   /** Floats of one parameter list, with its padding. */
   readonly size: number;
   readonly weights: number;
   readonly firstMoment: number;
   readonly secondMoment: number;
   readonly average: number;
-  /** One parameter list a shard. */
+  /** One parameter list per shard. */
   readonly gradients: number[];
   readonly settings: number;
   readonly labels: number;
   readonly losses: number;
   /** Highest v of the output neurons, groups × neurons vectors. */
   readonly peaks: number;
-  /** Of the layers computed once an input: rows × padded outputs; entry 0 is the input. */
+  /** Of the layers computed once per input: rows × padded outputs; entry 0 is the input. */
   readonly activations: number[];
   /** Of each such layer's outputs, where it has one. */
   readonly masks: number[];
@@ -93,10 +129,9 @@ export class Plan {
   readonly #options: PlanOptions;
 
   constructor(spec: NetworkSpec, rows: number, options: PlanOptions) {
+    checkSpec(spec);
     this.#spec = spec;
     this.#options = options;
-
-    checkSpec(spec);
     const { training = false, masks = false } = options;
     const { layers, steps } = spec;
     const layout = new Layout();
@@ -107,20 +142,15 @@ export class Plan {
     this.#pulsed = pulsed;
     this.rows = pad4(rows);
     const groups = this.rows / 4;
-
-    let size = 0;
-    for (const layer of layers) {
-      const [inputs, outputs] = [pad4(layer.inputs), pad4(layer.outputs)];
-      this.places.push({ weights: size, biases: size + inputs * outputs, inputs, outputs });
-      size += inputs * outputs + outputs;
-    }
-    this.size = size;
-    this.weights = layout.take(size * FLOAT);
-    this.firstMoment = ifTraining(size * FLOAT);
-    this.secondMoment = ifTraining(size * FLOAT);
-    this.average = ifTraining(size * FLOAT);
     const shards = Math.min(SHARDS, groups);
-    this.gradients = training ? Array.from({ length: shards }, () => layout.take(size * FLOAT)) : [];
+
+    this.places = placesOf(spec);
+    this.size = this.places[last].biases + this.places[last].outputs;
+    this.weights = layout.take(this.size * FLOAT);
+    this.firstMoment = ifTraining(this.size * FLOAT);
+    this.secondMoment = ifTraining(this.size * FLOAT);
+    this.average = ifTraining(this.size * FLOAT);
+    this.gradients = Array.from({ length: training ? shards : 0 }, () => layout.take(this.size * FLOAT));
     this.settings = layout.take(8 * FLOAT);
     this.labels = layout.take(this.rows * FLOAT);
     this.losses = layout.take(this.rows * FLOAT);
@@ -146,24 +176,9 @@ export class Plan {
       index,
       from: Math.floor((index * groups) / shards),
       to: Math.floor(((index + 1) * groups) / shards),
-      scratch: this.#populations.map(({ neurons, trajectoryBytes }, i): Scratch => {
-        const slots = i === 0 ? 1 : steps;
-        const { inputs } = layers[pulsed + i];
-        return {
-          slots,
-          trajectory: layout.take(trajectoryBytes),
-          alpha: layout.take(2 * neurons * VECTOR),
-          peaks: layout.take(neurons * VECTOR),
-          bars: layout.take(5 * neurons * VECTOR),
-          lossRows: layout.take(3 * neurons * VECTOR),
-          drives: layout.take(slots * neurons * VECTOR),
-          driveBars: ifTraining(slots * neurons * VECTOR),
-          voltageBars: ifTraining(steps * neurons * VECTOR),
-          signals: i > 0 ? layout.take(inputs * VECTOR) : 0,
-          weightBars: i > 0 ? ifTraining(inputs * neurons * VECTOR) : 0,
-          biasBars: i > 0 ? ifTraining(neurons * VECTOR) : 0,
-        };
-      }),
+      scratch: this.#populations.map((population, i) =>
+        scratchOf(population, i === 0 ? 0 : layers[pulsed + i].inputs, layout, ifTraining),
+      ),
     }));
     this.bytes = layout.bytes;
   }
@@ -209,10 +224,20 @@ export class Plan {
   /** Adam on all parameters, in as many parts as a batch has at most. */
   adam(): Task[] {
     const cut = (i: number) => Math.min(this.size, pad4(Math.floor((i * this.size) / SHARDS)));
-    const { weights, firstMoment, secondMoment, gradients, size, settings, average } = this;
-    const lists = [weights, firstMoment, secondMoment, gradients[0], gradients.length, size * FLOAT];
     return Array.from({ length: SHARDS }, (_, i) => [
-      ['adam', ...lists, cut(i), cut(i + 1), settings, average],
+      [
+        'adam',
+        this.weights,
+        this.firstMoment,
+        this.secondMoment,
+        this.gradients[0],
+        this.gradients.length,
+        this.size * FLOAT,
+        cut(i),
+        cut(i + 1),
+        this.settings,
+        this.average,
+      ],
     ]);
   }
 
@@ -286,7 +311,7 @@ export class Plan {
   }
 
   /** Rows of the layer whose outputs are the first population's drives, for one group. */
-  #gathering(group: number, list: number): readonly [number, number, number, number, number] {
+  #gathering(group: number, list: number): Gathering {
     const { driveScale, driveMax } = this.#spec;
     const bytes = this.places[this.#pulsed].outputs * FLOAT;
     return [list + group * 4 * bytes, bytes, this.#populations[0].neurons, driveScale, driveMax];
@@ -378,7 +403,7 @@ export class Plan {
   }
 
   /** What both directions of the layer before population i need: waveforms, their unit, weights. */
-  #wave(scratch: readonly Scratch[], i: number): number[] {
+  #wave(scratch: readonly Scratch[], i: number): Wave {
     const { rest, restStride, neurons } = this.#populations[i - 1];
     const l = this.#pulsed + i;
     return [

@@ -8,7 +8,8 @@ import {
   restState,
 } from '../devices/mif.js';
 import { PEAK_SCALE } from '../network/network.js';
-import type { Call, KernelMemory, Layout } from './kernel.js';
+import type { Call } from './calls.js';
+import type { KernelMemory, Layout } from './kernel.js';
 
 /** Bytes: one neuron's constants and rest in the kernel's layout. */
 const CONSTANTS = 80;
@@ -155,7 +156,7 @@ export class Population {
         trajectory,
         bars,
         ...(fused
-          ? [
+          ? ([
               0,
               source.labels,
               source.smoothing,
@@ -165,8 +166,8 @@ export class Population {
               source.decision,
               source.peaks,
               1 / PEAK_SCALE,
-            ]
-          : [source.voltageBars, 0, 0, 0, 0, 0, 0, 0]),
+            ] as const)
+          : ([source.voltageBars, 0, 0, 0, 0, 0, 0, 0, 0] as const)),
       ],
     ];
   }

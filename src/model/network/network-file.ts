@@ -1,117 +1,27 @@
 /**
- * Networks on disk as safetensors, so that PyTorch users bring and take theirs: `layers.0.weight`
- * [outputs, inputs] and `layers.0.bias` [outputs], float32, the spec as JSON under `memloop.spec` in the
- * metadata. Format: an 8-byte little-endian header length, a JSON header, the tensors' bytes.
+ * Networks in safetensors files with PyTorch's names and shapes: `layers.0.weight` [outputs, inputs] and
+ * `layers.0.bias` [outputs], float32; the spec as JSON under `memloop.spec` in the metadata.
  */
-import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { MemloopError } from '../../shared/errors.js';
-import { writeAtomically } from '../../shared/files.js';
-import { integratorNames } from '../devices/mif.js';
+import { loadTensors, saveTensors, type Tensor } from '../../shared/safetensors.js';
+import { integratorNames, mifSchema } from '../devices/mif.js';
 import { Network, type NetworkSpec } from './network.js';
 
-export type Tensor = { shape: number[]; data: Float32Array };
-
-const tensorEntry = z.object({
-  dtype: z.string(),
-  shape: z.array(z.number().int().nonnegative()),
-  data_offsets: z.tuple([z.number().int().nonnegative(), z.number().int().nonnegative()]),
-});
-
-const neuronSchema = z.object({
-  capacitance: z.number(),
-  e1: z.number(),
-  e2: z.number(),
-  k: z.number(),
-  voff: z.number(),
-  von: z.number(),
-  roff: z.number(),
-  ron: z.number(),
-  tau: z.number(),
-  tauAlpha: z.number(),
-});
-
+/** The form of a spec; `checkSpec` says what makes sense. */
 const specSchema = z.object({
   layers: z.array(
     z.object({ inputs: z.number(), outputs: z.number(), activation: z.enum(['relu', 'linear', 'mif']) }),
   ),
-  neuron: neuronSchema,
-  outputNeurons: z.array(neuronSchema).optional(),
-  integrator: z.enum(integratorNames as unknown as ['forward-euler', 'semi-implicit', 'exponential']),
+  neuron: mifSchema,
+  outputNeurons: z.array(mifSchema).optional(),
+  integrator: z.enum(integratorNames),
   duration: z.number(),
   steps: z.number(),
   pulseSteps: z.array(z.number()),
   driveScale: z.number(),
   driveMax: z.number(),
 });
-
-/** Writes float32 tensors and string metadata; atomic. */
-export function saveTensors(
-  path: string,
-  tensors: Readonly<Record<string, Tensor>>,
-  metadata: Readonly<Record<string, string>>,
-): void {
-  const header: Record<string, unknown> = { __metadata__: metadata };
-  let end = 0;
-  for (const [name, { shape, data }] of Object.entries(tensors)) {
-    header[name] = { dtype: 'F32', shape, data_offsets: [end, end + data.byteLength] };
-    end += data.byteLength;
-  }
-  const json = Buffer.from(JSON.stringify(header));
-  const padded = Buffer.concat([json, Buffer.alloc((8 - (json.length % 8)) % 8, ' ')]);
-  const length = Buffer.alloc(8);
-  length.writeBigUInt64LE(BigInt(padded.length));
-  const bytes = Object.values(tensors).map(
-    ({ data }) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
-  );
-  writeAtomically(path, length, padded, ...bytes);
-}
-
-/** Reads float32 tensors; throws `bad-file` for anything that is not whole. */
-export function loadTensors(path: string): {
-  tensors: Record<string, Tensor>;
-  metadata: Record<string, string>;
-} {
-  const damaged = (why: string): MemloopError =>
-    new MemloopError('bad-file', `${path} is not a readable safetensors file: ${why}`);
-  let file: Buffer;
-  try {
-    file = readFileSync(path);
-  } catch (error) {
-    throw new MemloopError('bad-file', `cannot read ${path}: ${(error as Error).message}`, { cause: error });
-  }
-  if (file.length < 8) throw damaged(`it has only ${file.length} bytes`);
-  const headerLength = Number(file.readBigUInt64LE(0));
-  const start = 8 + headerLength;
-  if (start > file.length) throw damaged(`its header of ${headerLength} bytes is cut off at ${file.length}`);
-  let header: unknown;
-  try {
-    header = JSON.parse(file.subarray(8, start).toString());
-  } catch {
-    throw damaged('its header is not JSON');
-  }
-  const parsed = z.record(z.string(), z.unknown()).safeParse(header);
-  if (!parsed.success) throw damaged('its header is not an object');
-  const { __metadata__: meta = {}, ...entries } = parsed.data;
-  const metadata = z.record(z.string(), z.string()).safeParse(meta);
-  if (!metadata.success) throw damaged('its metadata are not strings');
-  const tensors: Record<string, Tensor> = {};
-  for (const [name, value] of Object.entries(entries)) {
-    const entry = tensorEntry.safeParse(value);
-    if (!entry.success) throw damaged(`tensor ${name} is not described`);
-    const { dtype, shape, data_offsets } = entry.data;
-    const [from, to] = data_offsets;
-    if (dtype !== 'F32') throw damaged(`tensor ${name} is ${dtype}, only F32 is supported`);
-    const count = shape.reduce((product, n) => product * n, 1);
-    if (to - from !== 4 * count)
-      throw damaged(`tensor ${name} has ${to - from} bytes for shape ${shape.join(' × ')}`);
-    if (start + to > file.length) throw damaged(`tensor ${name} is cut off`);
-    const data = new Float32Array(count);
-    new Uint8Array(data.buffer).set(file.subarray(start + from, start + to));
-    tensors[name] = { shape, data };
-  }
-  return { tensors, metadata: metadata.data };
-}
 
 /** The tensors of a network under PyTorch's names. */
 export function networkTensors(network: Network): Record<string, Tensor> {
@@ -123,7 +33,7 @@ export function networkTensors(network: Network): Record<string, Tensor> {
   return tensors;
 }
 
-/** Writes a network; `metadata` values are kept as strings beside the spec. */
+/** Writes a network, whole or not at all; `metadata` is kept beside the spec. Error: `disk`. */
 export function saveNetwork(
   path: string,
   network: Network,
@@ -132,7 +42,10 @@ export function saveNetwork(
   saveTensors(path, networkTensors(network), { ...metadata, 'memloop.spec': JSON.stringify(network.spec) });
 }
 
-/** A network from tensors and metadata as `saveNetwork` writes them; `path` is for messages. */
+/**
+ * A network from tensors and metadata as `saveNetwork` writes them.
+ * @param path of the file, for messages. Error: `bad-file`.
+ */
 export function networkFrom(
   path: string,
   tensors: Record<string, Tensor>,
@@ -159,13 +72,17 @@ export function networkFrom(
       throw damaged(`tensor ${name} is ${tensor.shape.join(' × ')}, not ${shape.join(' × ')}`);
     return tensor.data;
   };
-  return new Network(
-    spec.data as NetworkSpec,
-    spec.data.layers.map(({ inputs, outputs }, l) => take(`layers.${l}.weight`, [outputs, inputs])),
-    spec.data.layers.map(({ outputs }, l) => take(`layers.${l}.bias`, [outputs])),
-  );
+  const { layers } = spec.data;
+  const weights = layers.map(({ inputs, outputs }, l) => take(`layers.${l}.weight`, [outputs, inputs]));
+  const biases = layers.map(({ outputs }, l) => take(`layers.${l}.bias`, [outputs]));
+  try {
+    return new Network(spec.data as NetworkSpec, weights, biases);
+  } catch (error) {
+    throw damaged((error as Error).message);
+  }
 }
 
+/** Reads a network and its metadata. Error: `bad-file`. */
 export function loadNetwork(path: string): { network: Network; metadata: Record<string, string> } {
   const { tensors, metadata } = loadTensors(path);
   return { network: networkFrom(path, tensors, metadata), metadata };

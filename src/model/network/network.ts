@@ -10,7 +10,7 @@ import {
 import { Random } from '../random.js';
 
 /**
- * `relu` and `linear` layers are computed once an input. The last layer's outputs drive the output MIF
+ * `relu` and `linear` layers are computed once per input. The last layer's outputs drive the output MIF
  * neurons, one each. A `mif` layer's outputs drive hidden MIF neurons by the input pulses; from there on
  * signals are membrane waveforms: each following layer must be `mif` or the last.
  */
@@ -23,10 +23,10 @@ export interface LayerSpec {
 export interface NetworkSpec {
   layers: LayerSpec[];
   neuron: MifParameters;
-  /** One entry an output neuron where they differ (a measured chip); otherwise all are `neuron`. */
+  /** One entry per output neuron where they differ (a measured chip); otherwise all are `neuron`. */
   outputNeurons?: MifParameters[];
   integrator: IntegratorName;
-  /** How long an input is watched, s. */
+  /** How long the neurons are observed for one input, s. */
   duration: number;
   /** Steps in that time. */
   steps: number;
@@ -121,8 +121,8 @@ export function checkSpec(spec: NetworkSpec): void {
 
 export class Network {
   /**
-   * @param weights one list a layer, outputs × inputs, row-major
-   * @param biases one list a layer, outputs
+   * @param weights one list per layer, outputs × inputs, row-major
+   * @param biases one list per layer, outputs
    */
   constructor(
     readonly spec: NetworkSpec,

@@ -1,11 +1,11 @@
-/** What a network says of inputs, computed on the kernel. */
+/** What a network decides, computed on the kernel. */
 import type { Dataset } from '../data/datasets.js';
 import { Engine } from '../kernel/engine.js';
 import type { Network } from '../network/network.js';
 
 const ROWS = 200;
 
-/** The engine of the last spec asked for: evaluating again and again must not lay out memory anew. */
+/** The engine of the last spec, so that repeated evaluation does not lay out memory anew. */
 let kept: { key: string; engine: Engine } | undefined;
 
 function engineFor(network: Network): Engine {
@@ -26,7 +26,7 @@ export function predict(network: Network, inputs: Float32Array): Uint8Array {
   return predictWith(engineFor(network), inputs, inputs.length / network.features);
 }
 
-/** Share of the dataset that the network decides rightly. */
+/** Share of the dataset that the network classifies correctly. */
 export function evaluate(network: Network, dataset: Dataset): number {
   const decisions = predict(network, dataset.inputs);
   let correct = 0;

@@ -1,5 +1,5 @@
 /** Settings that were found to train each dataset well; see docs/results.md. */
-import type { TrainSettings } from './train.js';
+import type { TrainSettings } from './settings.js';
 
 export interface Recipe {
   /** Outputs of the hidden layers. */

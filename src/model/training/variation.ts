@@ -20,13 +20,13 @@ export interface VariationSettings {
 
 /** What is known of the chip that a network is trained for. */
 export interface ChipTwin {
-  /** Tells it from any other: which chip, and when it was measured. */
+  /** Identifies it: which chip, and when it was measured. */
   name: string;
-  /** One an output neuron, with standard deviations. */
+  /** Per output neuron, with standard deviations. */
   neurons: { parameters: MifParameters; sigma: MifParameters }[];
   /**
-   * One a layer: the least and the greatest that each weight can be, outputs × inputs, as shares of the layer's largest
-   * or, for a network that is mapped already, of `weightMax`. −1 and 1 but where a cell does not move.
+   * Per layer, the lowest and highest value of each weight, outputs × inputs: as a share of the layer's largest weight or,
+   * for a network that is mapped already, of `weightMax`. They are −1 and 1 unless a cell is stuck.
    */
   limits: { low: Float32Array; high: Float32Array; weightMax?: number }[];
 }
@@ -34,13 +34,13 @@ export interface ChipTwin {
 const SPREAD = ['capacitance', 'k', 'voff', 'von', 'roff', 'ron', 'tau', 'tauAlpha'] as const;
 const POSITIVE = ['capacitance', 'k', 'roff', 'ron', 'tau', 'tauAlpha'] as const;
 
-/** The spec with which an engine can vary its output neurons: one entry each. */
+/** The same network with an entry for each output neuron, so that an engine can vary them. */
 export const variedSpec = (spec: NetworkSpec): NetworkSpec => ({
   ...spec,
   outputNeurons: spec.outputNeurons ?? Array(spec.layers.at(-1)!.outputs).fill(spec.neuron),
 });
 
-/** Throws `bad-input` if the chip is not one for this network. */
+/** Error: `bad-input` if the chip does not fit this network. */
 export function checkTwin(twin: ChipTwin, { layers }: NetworkSpec): void {
   const fits =
     twin.neurons.length === layers.at(-1)!.outputs &&
@@ -85,7 +85,7 @@ export class Variation {
     });
   }
 
-  /** Puts what a chip would have in the place of weights, biases and neurons, until `restore`. */
+  /** Replaces weights, biases and neurons by what a chip would have, until `restore`. */
   apply(random: Random): void {
     const engine = this.#engine;
     const settings = this.#settings;
@@ -111,7 +111,7 @@ export class Variation {
     this.#engine.parameters.set(this.#clean);
   }
 
-  /** Draws the weights of a padded list in to what their cells can still do. */
+  /** Limits the weights of a padded list to what their cells can still be. */
   limit(list: Float32Array): void {
     this.#limited.forEach((weights, l) => {
       if (weights.length === 0) return;
@@ -134,20 +134,20 @@ export class Variation {
           for (const name of ['e1', 'e2', ...SPREAD] as const) p[name] += sigma[name] * random.normal();
         if (settings.neuronSpread > 0)
           for (const name of SPREAD) p[name] *= 1 + settings.neuronSpread * random.normal();
-        // As wide as a draw may be, a neuron stays one.
+        // However far a draw goes, these stay positive.
         for (const name of POSITIVE) p[name] = Math.max(0.3 * mean[name], p[name]);
         return p;
       }),
     );
   }
 
-  /** What the shares of layer l are of: the largest |weight| in a padded list unless it is fixed. */
+  /** What the shares of layer l refer to: the largest |weight| in a padded list, unless it is fixed. */
   #largest(list: Float32Array, l: number): number {
     const fixed = this.#twin?.limits[l].weightMax;
     if (fixed !== undefined) return fixed;
     const { weights, biases } = this.#engine.places[l];
-    let most = 0;
-    for (let i = weights; i < biases; i++) most = Math.max(most, Math.abs(list[i]));
-    return most;
+    let largest = 0;
+    for (let i = weights; i < biases; i++) largest = Math.max(largest, Math.abs(list[i]));
+    return largest;
   }
 }

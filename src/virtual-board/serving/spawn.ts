@@ -1,10 +1,7 @@
 /** A virtual board on a thread of its own, so that its physics do not take the caller's time. */
-import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { type ErrorReason, MemloopError } from '../../shared/errors.js';
+import { workerFile } from '../../shared/worker-file.js';
 import type { VirtualBoardOptions } from '../types.js';
 
 export interface SpawnOptions extends Omit<VirtualBoardOptions, 'trace'> {
@@ -35,7 +32,10 @@ export type Report = { port: string } | { error: { reason: ErrorReason; message:
 
 /** Errors: those of `createVirtualBoard` or `startQemuBoard`, `servePty` and `serveTcp`. */
 export async function spawnBoard(options: SpawnOptions): Promise<SpawnedBoard> {
-  const worker = new Worker(workerFile(), { workerData: options, trackUnmanagedFds: false });
+  const worker = new Worker(workerFile(import.meta.url, 'worker.js'), {
+    workerData: options,
+    trackUnmanagedFds: false,
+  });
   const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
   const report = await new Promise<Report>((resolve, reject) => {
     worker.once('message', resolve);
@@ -56,14 +56,4 @@ export async function spawnBoard(options: SpawnOptions): Promise<SpawnedBoard> {
       await exited;
     },
   };
-}
-
-/** Threads load compiled files only: from TypeScript sources (tests) the build's worker is taken. */
-function workerFile(): string {
-  const beside = join(dirname(fileURLToPath(import.meta.url)), 'worker.js');
-  if (existsSync(beside)) return beside;
-  const root = dirname(createRequire(import.meta.url).resolve('memloop/package.json'));
-  const built = join(root, 'dist/src/virtual-board/serving/worker.js');
-  if (existsSync(built)) return built;
-  throw new MemloopError('service', `${built} is missing: run \`npm run build\` first`);
 }

@@ -1,0 +1,2 @@
+/** Other tools' formats. */
+export { networkNetlist, neuronNetlist, readSpiceOutput, type SpiceOptions } from './spice.js';

@@ -1,0 +1,140 @@
+/**
+ * The functions of the WebAssembly kernel (assembly/kernel.ts says what each does). Arguments are byte addresses,
+ * counts, and float32 values; 0 is no address.
+ */
+export interface KernelFunctions {
+  mifStart(
+    rest: number,
+    stride: number,
+    neurons: number,
+    trajectory: number,
+    alpha: number,
+    peaks: number,
+  ): void;
+  mifForward(
+    kind: number,
+    constants: number,
+    stride: number,
+    slots: number,
+    drives: number,
+    steps: number,
+    neurons: number,
+    trajectory: number,
+    alpha: number,
+    peaks: number,
+  ): void;
+  mifBackward(
+    kind: number,
+    constants: number,
+    stride: number,
+    slots: number,
+    driveBars: number,
+    steps: number,
+    neurons: number,
+    trajectory: number,
+    bars: number,
+    voltageBars: number,
+    labels: number,
+    smoothing: number,
+    scale: number,
+    losses: number,
+    scratch: number,
+    decision: number,
+    peaks: number,
+    perVolt: number,
+  ): void;
+  gatherDrives(...args: [...Gathering, drives: number]): void;
+  scatterDriveBars(...args: [...Gathering, driveBars: number, rowBars: number]): void;
+  waveForward(
+    ...args: [...Wave, bias: number, outputs: number, scale: number, drives: number, signals: number]
+  ): void;
+  waveBackward(
+    ...args: [
+      ...Wave,
+      outputs: number,
+      scale: number,
+      driveBars: number,
+      voltageBars: number,
+      weightBars: number,
+      biasBars: number,
+    ]
+  ): void;
+  waveReduce(
+    weightBars: number,
+    biasBars: number,
+    inputs: number,
+    outputs: number,
+    gradient: number,
+    weightBytes: number,
+    biasGradient: number,
+  ): void;
+  denseForward(
+    x: number,
+    inputs: number,
+    weights: number,
+    bias: number,
+    y: number,
+    outputs: number,
+    rows: number,
+    relu: number,
+    mask: number,
+  ): void;
+  denseBackward(
+    x: number,
+    inputs: number,
+    yBar: number,
+    outputs: number,
+    rows: number,
+    weightBar: number,
+    biasBar: number,
+  ): void;
+  denseBackwardInput(
+    x: number,
+    inputs: number,
+    weights: number,
+    yBar: number,
+    outputs: number,
+    rows: number,
+    xBar: number,
+    relu: number,
+    mask: number,
+  ): void;
+  adam(
+    weights: number,
+    first: number,
+    second: number,
+    gradients: number,
+    shards: number,
+    shardBytes: number,
+    from: number,
+    to: number,
+    settings: number,
+    average: number,
+  ): void;
+  clear(at: number, bytes: number): void;
+  /** Multiply-adds and nothing else, to measure what the machine can do: 64 floating-point operations a round. */
+  arithmeticLimit(rounds: number): number;
+}
+
+/** Rows of the layer whose outputs drive a population by pulses, and how they are scaled (A) and limited (A). */
+export type Gathering = [rows: number, rowBytes: number, neurons: number, scale: number, limit: number];
+
+/** Waveforms of the population before a layer, their rest and unit (1/V), and the layer's weights. */
+export type Wave = [
+  trajectory: number,
+  steps: number,
+  inputs: number,
+  rest: number,
+  restStride: number,
+  unit: number,
+  weights: number,
+  weightBytes: number,
+];
+
+/** One call of the kernel: the function's name and its arguments. */
+export type Call = {
+  [Name in keyof KernelFunctions]: readonly [name: Name, ...args: Parameters<KernelFunctions[Name]>];
+}[keyof KernelFunctions];
+
+/** Calls that one thread makes in this order. */
+export type Task = readonly Call[];
