@@ -155,7 +155,7 @@ static uint8_t check_multiply(void) {
 
 static uint8_t check_reference(void) {
   const ml_reference *r = &op.request.reference;
-  bool open = r->reference == 255;
+  bool open = r->reference == ML_OPEN_PATH;
   if (r->row >= description.rows || r->column >= description.columns || r->range >= description.ranges ||
       (!open && r->reference >= description.reference_count))
     return ML_STATUS_BAD_ADDRESS;
@@ -191,6 +191,7 @@ static void run_work(void) {
   const ml_run *r = &op.request.run;
   ml_run_reply *reply = &op.reply.run;
   uint32_t count = ML_MAX_SAMPLES_COUNTS / description.neurons;
+  if (r->frame_samples > 0 && count > r->frame_samples) count = r->frame_samples;
   if (count > op.units - op.done) count = op.units - op.done;
   samples.run = r->run;
   samples.frame = reply->frames;

@@ -1,11 +1,12 @@
 /** Talk to a board: transport (bytes) → link (exactly-once requests, streams) → board (typed operations). */
 export type * from './board/board.js';
 export { checkCellOperation } from './board/limits.js';
-export { HOST_CODE, type HostCode, type OutcomeCode, outcomeText } from './board/outcome.js';
 export { type ConnectOptions, connectBoard, ProtocolBoard } from './board/protocol-board.js';
+export { HOST_CODE, type HostCode, type OutcomeCode, outcomeText } from './codes.js';
+export { type Fate, LinkError, ProtocolError, RefusedError } from './link/errors.js';
 export { describeFrame } from './link/flight.js';
 export type { LinkCounters } from './link/link.js';
-export { type Fate, LINK_OPTIONS, LinkError, type LinkOptions } from './link/link-machine.js';
+export { LINK_OPTIONS, type LinkOptions } from './link/link-options.js';
 export type { ReconnectOptions } from './link/reconnect.js';
 export { type ByteDevice, inProcessTransport } from './transport/in-process.js';
 export { Recorder, type Recording, readRecording } from './transport/recording.js';

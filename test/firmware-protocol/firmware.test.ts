@@ -32,6 +32,7 @@ const run = (steps: number, change: object = {}): Message => ({
   run: 7,
   steps,
   decimation: 1,
+  frameSamples: 0,
   pulseSteps: new Uint16Array(),
   drives: new Int16Array(),
   ...change,

@@ -3,7 +3,7 @@
  * the board's stated converter steps; offset and gain errors are `calibration`'s to correct.
  */
 import type { Observable } from 'rxjs';
-import type { OutcomeCode } from './outcome.js';
+import type { OutcomeCode } from '../codes.js';
 
 export interface BoardDescription {
   boardSerial: string;

@@ -14,6 +14,14 @@
  * a request that was sent and not answered has fate `unknown` if it has an effect; one without is repeated in
  * the new session. A request with an effect that was never sent is failed as `not-sent`: it was planned on
  * what is now unknown.
+ *
+ * Noise. The line keeps the order of frames and the board answers in the order of the requests, so most losses show
+ * before a time-out does: the board refuses what follows a lost request (OUT_OF_ORDER), and an answer that comes
+ * before that of an earlier request tells that the earlier one was lost. Both are believed only if the missing frame
+ * was sent before the one that tells, and only make the machine send again. Where frames were lost, fewer are on
+ * their way at once, time-outs are short and do not grow while something is heard, and a large request without an
+ * effect is withdrawn (`withdrawn`) so that it can be asked in pieces. On a line that loses nothing, none of this
+ * happens.
  */
 
 import type { Frame } from '../../../firmware-protocol/frame.js';
@@ -25,64 +33,11 @@ import {
   type RequestName,
   WINDOW,
 } from '../../../firmware-protocol/generated/protocol.js';
-import { type ErrorReason, MemloopError } from '../../shared/errors.js';
-
-/** Times in s. Every time-out of the link is here. */
-export interface LinkOptions {
-  /** Shortest and longest retransmission time-out; between them it follows the round-trip time (RFC 6298). 0.001 to 10. */
-  minTimeout: number;
-  maxTimeout: number;
-  /** Retransmission time-out before a round trip was measured. 0.001 to 10. */
-  initialTimeout: number;
-  /** A board that leaves a request unanswered and is silent for so long is lost. 0.1 to 60. */
-  lostAfter: number;
-  /** A port behind which nobody answers Hello for so long has no board. 0.1 to 60. */
-  handshakeTimeout: number;
-  /** A Ping is sent after so long without a frame to the board. 0.01 to 10; below the board's dead-man time. */
-  heartbeat: number;
-}
-
-export const LINK_OPTIONS: Readonly<LinkOptions> = Object.freeze({
-  minTimeout: 0.05,
-  maxTimeout: 1,
-  initialTimeout: 0.25,
-  lostAfter: 1.5,
-  handshakeTimeout: 1.5,
-  heartbeat: 0.25,
-});
-
-const RANGES: Readonly<Record<keyof LinkOptions, readonly [number, number]>> = {
-  minTimeout: [0.001, 10],
-  maxTimeout: [0.001, 10],
-  initialTimeout: [0.001, 10],
-  lostAfter: [0.1, 60],
-  handshakeTimeout: [0.1, 60],
-  heartbeat: [0.01, 10],
-};
-
-export function linkOptions(given: Partial<LinkOptions> = {}): LinkOptions {
-  const options = { ...LINK_OPTIONS, ...given };
-  for (const [name, [low, high]] of Object.entries(RANGES) as [keyof LinkOptions, [number, number]][]) {
-    if (!(options[name] >= low && options[name] <= high)) {
-      throw new MemloopError('usage', `link option ${name} is ${options[name]} s; give ${low} to ${high} s`);
-    }
-  }
-  return options;
-}
-
-/** Whether a request that got no answer may have been executed. */
-export type Fate = 'unknown' | 'not-sent';
-
-export class LinkError extends MemloopError {
-  constructor(
-    reason: ErrorReason,
-    message: string,
-    readonly fate: Fate,
-    options?: ErrorOptions,
-  ) {
-    super(reason, message, options);
-  }
-}
+import { MemloopError } from '../../shared/errors.js';
+import { LinkError } from './errors.js';
+import { LineNoise } from './line-noise.js';
+import type { LinkOptions } from './link-options.js';
+import { RoundTrip } from './round-trip.js';
 
 export interface RequestOptions {
   /** It changes something that cannot be taken back, so it must not be repeated in another session. */
@@ -91,6 +46,8 @@ export interface RequestOptions {
   boardTime?: number;
   /** Goes before all that waits. */
   urgent?: boolean;
+  /** Of a request without effect that can be asked in pieces: bytes of its frame and its answer's. */
+  divisible?: number | undefined;
 }
 
 export type Answer = MessageOf<`${RequestName}Reply`> | MessageOf<'Refused'>;
@@ -100,6 +57,8 @@ export type LinkAction<Tag> =
   | { do: 'send'; message: Request; session: number; sequence: number }
   | { do: 'answer'; tag: Tag; answer: Answer }
   | { do: 'fail'; tag: Tag; error: MemloopError }
+  /** It is too large for the noise of the line: to be asked again in pieces. */
+  | { do: 'withdrawn'; tag: Tag }
   | { do: 'samples'; tag: Tag; samples: MessageOf<'Samples'> }
   | { do: 'notice'; notice: MessageOf<'Notice'> }
   /** A session has begun; `resumed`: the old one goes on behind a port that was opened again. */
@@ -110,16 +69,19 @@ export type LinkAction<Tag> =
   | { do: 'lost'; error: MemloopError };
 
 interface Pending<Tag> {
-  readonly request: Request;
+  request: Request;
   readonly replyName: string;
-  /** Absent for the machine's own Pings. */
-  readonly tag: Tag | undefined;
+  /** Absent for the machine's own: its Pings, and what holds the place of a withdrawn request. */
+  tag: Tag | undefined;
   readonly effect: boolean;
   readonly boardTime: number;
   readonly urgent: boolean;
+  readonly divisible: number | undefined;
   sequence: number;
   sends: number;
   sentAt: number;
+  /** Places of its last sendings among all sendings, ascending; those whose refusal has come are gone. */
+  places: number[];
   answered: boolean;
   /** It was on its way when a request before it timed out, so it is likely lost too. */
   doubtful: boolean;
@@ -129,9 +91,16 @@ export class LinkMachine<Tag> {
   state: 'handshake' | 'connected' | 'detached' | 'failed' = 'handshake';
   /** Of the session that runs or ran last. */
   hello: MessageOf<'HelloReply'> | undefined;
-  readonly counters = { requests: 0, retries: 0, duplicates: 0, stale: 0, sessions: 0, heartbeats: 0 };
-  /** Smoothed round-trip time, s. */
-  roundTrip = 0;
+  readonly counters = {
+    requests: 0,
+    retries: 0,
+    duplicates: 0,
+    stale: 0,
+    sessions: 0,
+    heartbeats: 0,
+    withdrawn: 0,
+  };
+  readonly noise = new LineNoise();
   /** Own Hellos that came back since the handshake began. */
   echoes = 0;
 
@@ -150,8 +119,7 @@ export class LinkMachine<Tag> {
   #helloSends = 0;
   #helloSince = 0;
 
-  #variance = 0;
-  #timeout: number;
+  readonly #trip: RoundTrip;
   #backoff = 1;
   #lastHeard = 0;
   #lastSent = 0;
@@ -159,6 +127,9 @@ export class LinkMachine<Tag> {
   #lastProgress = 0;
   #wentBackTo = 0;
   #wentBackAt = 0;
+  /** Frames sent so far, and the place among them of the last one known to be refused as out of order. */
+  #sendings = 0;
+  #refusedPlace = 0;
   #lostReported = false;
   #resuming = false;
 
@@ -170,7 +141,12 @@ export class LinkMachine<Tag> {
     this.#options = options;
     this.#nonce = nonce;
     this.#before = before;
-    this.#timeout = options.initialTimeout;
+    this.#trip = new RoundTrip(options);
+  }
+
+  /** Smoothed round-trip time, s. */
+  get roundTrip(): number {
+    return this.#trip.time;
   }
 
   get inFlight(): number {
@@ -189,6 +165,7 @@ export class LinkMachine<Tag> {
 
   request(request: Request, tag: Tag, options: RequestOptions, now: number): LinkAction<Tag>[] {
     const pending = this.#pending(request, tag, options);
+    this.counters.requests++;
     if (this.#error) this.#actions.push({ do: 'fail', tag, error: asNotSent(this.#error) });
     else {
       if (options.urgent) this.#queue.unshift(pending);
@@ -214,6 +191,16 @@ export class LinkMachine<Tag> {
     return this.#take();
   }
 
+  /** A damaged frame came: most likely the answer that is awaited. */
+  damaged(now: number): LinkAction<Tag>[] {
+    this.noise.lost();
+    const head = this.#window[0];
+    if (this.state !== 'connected' || !head) return [];
+    // A stream goes on whatever is lost of it, and a repeat that is under way is waited for.
+    if (head.request.name !== 'Run' && now - head.sentAt > this.#trip.time / 2) this.#send(head, now);
+    return this.#take();
+  }
+
   tick(now: number): LinkAction<Tag>[] {
     const late = now - this.deadline;
     if (!(late >= 0)) return [];
@@ -229,14 +216,11 @@ export class LinkMachine<Tag> {
     } else if (this.state === 'connected') {
       const head = this.#window[0];
       if (head && now >= this.#lostAt(head)) this.#silent(now);
-      else if (head && now >= this.#retransmitAt(head)) {
-        this.#backoff = Math.min(this.#backoff * 2, 64);
-        for (const pending of this.#window) pending.doubtful = true;
-        this.#lastProgress = now;
-        this.#send(head, now);
-      } else if (now >= this.#lastSent + this.#options.heartbeat) {
-        // A repeat of the oldest request feeds the dead-man as well as a Ping does.
-        if (head) this.#send(head, now);
+      else if (head && now >= this.#retransmitAt(head)) this.#timedOut(head, now);
+      else if (now >= this.#lastSent + this.#options.heartbeat) {
+        // A repeat of the oldest request feeds the dead-man as well as a Ping does, if it gets through.
+        const repeat = head && (!this.#noisy || this.#window.length >= WINDOW);
+        if (repeat) this.#send(head, now);
         else this.#ping(now);
       }
     }
@@ -288,7 +272,7 @@ export class LinkMachine<Tag> {
     this.state = 'failed';
     this.#error = error;
     for (const pending of this.#window) {
-      if (!pending.answered) this.#failOne(pending, pending.effect ? asUnknown(error) : error);
+      if (!pending.answered) this.#failOne(pending, asUnknown(error));
     }
     for (const pending of this.#queue) this.#failOne(pending, asNotSent(error));
     this.#window = [];
@@ -302,11 +286,26 @@ export class LinkMachine<Tag> {
     return actions;
   }
 
+  get #noisy(): boolean {
+    return this.noise.rate > 0;
+  }
+
+  #timedOut(head: Pending<Tag>, now: number): void {
+    const heard = this.#lastHeard > head.sentAt;
+    if (!(this.#noisy && heard)) this.#backoff = Math.min(this.#backoff * 2, 64);
+    for (const pending of this.#window) pending.doubtful = true;
+    this.#lastProgress = now;
+    this.#send(head, now);
+    // Nothing follows that could tell what was lost, the request or its answer: a Ping does, and is short.
+    const isPing = head.request.name === 'Ping' && head.divisible === undefined;
+    if (this.#window.length === 1 && !isPing) this.#ping(now);
+  }
+
   #pending(request: Request, tag: Tag | undefined, options: RequestOptions): Pending<Tag> {
-    const { effect = false, boardTime = 0, urgent = false } = options;
+    const { effect = false, boardTime = 0, urgent = false, divisible } = options;
     const replyName = `${request.name}Reply`;
-    const unsent = { sequence: 0, sends: 0, sentAt: 0, answered: false, doubtful: false };
-    return { request, replyName, tag, effect, boardTime, urgent, ...unsent };
+    const unsent = { sequence: 0, sends: 0, sentAt: 0, places: [], answered: false, doubtful: false };
+    return { request, replyName, tag, effect, boardTime, urgent, divisible, ...unsent };
   }
 
   #ping(now: number): void {
@@ -416,7 +415,7 @@ export class LinkMachine<Tag> {
         else this.counters.stale++;
         break;
       case 'OUT_OF_ORDER':
-        this.#outOfOrder(refused.detail, now);
+        this.#outOfOrder(sequence, refused.detail, now);
         break;
       case 'BUSY':
         // Not executed: the time-out will send it again.
@@ -428,7 +427,8 @@ export class LinkMachine<Tag> {
 
   #answer(sequence: number, answer: Answer, now: number): void {
     const pending = this.#find(sequence);
-    if (!pending || (answer.name !== pending.replyName && answer.name !== 'Refused')) {
+    const ours = pending?.tag === undefined || answer.name === pending.replyName || answer.name === 'Refused';
+    if (!pending || !ours) {
       this.counters.duplicates++;
       return;
     }
@@ -437,11 +437,12 @@ export class LinkMachine<Tag> {
     // Which of several sendings was answered is unknown, so only single ones are measured (Karn). Until one was,
     // time-outs stay long: on a slow line short ones would only add repeats to what it has to carry.
     if (pending.sends === 1) {
-      this.#measure(now - pending.sentAt);
+      this.#trip.measure(now - pending.sentAt);
       this.#backoff = 1;
     }
     if (pending.tag !== undefined) this.#actions.push({ do: 'answer', tag: pending.tag, answer });
     const head = this.#window[0];
+    this.#askForMissing(pending, now);
     while (this.#window[0]?.answered) this.#window.shift();
     const next = this.#window[0];
     // After a time-out the neighbours of the lost frame are likely lost too: ask for the next at once.
@@ -449,18 +450,49 @@ export class LinkMachine<Tag> {
     this.#pump(now);
   }
 
-  #outOfOrder(expected: number, now: number): void {
+  /** What was sent before `answered` and has no answer was executed before it, and its answer was lost. */
+  #askForMissing(answered: Pending<Tag>, now: number): void {
+    for (const pending of this.#window) {
+      if (pending === answered) return;
+      if (pending.answered || lastPlace(pending) > lastPlace(answered)) continue;
+      if (pending.tag === undefined && !pending.effect) pending.answered = true;
+      else if (this.#isTooLarge(pending)) {
+        this.#withdraw(pending);
+        pending.answered = true;
+      } else this.#send(pending, now);
+    }
+  }
+
+  #outOfOrder(refused: number, expected: number, now: number): void {
     const first = this.#window[0];
     const index = first ? ahead(expected, first.sequence) : Infinity;
     if (index >= this.#window.length) {
       this.counters.stale++;
       return;
     }
-    // Every frame behind the missing one is refused: going back once is enough for all of them.
-    if (expected === this.#wentBackTo && now - this.#wentBackAt < this.#timeout) return;
+    // Every frame behind the missing one is refused: going back once is enough for all that were sent before.
+    const told = this.#find(refused)?.places.find((place) => place > this.#refusedPlace);
+    if (told === undefined) return;
+    this.#refusedPlace = told;
+    const again = expected === this.#wentBackTo && now - this.#wentBackAt < this.#trip.time / 2;
+    if (again || told < lastPlace(this.#window[index])) return;
     this.#wentBackTo = expected;
     this.#wentBackAt = now;
+    this.noise.lost();
     this.#resend(index, now);
+  }
+
+  #isTooLarge({ divisible, sends }: Pending<Tag>): boolean {
+    return divisible !== undefined && sends >= TRIES && divisible > 2 * this.noise.budget;
+  }
+
+  /** Its place in the order of requests is held by a Ping: the board must not wait for it. */
+  #withdraw(pending: Pending<Tag>): void {
+    if (pending.tag === undefined) return;
+    this.counters.withdrawn++;
+    this.#actions.push({ do: 'withdrawn', tag: pending.tag });
+    pending.tag = undefined;
+    pending.request = { name: 'Ping' };
   }
 
   #resend(index: number, now: number): void {
@@ -471,7 +503,7 @@ export class LinkMachine<Tag> {
     this.#actions.push({ do: 'session-lost', why });
     const again: Pending<Tag>[] = [];
     for (const pending of this.#window) {
-      if (pending.answered || (pending.tag === undefined && !pending.effect)) continue;
+      if (pending.answered || pending.tag === undefined) continue;
       if (pending.effect) {
         const message = `${why} before it answered ${pending.request.name}, which may or may not have been executed`;
         this.#failOne(pending, new LinkError('board-lost', message, 'unknown'));
@@ -485,6 +517,7 @@ export class LinkMachine<Tag> {
     }
     for (const pending of again) {
       pending.sends = 0;
+      pending.places = [];
       pending.sequence = 0;
       pending.doubtful = false;
     }
@@ -496,47 +529,39 @@ export class LinkMachine<Tag> {
   /** Sends what the window has room for. Its last place is kept for what is urgent: Stop and Ping. */
   #pump(now: number): void {
     if (this.state !== 'connected') return;
+    const most = this.noise.window(WINDOW - 1);
     for (let pending = this.#queue[0]; pending; pending = this.#queue[0]) {
-      if (this.#window.length >= (pending.urgent ? WINDOW : WINDOW - 1)) return;
+      if (this.#window.length >= (pending.urgent ? WINDOW : most)) return;
       this.#queue.shift();
       if (this.#window.length === 0) this.#lastProgress = now;
       this.#sequence = ahead(this.#sequence, -1);
       pending.sequence = this.#sequence;
       this.#window.push(pending);
-      this.counters.requests++;
       this.#send(pending, now);
     }
   }
 
   #send(pending: Pending<Tag>, now: number): void {
+    if (this.#isTooLarge(pending)) this.#withdraw(pending);
     if (pending.sends > 0) this.counters.retries++;
     pending.sentAt = now;
     pending.sends++;
+    pending.places.push(++this.#sendings);
+    if (pending.places.length > PLACES) pending.places.shift();
     this.#lastSent = now;
     const { request, sequence } = pending;
     this.#actions.push({ do: 'send', message: request, session: this.#session, sequence });
   }
 
   #retransmitAt(head: Pending<Tag>): number {
-    const timeout = Math.min(this.#timeout * this.#backoff, this.#options.maxTimeout);
-    return Math.max(this.#lastProgress, head.sentAt) + timeout + head.boardTime;
+    // The frames of a stream are long: it is not to be hurried.
+    const timeout = this.#trip.timeout(this.#noisy && head.request.name !== 'Run');
+    const wait = Math.min(timeout * this.#backoff, this.#options.maxTimeout);
+    return Math.max(this.#lastProgress, head.sentAt) + wait + head.boardTime;
   }
 
   #lostAt(head: Pending<Tag>): number {
     return this.#lastHeard + this.#options.lostAfter + head.boardTime;
-  }
-
-  /** RFC 6298. */
-  #measure(sample: number): void {
-    if (this.roundTrip === 0) {
-      this.roundTrip = sample;
-      this.#variance = sample / 2;
-    } else {
-      this.#variance += (Math.abs(this.roundTrip - sample) - this.#variance) / 4;
-      this.roundTrip += (sample - this.roundTrip) / 8;
-    }
-    const { minTimeout, maxTimeout } = this.#options;
-    this.#timeout = Math.min(Math.max(this.roundTrip + 4 * this.#variance, minTimeout), maxTimeout);
   }
 
   #silent(now: number): void {
@@ -562,6 +587,12 @@ export class LinkMachine<Tag> {
 
 /** A clock tick so late, s, tells that the process was kept from running. */
 const STALL = 0.1;
+/** Sendings after which a divisible request may be withdrawn. */
+const TRIES = 2;
+/** Sendings of one request that are remembered; older ones have been answered or lost. */
+const PLACES = 32;
+
+const lastPlace = ({ places }: { places: readonly number[] }): number => places.at(-1) ?? 0;
 
 /** Sequence numbers have 32 bits and come round, on the board as here. */
 const ahead = (sequence: number, of: number): number => (sequence - of) >>> 0;
