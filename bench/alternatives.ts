@@ -85,7 +85,7 @@ export async function programBy(
   const samples = options.samples ?? 8;
   const readVoltage = 0.05;
   const { log } = await PulseLog.open(board.board, passport);
-  const before = board.roundTrips;
+  const before = board.board.counters.requests;
   let pulses = 0;
   const wanted = Array.from(targets.keys()).filter((cell) => !Number.isNaN(targets[cell]));
   for (let pass = 0; pass < rule.passes; pass++) {
@@ -110,7 +110,6 @@ export async function programBy(
           pulses += 1;
         }
         const outcome = (await board.board.cells(operations)).at(-1)!;
-        board.roundTrips += 1;
         const shown = outcome.status === 'applied' ? (outcome.current ?? 0) : Number.NaN;
         return (shown - adc.offset) / adc.gain / board.trueVoltage(row, nominalRead);
       };
@@ -157,7 +156,7 @@ export async function programBy(
     conductance,
     targets,
     tolerance,
-    roundTrips: board.roundTrips - before,
+    roundTrips: board.board.counters.requests - before,
     energy: 0,
     rmsError: Math.sqrt(squares / wanted.length),
   };

@@ -166,7 +166,6 @@ export async function driveCell(
           { kind: 'read', ...address, voltage: nominalRead, samples: SAMPLES },
         ]),
       );
-      board.roundTrips += Math.ceil(outcomes.length / 200);
       if (outcomes.some(({ status }) => status === 'unknown')) {
         await log.recover();
         throw new MemloopError(

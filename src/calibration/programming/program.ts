@@ -207,7 +207,7 @@ class ProgrammingJob {
     this.#readVoltage = readVoltageOf(board.description);
     this.#limits = { ...limits, seriesResistance };
     this.#conductance = new Float64Array(rows * columns).fill(Number.NaN);
-    this.#roundTripsBefore = board.roundTrips;
+    this.#roundTripsBefore = board.board.counters.requests;
     for (let index = 0; index < targets.length; index++) {
       const target = targets[index];
       if (Number.isNaN(target)) continue;
@@ -657,7 +657,7 @@ class ProgrammingJob {
       conductance: this.#conductance,
       targets: this.#targets,
       tolerance: this.#tolerance,
-      roundTrips: this.#board.roundTrips - this.#roundTripsBefore,
+      roundTrips: this.#board.board.counters.requests - this.#roundTripsBefore,
       energy: this.#energy,
       rmsError: healthy === 0 ? 0 : Math.sqrt(squares / healthy),
     };

@@ -79,7 +79,6 @@ export class PulseSender {
           }),
         ),
       );
-      this.#board.roundTrips += Math.ceil(batch.length / 200);
       if (outcomes.some(isUnsettled)) {
         await this.#log.recover();
         return { exhausted, unknown: true };

@@ -17,7 +17,7 @@ import {
 import { MemloopError } from '../../shared/errors.js';
 import type { Emit } from '../../shared/events.js';
 import { ProtocolError, RefusedError, TooLargeError } from '../link/errors.js';
-import { Link } from '../link/link.js';
+import { Link, type LinkCounters } from '../link/link.js';
 import type { RequestOptions } from '../link/link-machine.js';
 import type { LinkOptions } from '../link/link-options.js';
 import { portFinder, type ReconnectOptions } from '../link/reconnect.js';
@@ -152,8 +152,7 @@ export class ProtocolBoard implements Board {
     this.#pulses = new Uint32Array(description.arrays * description.rows * description.columns);
   }
 
-  /** Counters of the link since it was opened. */
-  get counters(): Link['counters'] {
+  get counters(): LinkCounters {
     return this.#link.counters;
   }
 
@@ -247,7 +246,10 @@ export class ProtocolBoard implements Board {
     checkIndex('array', array, this.description.arrays);
     checkIndex('current range', range, currentRanges.length);
     if (voltages.length === 0 || voltages.length % rows !== 0) {
-      throw new MemloopError('bad-input', `${voltages.length} row voltages are no vectors of ${rows} rows`);
+      throw new MemloopError(
+        'bad-input',
+        `there are ${voltages.length} row voltages; give whole vectors of one voltage for each of the ${rows} rows`,
+      );
     }
     checkReading(this.description, 0, samples);
     const codes = new Int16Array(voltages.length);

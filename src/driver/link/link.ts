@@ -18,7 +18,37 @@ import { type LinkOptions, linkOptions } from './link-options.js';
 import type { ReconnectOptions } from './reconnect.js';
 
 /** Since the link was opened; s and bytes. */
-export type LinkCounters = Link['counters'];
+export interface LinkCounters {
+  /** Requests that callers have asked for. */
+  readonly requests: number;
+  /** Sendings of a request beyond its first. */
+  readonly retries: number;
+  /** Pings sent because nothing else was, or to learn what was lost. */
+  readonly heartbeats: number;
+  /** Large requests without effect that were given up on a noisy line and asked in pieces. */
+  readonly withdrawn: number;
+  /** Sessions opened: 1, and one more for every reboot of the board. */
+  readonly sessions: number;
+  /** Answers that came once more. */
+  readonly duplicates: number;
+  /** Frames of another session, or for no open request. */
+  readonly stale: number;
+  /** Damaged frames from the board: by their checksum, by their framing, or whole but of no known content. */
+  readonly crcErrors: number;
+  readonly framingErrors: number;
+  readonly malformed: number;
+  /** Membrane samples (of each neuron) that did not arrive. */
+  readonly lostSamples: number;
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+  /** Smoothed round-trip time. */
+  readonly roundTrip: number;
+  /** Chance that a byte is lost or damaged, estimated; 0 on a clean line. */
+  readonly byteLoss: number;
+  /** Requests on their way, and requests that wait to be sent. */
+  readonly inFlight: number;
+  readonly waiting: number;
+}
 
 type LinkState = Extract<EventBody, { type: 'link' }>['state'];
 
@@ -89,8 +119,8 @@ export class Link {
     return this.#machine.hello as MessageOf<'HelloReply'>;
   }
 
-  get counters() {
-    const { roundTrip, inFlight, waiting, counters } = this.#machine;
+  get counters(): LinkCounters {
+    const { roundTrip, inFlight, waiting, counters, noise } = this.#machine;
     const { crc, framing, malformed } = this.#decoder.counters;
     return {
       ...counters,
@@ -101,6 +131,7 @@ export class Link {
       bytesSent: this.#bytesSent,
       bytesReceived: this.#bytesReceived,
       roundTrip,
+      byteLoss: noise.rate,
       inFlight,
       waiting,
     };
