@@ -7,6 +7,8 @@
 const MEMORY = 65_536;
 /** Bytes taken as passed unhurt before the first one, so that one early loss is not taken for the rule. */
 const PRIOR = 4096;
+/** Fewest bytes that a rate is told from. */
+const LEAST = 1024;
 /** Fewer losses than this (they fade) mean a clean line. */
 const FORGOTTEN = 0.05;
 /** Cost of a request beside its content, bytes: two headers, two checksums, and a share of the round trip. */
@@ -25,14 +27,14 @@ export class LineNoise {
     }
   }
 
+  /** Bytes of frames of which it will not show whether they arrived: the board did not look at them. */
+  wasted(bytes: number): void {
+    this.#bytes = Math.max(this.#bytes - bytes, LEAST);
+  }
+
   /** A frame was damaged or did not arrive. */
   lost(): void {
     this.#losses += 1;
-  }
-
-  /** What was taken for lost has come after all. */
-  found(): void {
-    this.#losses = Math.max(0, this.#losses - 1);
   }
 
   /** Chance that a byte spoils the frame it is in. */

@@ -26,6 +26,8 @@
 
 import type { Frame } from '../../../firmware-protocol/frame.js';
 import {
+  encodePayload,
+  MAX_PAYLOAD,
   type MessageOf,
   PROTOCOL_HASH,
   PROTOCOL_VERSION,
@@ -85,6 +87,10 @@ interface Pending<Tag> {
   answered: boolean;
   /** It was on its way when a request before it timed out, so it is likely lost too. */
   doubtful: boolean;
+  /** The board has it: what is sent again under its number only asks for the answer, so a Ping will do. */
+  taken: boolean;
+  /** The board refused it for an earlier one that was lost; it is sent again when there are fewer before it. */
+  parked: boolean;
 }
 
 export class LinkMachine<Tag> {
@@ -125,8 +131,7 @@ export class LinkMachine<Tag> {
   #lastSent = 0;
   /** Last time the oldest request came nearer to its answer. */
   #lastProgress = 0;
-  #wentBackTo = 0;
-  #wentBackAt = 0;
+  #lastTimeout = 0;
   /** Frames sent so far, and the place among them of the last one known to be refused as out of order. */
   #sendings = 0;
   #refusedPlace = 0;
@@ -196,8 +201,10 @@ export class LinkMachine<Tag> {
     this.noise.lost();
     const head = this.#window[0];
     if (this.state !== 'connected' || !head) return [];
-    // A stream goes on whatever is lost of it, and a repeat that is under way is waited for.
-    if (head.request.name !== 'Run' && now - head.sentAt > this.#trip.time / 2) this.#send(head, now);
+    // A stream goes on whatever is lost of it, and what was sent just now is waited for.
+    if (head.request.name === 'Run' || now - this.#lastSent < this.#trip.time / 2) return [];
+    if (isWithdrawn(head)) this.#probe(head, now);
+    else this.#send(head, now);
     return this.#take();
   }
 
@@ -219,8 +226,8 @@ export class LinkMachine<Tag> {
       else if (head && now >= this.#retransmitAt(head)) this.#timedOut(head, now);
       else if (now >= this.#lastSent + this.#options.heartbeat) {
         // A repeat of the oldest request feeds the dead-man as well as a Ping does, if it gets through.
-        const repeat = head && (!this.#noisy || this.#window.length >= WINDOW);
-        if (repeat) this.#send(head, now);
+        if (head && this.#noisy) this.#probe(head, now);
+        else if (head) this.#send(head, now);
         else this.#ping(now);
       }
     }
@@ -286,31 +293,59 @@ export class LinkMachine<Tag> {
     return actions;
   }
 
+  /** Requests that should be on their way at once. */
+  get #most(): number {
+    return this.noise.window(WINDOW - 1);
+  }
+
   get #noisy(): boolean {
     return this.noise.rate > 0;
   }
 
   #timedOut(head: Pending<Tag>, now: number): void {
-    const heard = this.#lastHeard > head.sentAt;
+    const heard = this.#lastHeard > this.#lastTimeout;
+    this.#lastTimeout = now;
+    // What comes from now on tells of what is sent from now on.
+    this.#refusedPlace = this.#sendings;
     if (!(this.#noisy && heard)) this.#backoff = Math.min(this.#backoff * 2, 64);
+    else this.#backoff = 1;
     for (const pending of this.#window) pending.doubtful = true;
     this.#lastProgress = now;
-    this.#send(head, now);
-    // Nothing follows that could tell what was lost, the request or its answer: a Ping does, and is short.
-    const isPing = head.request.name === 'Ping' && head.divisible === undefined;
-    if (this.#window.length === 1 && !isPing) this.#ping(now);
+    if (isWithdrawn(head)) this.#probe(head, now);
+    else {
+      this.#send(head, now);
+      if (this.#noisy || head.request.name !== 'Ping') this.#probe(head, now);
+    }
+  }
+
+  /** A Ping is short, and what comes of it tells what was lost before it: requests or their answers. */
+  #probe(head: Pending<Tag>, now: number): void {
+    const isProbe = (each: Pending<Tag>) => each !== head && each.request.name === 'Ping' && !each.answered;
+    const probe = this.#window.findLast(isProbe);
+    if (probe) this.#send(probe, now);
+    else if (this.#window.length < WINDOW) this.#ping(now);
+    else this.#send(head, now);
   }
 
   #pending(request: Request, tag: Tag | undefined, options: RequestOptions): Pending<Tag> {
     const { effect = false, boardTime = 0, urgent = false, divisible } = options;
     const replyName = `${request.name}Reply`;
-    const unsent = { sequence: 0, sends: 0, sentAt: 0, places: [], answered: false, doubtful: false };
+    const unsent = {
+      sequence: 0,
+      sends: 0,
+      sentAt: 0,
+      places: [],
+      answered: false,
+      doubtful: false,
+      taken: false,
+      parked: false,
+    };
     return { request, replyName, tag, effect, boardTime, urgent, divisible, ...unsent };
   }
 
   #ping(now: number): void {
     this.counters.heartbeats++;
-    this.#queue.unshift(this.#pending({ name: 'Ping' }, undefined, { urgent: true }));
+    this.#queue.unshift(this.#pending(PING, undefined, { urgent: true }));
     this.#pump(now);
   }
 
@@ -357,7 +392,6 @@ export class LinkMachine<Tag> {
     this.state = 'connected';
     this.#session = reply.session;
     this.#sequence = this.#before;
-    this.#wentBackTo = this.#before;
     this.#backoff = 1;
     this.#lastHeard = now;
     this.#lastProgress = now;
@@ -418,7 +452,8 @@ export class LinkMachine<Tag> {
         this.#outOfOrder(sequence, refused.detail, now);
         break;
       case 'BUSY':
-        // Not executed: the time-out will send it again.
+        // Not executed yet: the time-out will send it again.
+        this.#trip.wasEarly();
         break;
       default:
         this.#answer(sequence, refused, now);
@@ -430,6 +465,7 @@ export class LinkMachine<Tag> {
     const ours = pending?.tag === undefined || answer.name === pending.replyName || answer.name === 'Refused';
     if (!pending || !ours) {
       this.counters.duplicates++;
+      this.#trip.wasEarly();
       return;
     }
     pending.answered = true;
@@ -447,6 +483,7 @@ export class LinkMachine<Tag> {
     const next = this.#window[0];
     // After a time-out the neighbours of the lost frame are likely lost too: ask for the next at once.
     if (next && next !== head && next.doubtful && next.sends === 1) this.#send(next, now);
+    for (const pending of this.#window.slice(0, this.#most)) if (pending.parked) this.#send(pending, now);
     this.#pump(now);
   }
 
@@ -454,6 +491,7 @@ export class LinkMachine<Tag> {
   #askForMissing(answered: Pending<Tag>, now: number): void {
     for (const pending of this.#window) {
       if (pending === answered) return;
+      pending.taken = true;
       if (pending.answered || lastPlace(pending) > lastPlace(answered)) continue;
       if (pending.tag === undefined && !pending.effect) pending.answered = true;
       else if (this.#isTooLarge(pending)) {
@@ -470,16 +508,16 @@ export class LinkMachine<Tag> {
       this.counters.stale++;
       return;
     }
+    for (const pending of this.#window.slice(0, index)) pending.taken = true;
     // Every frame behind the missing one is refused: going back once is enough for all that were sent before.
     const told = this.#find(refused)?.places.find((place) => place > this.#refusedPlace);
     if (told === undefined) return;
     this.#refusedPlace = told;
-    const again = expected === this.#wentBackTo && now - this.#wentBackAt < this.#trip.time / 2;
-    if (again || told < lastPlace(this.#window[index])) return;
-    this.#wentBackTo = expected;
-    this.#wentBackAt = now;
+    if (told < lastPlace(this.#window[index])) return;
     this.noise.lost();
-    this.#resend(index, now);
+    for (const { answered, parked, request } of this.#window.slice(index + 1))
+      if (!answered && !parked) this.noise.wasted(sizeOf(request));
+    this.#resend(index, now, index + this.#most);
   }
 
   #isTooLarge({ divisible, sends }: Pending<Tag>): boolean {
@@ -492,11 +530,16 @@ export class LinkMachine<Tag> {
     this.counters.withdrawn++;
     this.#actions.push({ do: 'withdrawn', tag: pending.tag });
     pending.tag = undefined;
-    pending.request = { name: 'Ping' };
+    pending.request = PING;
   }
 
-  #resend(index: number, now: number): void {
-    for (const pending of this.#window.slice(index)) if (!pending.answered) this.#send(pending, now);
+  /** Sends again from an index of the window on; from `end` on only what is urgent, the rest later. */
+  #resend(index: number, now: number, end = WINDOW): void {
+    for (const [i, pending] of this.#window.slice(index).entries()) {
+      if (pending.answered) continue;
+      pending.parked = index + i >= end && !pending.urgent;
+      if (!pending.parked) this.#send(pending, now);
+    }
   }
 
   #sessionLost(why: string, now: number): void {
@@ -520,6 +563,8 @@ export class LinkMachine<Tag> {
       pending.places = [];
       pending.sequence = 0;
       pending.doubtful = false;
+      pending.taken = false;
+      pending.parked = false;
     }
     this.#window = [];
     this.#queue = again;
@@ -529,7 +574,7 @@ export class LinkMachine<Tag> {
   /** Sends what the window has room for. Its last place is kept for what is urgent: Stop and Ping. */
   #pump(now: number): void {
     if (this.state !== 'connected') return;
-    const most = this.noise.window(WINDOW - 1);
+    const most = this.#most;
     for (let pending = this.#queue[0]; pending; pending = this.#queue[0]) {
       if (this.#window.length >= (pending.urgent ? WINDOW : most)) return;
       this.#queue.shift();
@@ -544,19 +589,22 @@ export class LinkMachine<Tag> {
   #send(pending: Pending<Tag>, now: number): void {
     if (this.#isTooLarge(pending)) this.#withdraw(pending);
     if (pending.sends > 0) this.counters.retries++;
+    pending.parked = false;
     pending.sentAt = now;
     pending.sends++;
     pending.places.push(++this.#sendings);
     if (pending.places.length > PLACES) pending.places.shift();
     this.#lastSent = now;
-    const { request, sequence } = pending;
-    this.#actions.push({ do: 'send', message: request, session: this.#session, sequence });
+    const { request, sequence, taken } = pending;
+    const message = taken ? PING : request;
+    this.#actions.push({ do: 'send', message, session: this.#session, sequence });
   }
 
   #retransmitAt(head: Pending<Tag>): number {
     // The frames of a stream are long: it is not to be hurried.
-    const timeout = this.#trip.timeout(this.#noisy && head.request.name !== 'Run');
-    const wait = Math.min(timeout * this.#backoff, this.#options.maxTimeout);
+    const hurried = this.#noisy && head.request.name !== 'Run';
+    const backoff = hurried ? Math.min(this.#backoff, NOISY_BACKOFF) : this.#backoff;
+    const wait = Math.min(this.#trip.timeout(hurried) * backoff, this.#options.maxTimeout);
     return Math.max(this.#lastProgress, head.sentAt) + wait + head.boardTime;
   }
 
@@ -587,10 +635,20 @@ export class LinkMachine<Tag> {
 
 /** A clock tick so late, s, tells that the process was kept from running. */
 const STALL = 0.1;
+/** How far time-outs grow while nothing is heard on a line that loses frames. */
+const NOISY_BACKOFF = 4;
 /** Sendings after which a divisible request may be withdrawn. */
 const TRIES = 2;
 /** Sendings of one request that are remembered; older ones have been answered or lost. */
 const PLACES = 32;
+
+const PING: Request = { name: 'Ping' };
+const scratch = new DataView(new ArrayBuffer(MAX_PAYLOAD));
+/** Bytes of a request's content. */
+const sizeOf = (request: Request): number => encodePayload(request, scratch, 0);
+
+const isWithdrawn = (pending: { tag: unknown; divisible: number | undefined }): boolean =>
+  pending.tag === undefined && pending.divisible !== undefined;
 
 const lastPlace = ({ places }: { places: readonly number[] }): number => places.at(-1) ?? 0;
 

@@ -1,12 +1,13 @@
 /** Round-trip time and the retransmission time-out that follows from it (RFC 6298). Times in s. */
 
-/** Shortest time-out where the line is known to lose frames: an answer that is late costs less than one waited for. */
+/** Shortest time-out where the line is known to lose frames: a repeat in vain costs less than a long wait. */
 const NOISY_MIN_TIMEOUT = 0.004;
 
 export class RoundTrip {
   /** Smoothed; 0 before the first measurement. */
   time = 0;
   #variance = 0;
+  #noisyMin = NOISY_MIN_TIMEOUT;
   readonly #min: number;
   readonly #max: number;
   readonly #initial: number;
@@ -17,7 +18,13 @@ export class RoundTrip {
     this.#initial = options.initialTimeout;
   }
 
+  /** A repeat was in vain: the board had the request already. */
+  wasEarly(): void {
+    this.#noisyMin = Math.min(2 * this.#noisyMin, this.#max);
+  }
+
   measure(sample: number): void {
+    this.#noisyMin = Math.max(0.9 * this.#noisyMin, NOISY_MIN_TIMEOUT);
     if (this.time === 0) {
       this.time = sample;
       this.#variance = sample / 2;
@@ -29,7 +36,7 @@ export class RoundTrip {
 
   timeout(noisy: boolean): number {
     if (this.time === 0) return this.#initial;
-    const min = noisy ? Math.min(NOISY_MIN_TIMEOUT, this.#min) : this.#min;
+    const min = noisy ? this.#noisyMin : this.#min;
     return Math.min(Math.max(this.time + 4 * this.#variance, min), this.#max);
   }
 }
