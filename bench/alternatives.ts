@@ -83,7 +83,7 @@ export async function programBy(
   const window = arrayWindow(board.passport.array(array));
   const tolerance = options.tolerance ?? 0.02 * (window.high - window.low);
   const samples = options.samples ?? 8;
-  const before = board.roundTrips;
+  const before = board.board.counters.requests;
   let pulses = 0;
   const wanted = Array.from(targets.keys()).filter((cell) => !Number.isNaN(targets[cell]));
   for (let pass = 0; pass < rule.passes; pass++) {
@@ -117,7 +117,7 @@ export async function programBy(
     conductance,
     targets,
     tolerance,
-    roundTrips: board.roundTrips - before,
+    roundTrips: board.board.counters.requests - before,
     energy: 0,
     rmsError: Math.sqrt(squares / wanted.length),
   };
@@ -175,7 +175,6 @@ class OneCell {
 
   async #request(operations: CellOperation[]): Promise<number> {
     const outcome = (await this.#board.board.cells(operations)).at(-1);
-    this.#board.roundTrips += 1;
     const { row, column } = this.#address;
     const adc = this.#board.calibration.columns[0][column];
     const shown = outcome?.status === 'applied' ? (outcome.current ?? 0) : Number.NaN;

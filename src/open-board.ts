@@ -6,7 +6,7 @@ import { type GateOptions, type GuardedBoard, guardBoard } from './calibration/p
 import { dataFolder } from './calibration/passport/passport.js';
 import type { Board } from './driver/board/board.js';
 import { type ConnectOptions, connectBoard } from './driver/board/protocol-board.js';
-import { openTransport } from './driver/transport/transport.js';
+import { openTransport } from './driver/transport/registry.js';
 
 /** The gate's options, and those of `connectBoard`. */
 export interface OpenOptions extends GateOptions, Omit<ConnectOptions, 'emit' | 'readOnly' | 'reconnect'> {

@@ -181,15 +181,16 @@ void ml_receive(const uint8_t *bytes, uint32_t count) {
 
 /* ---- what goes out */
 
-bool ml_link_is_free(void) { return board.out_length == 0; }
+static bool line_is_free(void) { return board.out_length == 0; }
 
 static void send(ml_header header, const uint8_t *payload, uint32_t length) {
   board.out_length = ml_frame_encode(header, payload, length, board.out);
   board.out_sent = 0;
 }
 
-void ml_link_send(uint8_t type, const uint8_t *payload, uint32_t length) {
-  send((ml_header){type, board.session, board.next}, payload, length);
+/* What stands in a slot, an answer or a frame before it. */
+static void send_content(const ml_slot *slot) {
+  send((ml_header){slot->content.type, board.session, slot->sequence}, slot->content.payload, slot->content.length);
 }
 
 static void send_hello_reply(void) {
@@ -231,7 +232,7 @@ static bool send_answer(void) {
     ml_slot *slot = slot_of(sequence);
     if (!slot->send) continue;
     slot->send = false;
-    send((ml_header){slot->content.type, board.session, slot->sequence}, slot->content.payload, slot->content.length);
+    send_content(slot);
     return true;
   }
   return false;
@@ -239,7 +240,7 @@ static bool send_answer(void) {
 
 /* Hands over as much as there is room for; true if that was anything. */
 static bool transmit(void) {
-  if (ml_link_is_free()) {
+  if (line_is_free()) {
     if (board.hello_pending) send_hello_reply();
     else if (board.notices_pending) send_notice();
     else if (board.refusals_count > 0) send_refusal();
@@ -292,8 +293,14 @@ static bool work(void) {
     }
     ml_refuse(&slot->content, ML_STATUS_STOPPED, 0);
   } else {
-    if (!ml_operation_can_step(slot->stopped)) return false;
-    if (!ml_operation_step(slot->stopped, &slot->content)) return true;
+    if (!slot->stopped && ml_operation_streams() && !line_is_free()) return false;
+    ml_ping_reply health = {.uptime = board.uptime_ms,
+                            .frames_received = board.frames_received,
+                            .crc_errors = board.crc_errors,
+                            .duplicates = board.duplicates};
+    ml_progress progress = ml_operation_step(slot->stopped, &health, &slot->content);
+    if (progress == ML_SENDS) send_content(slot);
+    if (progress != ML_FINISHED) return true;
   }
   slot->state = ANSWERED;
   slot->send = true;
@@ -307,13 +314,6 @@ bool ml_poll(void) {
   bool sent = transmit();
   bool worked = work();
   return sent || worked;
-}
-
-void ml_link_health(ml_ping_reply *reply) {
-  reply->uptime = board.uptime_ms;
-  reply->frames_received = board.frames_received;
-  reply->crc_errors = board.crc_errors;
-  reply->duplicates = board.duplicates;
 }
 
 void ml_boot(void) {

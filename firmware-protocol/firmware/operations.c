@@ -47,7 +47,6 @@ static struct {
 } op;
 
 static ml_samples samples;
-static uint8_t samples_payload[ML_MAX_PAYLOAD];
 
 void ml_operations_boot(void) {
   description = *hal_description();
@@ -155,7 +154,7 @@ static uint8_t check_multiply(void) {
 
 static uint8_t check_reference(void) {
   const ml_reference *r = &op.request.reference;
-  bool open = r->reference == 255;
+  bool open = r->reference == ML_OPEN_PATH;
   if (r->row >= description.rows || r->column >= description.columns || r->range >= description.ranges ||
       (!open && r->reference >= description.reference_count))
     return ML_STATUS_BAD_ADDRESS;
@@ -186,11 +185,12 @@ static uint8_t check_run(void) {
   return ML_STATUS_OK;
 }
 
-/* The next frame of samples; as many as it holds. */
-static void run_work(void) {
+/* The next frame of samples; as many as it holds or the host wants in one. */
+static void run_work(ml_answer *frame) {
   const ml_run *r = &op.request.run;
   ml_run_reply *reply = &op.reply.run;
   uint32_t count = ML_MAX_SAMPLES_COUNTS / description.neurons;
+  if (r->frame_samples > 0 && count > r->frame_samples) count = r->frame_samples;
   if (count > op.units - op.done) count = op.units - op.done;
   samples.run = r->run;
   samples.frame = reply->frames;
@@ -198,7 +198,8 @@ static void run_work(void) {
   samples.decimation = r->decimation;
   samples.count_count = (uint16_t)(count * description.neurons);
   hal_neurons_sample((uint16_t)count, r->decimation, samples.counts);
-  ml_link_send(ML_ID_SAMPLES, samples_payload, ml_put_samples(&samples, samples_payload));
+  frame->type = ML_ID_SAMPLES;
+  frame->length = (uint16_t)ml_put_samples(&samples, frame->payload);
   reply->frames++;
   reply->samples = (uint16_t)(reply->samples + count);
   op.done += count;
@@ -228,9 +229,6 @@ static void work(void) {
           hal_reference(r->row, r->column, r->reference, r->range, r->samples, r->codes[i]);
       break;
     }
-    case ML_ID_RUN:
-      run_work();
-      return;
     default:
       break;
   }
@@ -274,7 +272,7 @@ void ml_operation_begin(uint8_t type, const uint8_t *payload, uint32_t length) {
   op.status = check(payload, length);
 }
 
-static uint32_t put_reply(uint8_t *payload) {
+static uint32_t put_reply(const ml_ping_reply *health, uint8_t *payload) {
   switch (op.type) {
     case ML_ID_DESCRIBE:
       return ml_put_describe_reply(&description, payload);
@@ -283,7 +281,7 @@ static uint32_t put_reply(uint8_t *payload) {
                 sizeof op.reply.array_info.serial - 1);
       return ml_put_array_info_reply(&op.reply.array_info, payload);
     case ML_ID_PING:
-      ml_link_health(&op.reply.ping);
+      op.reply.ping = *health;
       op.reply.ping.pulses_applied = pulses_applied;
       return ml_put_ping_reply(&op.reply.ping, payload);
     case ML_ID_CELLS:
@@ -319,22 +317,25 @@ bool ml_operation_uses_lines(uint8_t type) {
          type == ML_ID_RUN;
 }
 
-bool ml_operation_can_step(bool stopped) {
-  bool streams = op.type == ML_ID_RUN && op.status == ML_STATUS_OK && op.done < op.units;
-  return stopped || !streams || ml_link_is_free();
-}
+bool ml_operation_streams(void) { return op.type == ML_ID_RUN && op.status == ML_STATUS_OK && op.done < op.units; }
 
-bool ml_operation_step(bool stopped, ml_answer *answer) {
+ml_progress ml_operation_step(bool stopped, const ml_ping_reply *health, ml_answer *answer) {
   if (op.status == ML_STATUS_OK && op.done < op.units) {
-    if (stopped) cut_short();
-    else work();
+    if (stopped) {
+      cut_short();
+    } else if (op.type == ML_ID_RUN) {
+      run_work(answer);
+      return ML_SENDS;
+    } else {
+      work();
+    }
   }
   if (op.status != ML_STATUS_OK) {
     ml_refuse(answer, op.status, op.detail);
-    return true;
+    return ML_FINISHED;
   }
-  if (op.done < op.units) return false;
+  if (op.done < op.units) return ML_GOES_ON;
   answer->type = op.type | 0x80u;
-  answer->length = (uint16_t)put_reply(answer->payload);
-  return true;
+  answer->length = (uint16_t)put_reply(health, answer->payload);
+  return ML_FINISHED;
 }

@@ -514,12 +514,14 @@ uint32_t ml_put_multiply_reply(const ml_multiply_reply *m, uint8_t *b) {
 
 bool ml_get_run(ml_run *m, const uint8_t *b, uint32_t length) {
   const uint8_t *end = b + length;
-  if (length < 10u) return false;
+  if (length < 12u) return false;
   m->run = (uint16_t)get_u16(b);
   b += 2;
   m->steps = (uint16_t)get_u16(b);
   b += 2;
   m->decimation = (uint16_t)get_u16(b);
+  b += 2;
+  m->frame_samples = (uint16_t)get_u16(b);
   b += 2;
   m->pulse_count = get_u16(b);
   b += 2;
@@ -543,6 +545,8 @@ uint32_t ml_put_run(const ml_run *m, uint8_t *b) {
   put_u16(b, (uint16_t)m->steps);
   b += 2;
   put_u16(b, (uint16_t)m->decimation);
+  b += 2;
+  put_u16(b, (uint16_t)m->frame_samples);
   b += 2;
   put_u16(b, m->pulse_count);
   b += 2;

@@ -6,13 +6,21 @@
 #include <stdint.h>
 
 #define ML_PROTOCOL_VERSION 1u
-#define ML_PROTOCOL_HASH 0x3fd2b19bu
+#define ML_PROTOCOL_HASH 0x5e74aff5u
 /* Largest payload of a frame, bytes */
 #define ML_MAX_PAYLOAD 2048u
 /* Depth of the board's result cache: request n may be sent only when n - WINDOW has been answered */
 #define ML_WINDOW 8u
 /* Most cell operations in one Cells request */
 #define ML_MAX_OPS 200u
+/* Most DAC codes or ADC counts in a ReadRows or Multiply, each way */
+#define ML_MAX_COUNTS 1020u
+/* Most membrane counts in one Samples frame */
+#define ML_MAX_STREAM 1000u
+/* Most ADC samples that one read, row or product averages */
+#define ML_MAX_SAMPLES 255u
+/* As the reference resistor: none, the path is left open */
+#define ML_OPEN_PATH 255u
 #define ML_HEADER_SIZE 9u
 #define ML_CRC_SIZE 4u
 
@@ -276,6 +284,8 @@ typedef struct {
   uint16_t steps;
   /* steps between two samples; the first sample is after step `decimation` */
   uint16_t decimation;
+  /* most samples of each neuron in a frame, for a line on which long frames are lost; 0: as many as it holds */
+  uint16_t frame_samples;
   /* steps at which input pulses arrive, ascending */
   uint16_t pulse_count;
   uint16_t pulse_steps[32];
@@ -300,7 +310,7 @@ typedef struct {
   uint8_t row;
   /* column ADC */
   uint8_t column;
-  /* reference resistor; 255 leaves the path open */
+  /* reference resistor; OPEN_PATH leaves the path open */
   uint8_t reference;
   /* current range */
   uint8_t range;

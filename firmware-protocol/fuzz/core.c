@@ -413,7 +413,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
 
 static void settle_all(void) {
   for (uint32_t i = 0; ml_poll(); i++) MUST(i < 200000);
-  MUST(board.next == board.expected && ml_link_is_free() && board.refusals_count == 0);
+  MUST(board.next == board.expected && line_is_free() && board.refusals_count == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

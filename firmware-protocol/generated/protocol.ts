@@ -2,13 +2,21 @@
 
 export const PROTOCOL_VERSION = 1;
 /** Of the wire shape: it seeds the CRC of every frame but Hello and HelloReply. */
-export const PROTOCOL_HASH = 0x3fd2b19b;
+export const PROTOCOL_HASH = 0x5e74aff5;
 /** Largest payload of a frame, bytes. */
 export const MAX_PAYLOAD = 2048;
 /** Depth of the board's result cache: request n may be sent only when n - WINDOW has been answered. */
 export const WINDOW = 8;
 /** Most cell operations in one Cells request. */
 export const MAX_OPS = 200;
+/** Most DAC codes or ADC counts in a ReadRows or Multiply, each way. */
+export const MAX_COUNTS = 1020;
+/** Most membrane counts in one Samples frame. */
+export const MAX_STREAM = 1000;
+/** Most ADC samples that one read, row or product averages. */
+export const MAX_SAMPLES = 255;
+/** As the reference resistor: none, the path is left open. */
+export const OPEN_PATH = 255;
 /** Bytes before the payload: type u8, session u32, sequence u32. */
 export const HEADER_SIZE = 9;
 
@@ -281,6 +289,8 @@ export interface Run {
   steps: number;
   /** steps between two samples; the first sample is after step `decimation` */
   decimation: number;
+  /** most samples of each neuron in a frame, for a line on which long frames are lost; 0: as many as it holds */
+  frameSamples: number;
   /** steps at which input pulses arrive, ascending; at most 32 */
   pulseSteps: Uint16Array;
   /** pulses x neurons drive codes; at most 900 */
@@ -307,7 +317,7 @@ export interface Reference {
   row: number;
   /** column ADC */
   column: number;
-  /** reference resistor; 255 leaves the path open */
+  /** reference resistor; OPEN_PATH leaves the path open */
   reference: number;
   /** current range */
   range: number;
@@ -917,12 +927,14 @@ function putMultiplyReply(m: MultiplyReply, d: DataView, at: number): number {
 }
 
 const getRun: Getter = (d, at, end) => {
-  if (end - at < 10) return undefined;
+  if (end - at < 12) return undefined;
   const run = d.getUint16(at, true);
   at += 2;
   const steps = d.getUint16(at, true);
   at += 2;
   const decimation = d.getUint16(at, true);
+  at += 2;
+  const frameSamples = d.getUint16(at, true);
   at += 2;
   const pulseStepsLength = d.getUint16(at, true);
   at += 2;
@@ -935,7 +947,7 @@ const getRun: Getter = (d, at, end) => {
   const drives = int16s(d, at, drivesLength);
   at += drivesLength * 2;
   if (at !== end) return undefined;
-  return { name: 'Run', run, steps, decimation, pulseSteps, drives };
+  return { name: 'Run', run, steps, decimation, frameSamples, pulseSteps, drives };
 };
 
 function putRun(m: Run, d: DataView, at: number): number {
@@ -944,6 +956,8 @@ function putRun(m: Run, d: DataView, at: number): number {
   d.setUint16(at, integer(m.steps, 0, 65535, 'Run.steps'), true);
   at += 2;
   d.setUint16(at, integer(m.decimation, 0, 65535, 'Run.decimation'), true);
+  at += 2;
+  d.setUint16(at, integer(m.frameSamples, 0, 65535, 'Run.frameSamples'), true);
   at += 2;
   at = putCount(m.pulseSteps.length, 32, d, at, 'Run.pulseSteps');
   for (let i = 0; i < m.pulseSteps.length; i++, at += 2) d.setUint16(at, m.pulseSteps[i], true);

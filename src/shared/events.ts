@@ -100,7 +100,14 @@ const variants = [
     type: z.literal('pulses'),
     status: z.enum(['applied', 'refused', 'unknown']),
     pulses: z.array(
-      z.object({ ...address, voltage: z.number(), width: z.number(), reason: z.string().optional() }),
+      z.object({
+        ...address,
+        voltage: z.number(),
+        width: z.number(),
+        /** An outcome's code (docs/codes.md) and its words, of what was not applied or may not have been. */
+        code: z.string().optional(),
+        reason: z.string().optional(),
+      }),
     ),
   }),
   /** Membrane voltages of one run, V, one list per neuron; null where a sample was lost. */

@@ -31,7 +31,7 @@ export interface AnalogFrontEnd {
   readRow(array: number, row: number, code: number, samples: number, counts: Int16Array): void;
   /** codes[rows] → counts[columns] */
   multiply(array: number, range: number, samples: number, codes: Int16Array, counts: Int16Array): void;
-  /** reference 255: the path is open. */
+  /** reference OPEN_PATH: no resistor, the path is open. */
   reference(
     row: number,
     column: number,

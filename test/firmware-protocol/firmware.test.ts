@@ -32,6 +32,7 @@ const run = (steps: number, change: object = {}): Message => ({
   run: 7,
   steps,
   decimation: 1,
+  frameSamples: 0,
   pulseSteps: new Uint16Array(),
   drives: new Int16Array(),
   ...change,
@@ -387,6 +388,24 @@ describe('a run', () => {
     expect(counts).toEqual(
       Array.from({ length: 1666 }, (_, i) => [0, 1].map((n) => membraneCount(3 * (i + 1), n))).flat(),
     );
+  });
+
+  test('sends shorter frames where the host asks for them, with the same samples', () => {
+    const countsOf = (frameSamples: number) => {
+      const board = opened();
+      board.send(run(1000, { decimation: 3, frameSamples }));
+      const frames = board.settle().take('Samples');
+      return frames.map((frame) => (frame.name === 'Samples' ? [frame.step, ...frame.counts] : []));
+    };
+    const long = countsOf(0);
+    const short = countsOf(7);
+    expect(short).toHaveLength(Math.ceil(333 / 7));
+    expect(short.every(({ length }) => length <= 1 + 2 * 7)).toBe(true);
+    expect(short.map(([step]) => step)).toEqual(short.map((_, i) => 3 * (7 * i + 1)));
+    const counts = (frames: number[][]) => frames.flatMap((frame) => frame.slice(1));
+    expect(counts(short)).toEqual(counts(long));
+    // More than a frame holds is as many as it holds.
+    expect(countsOf(60_000)).toEqual(long);
   });
 
   test('samples no further than the wire takes them', () => {

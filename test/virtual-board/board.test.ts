@@ -117,6 +117,7 @@ describe('a virtual board over its bytes', () => {
       run: 5,
       steps: 1000,
       decimation: 1,
+      frameSamples: 0,
       pulseSteps: Uint16Array.of(0, 400),
       drives,
     });
@@ -217,6 +218,7 @@ describe('board time', () => {
       run: 1,
       steps: 500,
       decimation: 5,
+      frameSamples: 0,
       pulseSteps: new Uint16Array(),
       drives: new Int16Array(),
     });
@@ -319,6 +321,7 @@ describe('a slow host', () => {
           run,
           steps: 1000,
           decimation: 1,
+          frameSamples: 0,
           pulseSteps: new Uint16Array(),
           drives,
         });

@@ -40,9 +40,6 @@ export interface ReadOptions {
 }
 
 export class CalibratedBoard {
-  /** Requests answered since this object was made: reads, products and batches of operations. */
-  roundTrips = 0;
-
   /** Throws `calibration` when the calibration is of another board, of another size, or too old. */
   constructor(
     readonly board: GuardedBoard,
@@ -120,7 +117,6 @@ export class CalibratedBoard {
     await Promise.all(
       stretches.map(async ([first, count]) => {
         const currents = await this.board.readRows(array, first, count, voltage, samples);
-        this.roundTrips += Math.ceil((count * columns) / 1020);
         for (let r = 0; r < count; r++) {
           const applied = this.trueVoltage(first + r, voltage);
           for (let c = 0; c < columns; c++)
@@ -163,7 +159,6 @@ export class CalibratedBoard {
     }
     const nominal = voltages.map((voltage, i) => this.nominalVoltage(i % rows, voltage));
     const currents = await this.board.multiply(array, nominal, { ...options, range });
-    this.roundTrips += Math.ceil(Math.max(voltages.length, currents.length) / 1020);
     return currents.map((current, i) => {
       const line = lines[i % columns];
       return (current - line.offset) / line.gain;

@@ -195,7 +195,6 @@ class CellProbe {
         { kind: 'read', ...this.#address, voltage: this.#readVoltage, samples: SAMPLES },
       ]),
     );
-    this.#board.roundTrips += Math.ceil(outcomes.length / 200);
     if (outcomes.some(isUnsettled)) {
       throw new MemloopError(
         'board-lost',

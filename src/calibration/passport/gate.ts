@@ -21,7 +21,7 @@ import type {
   Stimulus,
 } from '../../driver/board/board.js';
 import { checkCellOperation } from '../../driver/board/limits.js';
-import { type OutcomeCode, outcomeText } from '../../driver/board/outcome.js';
+import { type OutcomeCode, outcomeText } from '../../driver/codes.js';
 import { stateOfConductance } from '../../model/devices/memristor.js';
 import { MemloopError } from '../../shared/errors.js';
 import type { Emit } from '../../shared/events.js';

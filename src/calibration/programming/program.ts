@@ -77,7 +77,7 @@ class ProgrammingJob {
 
   /** J */
   #energy = 0;
-  readonly #roundTripsBefore: number;
+  readonly #requestsBefore: number;
 
   constructor(board: CalibratedBoard, array: number, targets: Float64Array, options: ProgramOptions) {
     const passport = board.passport.array(array);
@@ -86,7 +86,7 @@ class ProgrammingJob {
     this.#array = array;
     this.#targets = targets;
     this.#options = options;
-    this.#roundTripsBefore = board.roundTrips;
+    this.#requestsBefore = board.board.counters.requests;
 
     const { rows, columns, limits, seriesResistance } = board.description;
     if (targets.length !== rows * columns) {
@@ -288,7 +288,7 @@ class ProgrammingJob {
       conductance,
       targets: this.#targets,
       tolerance,
-      roundTrips: this.#board.roundTrips - this.#roundTripsBefore,
+      roundTrips: this.#board.board.counters.requests - this.#requestsBefore,
       energy: this.#energy,
       rmsError: healthy.length === 0 ? 0 : Math.sqrt(squares / healthy.length),
     };

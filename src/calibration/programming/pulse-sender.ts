@@ -42,7 +42,6 @@ export async function sendPulses(
     })),
     { signal },
   );
-  board.roundTrips += Math.ceil(pulses.length / 200);
   if (outcomes.some(isUnsettled)) return { exhausted: [], unknown: true };
   const exhausted: number[] = [];
   for (const [i, outcome] of outcomes.entries()) {

@@ -3,7 +3,7 @@
  * the board's stated converter steps; offset and gain errors are `calibration`'s to correct.
  */
 import type { Observable } from 'rxjs';
-import type { OutcomeCode } from './outcome.js';
+import type { OutcomeCode } from '../codes.js';
 
 export interface BoardDescription {
   boardSerial: string;
@@ -78,7 +78,10 @@ export interface NeuronFrame {
   /** Steps between two samples. */
   decimation: number;
   neurons: number;
-  /** V, samples × neurons. */
+  /**
+   * V, samples × neurons. A view into the voltages of the whole run: it keeps them in memory, and is not to be written
+   * to. Its content stays.
+   */
   voltages: Float32Array;
   /** Samples (of each neuron) missing between the previous frame of this run and this one. */
   lost: number;
@@ -97,7 +100,10 @@ export interface Stimulus {
 export interface NeuronRun {
   run: number;
   decimation: number;
-  /** V, samples × neurons; NaN where a sample was lost. The i-th sample follows step (i + 1) × decimation. */
+  /**
+   * V, samples × neurons; NaN where a sample was lost. The i-th sample follows step (i + 1) × decimation. The buffer of
+   * which the frames of this run are views, and the caller's own once the run has ended.
+   */
   voltages: Float32Array;
   samples: number;
   lost: number;
@@ -112,20 +118,31 @@ export interface BoardHealth {
   pulsesApplied: number;
 }
 
-/** Counted since the board was opened; a kind of board may have more. */
+/** Counted since the board was opened. A kind of board may have more: one behind a link has `LinkCounters`. */
 export interface BoardCounters {
-  /** Requests made to the board, however often each was sent. */
+  /** Round trips that calls have asked for, however often each was sent; what keeps a link alive is not counted. */
   readonly requests: number;
+  /** Membrane samples (of each neuron) that did not arrive, repeats of a run included. */
+  readonly lostSamples: number;
 }
 
 export interface Board {
   readonly description: BoardDescription;
+  /** As they stand now; each reading of this property counts anew. */
   readonly counters: BoardCounters;
-  /** Every frame of membrane voltages of every run; hot. */
+  /**
+   * Every frame of membrane voltages of every run, as it comes, repeats of a run included. Hot: what came before the
+   * subscription is not given again. Completes when the board is closed, never fails: a run that fails rejects the
+   * promise of `run`.
+   */
   readonly neurons: Observable<NeuronFrame>;
-  /** Operations in order, in as few round trips as the board allows; one outcome each, never rejects for a lost board: those are `unknown`. */
+  /**
+   * Operations in order, in as few round trips as board and line allow; one outcome each. Never rejects for a lost
+   * board: those outcomes are `unknown`. Rejects with `bad-input`, `limit` or `usage` (read-only) before anything is
+   * sent.
+   */
   cells(operations: readonly CellOperation[]): Promise<CellOutcome[]>;
-  /** Currents of the cells of some rows, A, rowCount × columns. */
+  /** Currents of the cells of some rows, A, rowCount × columns, in a buffer of their own. */
   readRows(
     array: number,
     firstRow: number,
@@ -133,13 +150,16 @@ export interface Board {
     voltage: number,
     samples: number,
   ): Promise<Float32Array>;
-  /** Column currents, A, vectors × columns, for row voltages, V, vectors × rows. */
+  /** Column currents, A, vectors × columns, in a buffer of their own, for row voltages, V, vectors × rows. */
   multiply(
     array: number,
     voltages: Float32Array,
     options?: { range?: number; samples?: number },
   ): Promise<Float32Array>;
-  /** Stimuli one after the other, pipelined; results in order. */
+  /**
+   * Stimuli one after the other, pipelined; results in order. Every run begins with the neurons at rest, so one of
+   * which samples were lost can be repeated; what the repeat loses is taken from the run before.
+   */
   run(stimuli: readonly Stimulus[]): Promise<NeuronRun[]>;
   /** Currents, A, through a reference resistor (undefined: open path) between a row and a column. */
   reference(

@@ -1,5 +1,5 @@
 /** What is refused before it is sent: addresses, numbers and limits, checked against the board's description. */
-import { BOUNDS } from '../../../firmware-protocol/generated/protocol.js';
+import { BOUNDS, MAX_SAMPLES } from '../../../firmware-protocol/generated/protocol.js';
 import { MemloopError } from '../../shared/errors.js';
 import type { BoardDescription, CellOperation, Stimulus } from './board.js';
 
@@ -7,7 +7,6 @@ type Limits = BoardDescription['limits'];
 
 /** A value at its limit must not fail for the rounding of a 32-bit float. */
 export const SLACK = 1 + 1e-6;
-const MAX_SAMPLES = 255;
 
 /** Limits that are tighter than the board's own. Throws `limit` if one is looser. */
 export function tightenLimits(own: Limits, given: Partial<Limits>): Limits {

@@ -1,20 +1,26 @@
 /** A board that speaks the firmware protocol, behind the face that every board has. */
-import pLimit from 'p-limit';
 import type { Observable } from 'rxjs';
 import type {
   CellOp,
-  DescribeReply,
   Message,
   MessageOf,
   ReplyOf,
   Request,
 } from '../../../firmware-protocol/generated/protocol.js';
-import { BOUNDS, MAX_OPS, type STATUS, WINDOW } from '../../../firmware-protocol/generated/protocol.js';
+import {
+  BOUNDS,
+  MAX_OPS,
+  OPEN_PATH,
+  type STATUS,
+  WINDOW,
+} from '../../../firmware-protocol/generated/protocol.js';
 import { MemloopError } from '../../shared/errors.js';
-import type { Emit, EventBody } from '../../shared/events.js';
+import type { Emit } from '../../shared/events.js';
 import { Subject } from '../../shared/subject.js';
-import { Link, RefusedError } from '../link/link.js';
-import { LinkError, type LinkOptions, type RequestOptions } from '../link/link-machine.js';
+import { ProtocolError, RefusedError, TooLargeError } from '../link/errors.js';
+import { Link, type LinkCounters } from '../link/link.js';
+import type { RequestOptions } from '../link/link-machine.js';
+import type { LinkOptions } from '../link/link-options.js';
 import { portFinder, type ReconnectOptions } from '../link/reconnect.js';
 import type { Recorder } from '../transport/recording.js';
 import type { Transport } from '../transport/transport.js';
@@ -29,6 +35,8 @@ import type {
   NeuronRun,
   Stimulus,
 } from './board.js';
+import { CellJob, MAX_BOARD_TIME, OPERATION_BYTES, refusal } from './cell-job.js';
+import { describe } from './describe.js';
 import {
   checkCellOperation,
   checkCount,
@@ -39,8 +47,8 @@ import {
   SLACK,
   tightenLimits,
 } from './limits.js';
-import { type OutcomeCode, outcomeText } from './outcome.js';
-import { RunAssembly } from './run-assembly.js';
+import { fillLost, RunAssembly } from './run-assembly.js';
+import { Turns } from './turns.js';
 
 export interface ConnectOptions {
   emit?: Emit | undefined;
@@ -58,11 +66,21 @@ export interface ConnectOptions {
   record?: string | undefined;
 }
 
-/** Longest that one request may keep the board busy, s: what bounds every time-out of the link. */
-const MAX_BOARD_TIME = 0.25;
 /** Requests prepared ahead, so that the window never runs dry; memory is bounded by it. */
 const AHEAD = WINDOW + 4;
 const DEAD_MAN_REPEATS = 3;
+
+/** A measurement of many rows, vectors or codes. */
+interface Pieces<R extends Request> {
+  total: number;
+  /** Most in one request. */
+  atOnce: number;
+  /** Of each, bytes on the line, both ways, and time of the board, s. */
+  bytes: number;
+  time: number;
+  request(first: number, count: number): R;
+  take(reply: ReplyOf<R['name']>, first: number, count: number): void;
+}
 
 /**
  * Shakes hands with the board behind an open transport and asks what it is. Closes the transport if that
@@ -111,55 +129,6 @@ export async function connectBoard(
   }
 }
 
-/** The wire has 32-bit floats: 5e-4 comes as 4.99999987e-4. */
-const tidy = (value: number): number => Number(value.toPrecision(7));
-
-async function describe(link: Link): Promise<BoardDescription> {
-  const reply: DescribeReply = await link.request({ name: 'Describe' });
-  const arraySerials: string[] = [];
-  for (let array = 0; array < reply.arrays; array++) {
-    arraySerials.push((await link.request({ name: 'ArrayInfo', array })).serial);
-  }
-  const { boardSerial, firmwareVersion, protocolVersion } = link.hello;
-  const step = tidy(reply.rowVoltsPerCount);
-  return {
-    boardSerial,
-    firmwareVersion,
-    protocolVersion,
-    arraySerials,
-    arrays: reply.arrays,
-    rows: reply.rows,
-    columns: reply.columns,
-    neurons: reply.neurons,
-    rowVoltageStep: step,
-    rowVoltageMax: tidy(step * reply.rowMaxCount),
-    currentRanges: Array.from(reply.ampsPerCount, (amps) => ({
-      step: tidy(amps),
-      max: tidy(amps * reply.currentMaxCount),
-    })),
-    driveStep: tidy(reply.driveAmpsPerCount),
-    driveMax: tidy(reply.driveAmpsPerCount * reply.driveMaxCount),
-    membraneStep: tidy(reply.membraneVoltsPerCount),
-    membraneMax: tidy(reply.membraneVoltsPerCount * reply.membraneMaxCount),
-    stepTime: tidy(reply.stepTime),
-    maxSteps: reply.maxSteps,
-    seriesResistance: tidy(reply.seriesResistance),
-    halfSelect: tidy(reply.halfSelect),
-    limits: {
-      maxVoltage: tidy(reply.maxVoltage),
-      minVoltage: tidy(reply.minVoltage),
-      maxReadVoltage: tidy(reply.maxReadVoltage),
-      minWidth: tidy(reply.minWidth),
-      maxWidth: tidy(reply.maxWidth),
-      maxEnergy: tidy(reply.maxEnergy),
-      maxPulses: reply.maxPulses,
-    },
-    readTime: tidy(reply.readTime),
-    deadManTime: tidy(reply.deadManTime),
-    references: Array.from(reply.references, tidy),
-  };
-}
-
 export class ProtocolBoard implements Board {
   readonly description: BoardDescription;
   readonly neurons: Observable<NeuronFrame>;
@@ -172,7 +141,7 @@ export class ProtocolBoard implements Board {
   /** Pulses that each cell has had, or may have had, since the board was connected. */
   readonly #pulses: Uint32Array;
   /** Whatever requests serve, they go out in the order of the calls, however fast the board answers. */
-  readonly #ahead = pLimit(AHEAD);
+  readonly #turns = new Turns(AHEAD);
   #run = 0;
   #stops = 0;
 
@@ -187,21 +156,34 @@ export class ProtocolBoard implements Board {
     this.#pulses = new Uint32Array(description.arrays * description.rows * description.columns);
   }
 
-  /** Counters of the link since it was opened. */
-  get counters(): Link['counters'] {
+  get counters(): LinkCounters {
     return this.#link.counters;
   }
 
   async cells(operations: readonly CellOperation[]): Promise<CellOutcome[]> {
-    const outcomes: CellOutcome[] = new Array(operations.length);
-    const batches: number[][] = [];
-    let batch: number[] = [];
-    let time = 0;
+    const stops = this.#stops;
+    const job = new CellJob(operations, {
+      cost: (operation) => this.#cost(operation),
+      wire: (operation) => this.#cellOp(operation),
+      outcome: (operation, result) => this.#outcome(operation, result),
+      atOnce: () => this.#atOnce(MAX_OPS, OPERATION_BYTES),
+      request: (cells, options) => this.#request(stops, cells, options),
+      pulsed: (operation) => {
+        this.#pulses[this.#cell(operation)]++;
+      },
+      tell: (event) => this.#emit?.(event),
+    });
+    job.tell(this.#plan(operations, job));
+    await this.#turns.run(() => job.next());
+    return job.finish();
+  }
+
+  /** Accepts what may be sent and gives the indices of what is refused. Throws for what must not be asked at all. */
+  #plan(operations: readonly CellOperation[], job: CellJob): number[] {
     const planned = new Map<number, number>();
     const refused: number[] = [];
     for (const [i, operation] of operations.entries()) {
       checkCellOperation(this.description, operation);
-      const cost = this.#cost(operation);
       if (operation.kind === 'pulse') {
         if (this.#readOnly) {
           throw new MemloopError('usage', 'this board was opened read-only: it can be read but not pulsed');
@@ -209,64 +191,15 @@ export class ProtocolBoard implements Board {
         const cell = this.#cell(operation);
         const pulses = (planned.get(cell) ?? this.#pulses[cell]) + 1;
         if (pulses > this.description.limits.maxPulses) {
-          outcomes[i] = refusal('LIMIT_PULSES');
+          job.refuse(i, 'LIMIT_PULSES');
           refused.push(i);
           continue;
         }
         planned.set(cell, pulses);
       }
-      if (batch.length === MAX_OPS || (batch.length > 0 && time + cost > MAX_BOARD_TIME)) {
-        batches.push(batch);
-        batch = [];
-        time = 0;
-      }
-      batch.push(i);
-      time += cost;
+      job.accept(i);
     }
-    if (batch.length > 0) batches.push(batch);
-    this.#tell(operations, outcomes, refused);
-    // Pulses planned after one whose fate is unknown must wait until its cell was read again.
-    let broken: string | undefined;
-    const unsent: number[] = [];
-    await this.#inOrder(batches.length, async (b, stops) => {
-      const indices = batches[b];
-      const effect = indices.some((i) => operations[i].kind === 'pulse');
-      try {
-        if (broken !== undefined && effect)
-          throw new LinkError('board-lost', `not sent: ${broken}`, 'not-sent');
-        const { results } = await this.#request(
-          stops,
-          { name: 'Cells', ops: indices.map((i) => this.#cellOp(operations[i])) },
-          { effect, boardTime: indices.reduce((sum, i) => sum + this.#cost(operations[i]), 0) },
-        );
-        if (results.length !== indices.length) {
-          throw new MemloopError(
-            'board-refused',
-            `the board answered ${results.length} of ${indices.length} cell operations`,
-          );
-        }
-        for (const [k, i] of indices.entries()) outcomes[i] = this.#outcome(operations[i], results[k]);
-      } catch (error) {
-        if (!(error instanceof MemloopError)) throw error;
-        const unknown = error instanceof LinkError ? error.fate === 'unknown' : error.reason === 'board-lost';
-        if (effect && error instanceof LinkError) broken = error.message;
-        const failed = {
-          status: unknown ? ('unknown' as const) : ('refused' as const),
-          code: codeOf(error),
-          reason: error.message,
-        };
-        for (const i of indices) outcomes[i] = failed;
-      }
-      for (const i of indices) {
-        const operation = operations[i];
-        if (operation.kind === 'pulse' && outcomes[i].status !== 'refused')
-          this.#pulses[this.#cell(operation)]++;
-      }
-      if (outcomes[indices[0]].status === 'refused' && broken !== undefined) unsent.push(...indices);
-      else this.#tell(operations, outcomes, indices);
-    });
-    this.#tell(operations, outcomes, unsent);
-    return outcomes;
+    return refused;
   }
 
   async readRows(
@@ -288,15 +221,21 @@ export class ProtocolBoard implements Board {
       Math.min(Math.floor(BOUNDS.ReadRowsReply.counts / columns), Math.floor(MAX_BOARD_TIME / rowTime)),
     );
     const currents = new Float32Array(rowCount * columns);
-    await this.#inOrder(Math.ceil(rowCount / atOnce), async (i, stops) => {
-      const first = i * atOnce;
-      const count = Math.min(atOnce, rowCount - first);
-      const { counts } = await this.#measure(
-        stops,
-        { name: 'ReadRows', array, firstRow: firstRow + first, rowCount: count, code, samples },
-        { boardTime: count * rowTime },
-      );
-      copyScaled(counts, count * columns, step, currents, first * columns);
+    await this.#inPieces({
+      total: rowCount,
+      atOnce,
+      bytes: 2 * columns,
+      time: rowTime,
+      request: (first, count) => ({
+        name: 'ReadRows',
+        array,
+        firstRow: firstRow + first,
+        rowCount: count,
+        code,
+        samples,
+      }),
+      take: ({ counts }, first, count) =>
+        copyScaled(counts, count * columns, step, currents, first * columns),
     });
     return currents;
   }
@@ -311,7 +250,10 @@ export class ProtocolBoard implements Board {
     checkIndex('array', array, this.description.arrays);
     checkIndex('current range', range, currentRanges.length);
     if (voltages.length === 0 || voltages.length % rows !== 0) {
-      throw new MemloopError('bad-input', `${voltages.length} row voltages are no vectors of ${rows} rows`);
+      throw new MemloopError(
+        'bad-input',
+        `there are ${voltages.length} row voltages; give whole vectors of one voltage for each of the ${rows} rows`,
+      );
     }
     checkReading(this.description, 0, samples);
     const codes = new Int16Array(voltages.length);
@@ -330,21 +272,20 @@ export class ProtocolBoard implements Board {
       ),
     );
     const currents = new Float32Array(vectors * columns);
-    await this.#inOrder(Math.ceil(vectors / atOnce), async (i, stops) => {
-      const first = i * atOnce;
-      const count = Math.min(atOnce, vectors - first);
-      const { counts } = await this.#measure(
-        stops,
-        {
-          name: 'Multiply',
-          array,
-          range,
-          samples,
-          codes: codes.subarray(first * rows, (first + count) * rows),
-        },
-        { boardTime: count * vectorTime },
-      );
-      copyScaled(counts, count * columns, step, currents, first * columns);
+    await this.#inPieces({
+      total: vectors,
+      atOnce,
+      bytes: 2 * (rows + columns),
+      time: vectorTime,
+      request: (first, count) => ({
+        name: 'Multiply',
+        array,
+        range,
+        samples,
+        codes: codes.subarray(first * rows, (first + count) * rows),
+      }),
+      take: ({ counts }, first, count) =>
+        copyScaled(counts, count * columns, step, currents, first * columns),
     });
     return currents;
   }
@@ -370,27 +311,38 @@ export class ProtocolBoard implements Board {
     const time = samples * readTime;
     const atOnce = Math.max(1, Math.min(BOUNDS.Reference.codes, Math.floor(MAX_BOARD_TIME / time)));
     const currents = new Float32Array(voltages.length);
-    await this.#inOrder(Math.ceil(voltages.length / atOnce), async (i, stops) => {
-      const first = i * atOnce;
-      const part = codes.subarray(first, first + atOnce);
-      const { counts } = await this.#measure(
-        stops,
-        { name: 'Reference', row, column, reference: reference ?? 255, range, samples, codes: part },
-        { boardTime: part.length * time },
-      );
-      copyScaled(counts, part.length, currentRanges[range].step, currents, first);
+    await this.#inPieces({
+      total: voltages.length,
+      atOnce,
+      bytes: 4,
+      time,
+      request: (first, count) => ({
+        name: 'Reference',
+        row,
+        column,
+        reference: reference ?? OPEN_PATH,
+        range,
+        samples,
+        codes: codes.subarray(first, first + count),
+      }),
+      take: ({ counts }, first, count) =>
+        copyScaled(counts, count, currentRanges[range].step, currents, first),
     });
     return currents;
   }
 
   async run(stimuli: readonly Stimulus[]): Promise<NeuronRun[]> {
     for (const [i, stimulus] of stimuli.entries()) checkStimulus(this.description, stimulus, i);
-    return this.#inOrder(stimuli.length, async (i, stops) => {
-      for (let repeats = this.#repeatRuns; ; repeats--) {
-        const run = await this.#runOnce(stimuli[i], stops);
-        if (run.lost === 0 || repeats <= 0) return run;
-      }
-    });
+    const stops = this.#stops;
+    const runs: NeuronRun[] = new Array(stimuli.length);
+    let begun = 0;
+    const one = async (i: number): Promise<void> => {
+      runs[i] = await this.#runOnce(stimuli[i], stops);
+      for (let repeats = this.#repeatRuns; runs[i].lost > 0 && repeats > 0; repeats--)
+        runs[i] = fillLost(await this.#runOnce(stimuli[i], stops), runs[i]);
+    };
+    await this.#turns.run(() => (begun < stimuli.length ? one(begun++) : undefined));
+    return runs;
   }
 
   async health(): Promise<BoardHealth> {
@@ -441,7 +393,7 @@ export class ProtocolBoard implements Board {
         if (run.name === 'RunReply' && run.status !== 'OK') throw new RefusedError('Run', run.status);
         return reply;
       } catch (error) {
-        const again = error instanceof RefusedError && error.status === 'STOPPED';
+        const again = error instanceof RefusedError && error.code === 'STOPPED';
         if (!again || stops !== this.#stops || repeats === 0) throw error;
       }
     }
@@ -455,7 +407,15 @@ export class ProtocolBoard implements Board {
     const codes = Int16Array.from(drives, (drive) => Math.round(drive / driveStep));
     await this.#measure(
       stops,
-      { name: 'Run', run, steps, decimation, pulseSteps: Uint16Array.from(pulseSteps), drives: codes },
+      {
+        name: 'Run',
+        run,
+        steps,
+        decimation,
+        frameSamples: this.#frameSamples(),
+        pulseSteps: Uint16Array.from(pulseSteps),
+        drives: codes,
+      },
       { boardTime: steps * stepTime },
       (samples) => {
         const frame = assembly.add(samples);
@@ -467,23 +427,38 @@ export class ProtocolBoard implements Board {
     return result;
   }
 
-  /**
-   * work(0), work(1) … begun in order behind all that was asked for before; results in order. After a failure none is
-   * begun. Each is given the number of stops so far.
-   */
-  #inOrder<T>(count: number, work: (index: number, stops: number) => Promise<T>): Promise<T[]> {
+  /** How many should go in one request on this line, out of `most`, with `bytes` each for request and answer. */
+  #atOnce(most: number, bytes: number): number {
+    return Math.max(1, Math.min(most, Math.floor(this.#link.budget / bytes)));
+  }
+
+  /** Samples of each neuron in a frame; 0: as many as fit. Lost ones are not sent again, so frames are kept shorter. */
+  #frameSamples(): number {
+    const most = Math.floor(this.#link.budget / (4 * this.description.neurons));
+    return most * this.description.neurons < BOUNDS.Samples.counts ? Math.max(1, most) : 0;
+  }
+
+  /** A measurement in as few requests as the line allows, in order; after a failure none is begun. */
+  #inPieces<R extends Request>({ total, atOnce, bytes, time, request, take }: Pieces<R>): Promise<void> {
     const stops = this.#stops;
-    let failure: { error: unknown } | undefined;
-    const one = async (index: number): Promise<T> => {
-      if (failure) throw failure.error;
+    const ask = async (first: number, count: number): Promise<void> => {
+      const divisible = count > 1 ? count * bytes : undefined;
+      const options = { boardTime: count * time, divisible };
       try {
-        return await work(index, stops);
+        take(await this.#measure(stops, request(first, count), options), first, count);
       } catch (error) {
-        failure = { error };
-        throw error;
+        if (!(error instanceof TooLargeError)) throw error;
+        const half = count >> 1;
+        await Promise.all([ask(first, half), ask(first + half, count - half)]);
       }
     };
-    return Promise.all(Array.from({ length: count }, (_, index) => this.#ahead(one, index)));
+    let begun = 0;
+    return this.#turns.run(() => {
+      const first = begun;
+      const count = Math.min(total - first, this.#atOnce(atOnce, bytes));
+      begun += count;
+      return count > 0 ? ask(first, count) : undefined;
+    });
   }
 
   #cell({ array, row, column }: CellAddress): number {
@@ -513,21 +488,6 @@ export class ProtocolBoard implements Board {
     return { status: 'applied', current, saturated: Math.abs(current) * SLACK >= max };
   }
 
-  #tell(operations: readonly CellOperation[], outcomes: CellOutcome[], indices: number[]): void {
-    if (!this.#emit) return;
-    for (const status of ['applied', 'refused', 'unknown'] as const) {
-      const pulses: Extract<EventBody, { type: 'pulses' }>['pulses'] = [];
-      for (const i of indices) {
-        const [operation, outcome] = [operations[i], outcomes[i]];
-        if (operation.kind !== 'pulse' || outcome.status !== status) continue;
-        const { array, row, column, voltage, width } = operation;
-        const reason = outcome.status === 'applied' ? {} : { reason: outcome.reason };
-        pulses.push({ array, row, column, voltage, width, ...reason });
-      }
-      if (pulses.length > 0) this.#emit({ type: 'pulses', status, pulses });
-    }
-  }
-
   /** The nearest DAC code, but never one that rounding has put outside the limit. */
   #rowCode(voltage: number, limit: number): number {
     const { rowVoltageStep } = this.description;
@@ -541,19 +501,9 @@ export class ProtocolBoard implements Board {
   }
 }
 
-const refusal = (code: OutcomeCode): CellOutcome => ({ status: 'refused', code, reason: outcomeText(code) });
-
-function codeOf(error: MemloopError): OutcomeCode {
-  if (error instanceof RefusedError && error.status !== 'OK') return error.status;
-  return error instanceof LinkError && error.fate === 'not-sent' ? 'NOT_SENT' : 'BOARD_LOST';
-}
-
 function copyScaled(counts: Int16Array, expected: number, step: number, out: Float32Array, at: number): void {
   if (counts.length !== expected) {
-    throw new MemloopError(
-      'board-refused',
-      `the board answered ${counts.length} values in place of ${expected}`,
-    );
+    throw new ProtocolError(`the board answered ${counts.length} values in place of ${expected}`);
   }
   for (let i = 0; i < expected; i++) out[at + i] = counts[i] * step;
 }

@@ -60,3 +60,16 @@ export class RunAssembly {
     };
   }
 }
+
+/** A repeat of a run, with what it lost taken from before. Both had the same stimulus, from the neurons' rest. */
+export function fillLost(run: NeuronRun, before: NeuronRun): NeuronRun {
+  const { voltages, samples } = run;
+  const neurons = voltages.length / samples;
+  let lost = 0;
+  for (let i = 0; i < voltages.length; i += neurons) {
+    if (!Number.isNaN(voltages[i])) continue;
+    voltages.set(before.voltages.subarray(i, i + neurons), i);
+    if (Number.isNaN(voltages[i])) lost++;
+  }
+  return { ...run, lost };
+}

@@ -1,6 +1,6 @@
 /** The last frames each way, printed when the link fails: the link's flight recorder. */
 import type { Frame } from '../../../firmware-protocol/frame.js';
-import type { Message } from '../../../firmware-protocol/generated/protocol.js';
+import { describeFrame } from '../../../firmware-protocol/frame-text.js';
 
 const DEPTH = 100;
 
@@ -34,15 +34,4 @@ export class FlightRecorder {
         ({ time, way, frame }) => `${(time - now).toFixed(4).padStart(10)} s ${way} ${describeFrame(frame)}`,
       );
   }
-}
-
-/** `#7 Cells ops[200]`: sequence, name and fields, lists by their length. */
-export function describeFrame({ message, sequence }: Frame): string {
-  const { name, ...fields } = message as Message & Record<string, unknown>;
-  const parts = Object.entries(fields).map(([field, value]) =>
-    typeof value === 'object' && value !== null && 'length' in value
-      ? `${field}[${value.length}]`
-      : `${field}=${typeof value === 'number' ? Number(value.toPrecision(7)) : value}`,
-  );
-  return [`#${sequence}`, name, ...parts].join(' ');
 }

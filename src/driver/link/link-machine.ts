@@ -14,10 +14,20 @@
  * a request that was sent and not answered has fate `unknown` if it has an effect; one without is repeated in
  * the new session. A request with an effect that was never sent is failed as `not-sent`: it was planned on
  * what is now unknown.
+ *
+ * Noise. The line keeps the order of frames and the board answers in the order of the requests, so most losses show
+ * before a time-out does: the board refuses what follows a lost request (OUT_OF_ORDER), and an answer that comes
+ * before that of an earlier request tells that the earlier one was lost. Both are believed only if the missing frame
+ * was sent before the one that tells, and only make the machine send again. Where frames were lost, fewer are on
+ * their way at once, time-outs are short and do not grow while something is heard, and a large request without an
+ * effect is withdrawn (`withdrawn`) so that it can be asked in pieces. On a line that loses nothing, none of this
+ * happens.
  */
 
 import type { Frame } from '../../../firmware-protocol/frame.js';
 import {
+  encodePayload,
+  MAX_PAYLOAD,
   type MessageOf,
   PROTOCOL_HASH,
   PROTOCOL_VERSION,
@@ -25,64 +35,11 @@ import {
   type RequestName,
   WINDOW,
 } from '../../../firmware-protocol/generated/protocol.js';
-import { type ErrorReason, MemloopError } from '../../shared/errors.js';
-
-/** Times in s. Every time-out of the link is here. */
-export interface LinkOptions {
-  /** Shortest and longest retransmission time-out; between them it follows the round-trip time (RFC 6298). 0.001 to 10. */
-  minTimeout: number;
-  maxTimeout: number;
-  /** Retransmission time-out before a round trip was measured. 0.001 to 10. */
-  initialTimeout: number;
-  /** A board that leaves a request unanswered and is silent for so long is lost. 0.1 to 60. */
-  lostAfter: number;
-  /** A port behind which nobody answers Hello for so long has no board. 0.1 to 60. */
-  handshakeTimeout: number;
-  /** A Ping is sent after so long without a frame to the board. 0.01 to 10; below the board's dead-man time. */
-  heartbeat: number;
-}
-
-export const LINK_OPTIONS: Readonly<LinkOptions> = Object.freeze({
-  minTimeout: 0.05,
-  maxTimeout: 1,
-  initialTimeout: 0.25,
-  lostAfter: 1.5,
-  handshakeTimeout: 1.5,
-  heartbeat: 0.25,
-});
-
-const RANGES: Readonly<Record<keyof LinkOptions, readonly [number, number]>> = {
-  minTimeout: [0.001, 10],
-  maxTimeout: [0.001, 10],
-  initialTimeout: [0.001, 10],
-  lostAfter: [0.1, 60],
-  handshakeTimeout: [0.1, 60],
-  heartbeat: [0.01, 10],
-};
-
-export function linkOptions(given: Partial<LinkOptions> = {}): LinkOptions {
-  const options = { ...LINK_OPTIONS, ...given };
-  for (const [name, [low, high]] of Object.entries(RANGES) as [keyof LinkOptions, [number, number]][]) {
-    if (!(options[name] >= low && options[name] <= high)) {
-      throw new MemloopError('usage', `link option ${name} is ${options[name]} s; give ${low} to ${high} s`);
-    }
-  }
-  return options;
-}
-
-/** Whether a request that got no answer may have been executed. */
-export type Fate = 'unknown' | 'not-sent';
-
-export class LinkError extends MemloopError {
-  constructor(
-    reason: ErrorReason,
-    message: string,
-    readonly fate: Fate,
-    options?: ErrorOptions,
-  ) {
-    super(reason, message, options);
-  }
-}
+import { MemloopError } from '../../shared/errors.js';
+import { LinkError } from './errors.js';
+import { LineNoise } from './line-noise.js';
+import type { LinkOptions } from './link-options.js';
+import { RoundTrip } from './round-trip.js';
 
 export interface RequestOptions {
   /** It changes something that cannot be taken back, so it must not be repeated in another session. */
@@ -91,6 +48,8 @@ export interface RequestOptions {
   boardTime?: number;
   /** Goes before all that waits. */
   urgent?: boolean;
+  /** Of a request without effect that can be asked in pieces: bytes of its frame and its answer's. */
+  divisible?: number | undefined;
 }
 
 export type Answer = MessageOf<`${RequestName}Reply`> | MessageOf<'Refused'>;
@@ -100,6 +59,8 @@ export type LinkAction<Tag> =
   | { do: 'send'; message: Request; session: number; sequence: number }
   | { do: 'answer'; tag: Tag; answer: Answer }
   | { do: 'fail'; tag: Tag; error: MemloopError }
+  /** It is too large for the noise of the line: to be asked again in pieces. */
+  | { do: 'withdrawn'; tag: Tag }
   | { do: 'samples'; tag: Tag; samples: MessageOf<'Samples'> }
   | { do: 'notice'; notice: MessageOf<'Notice'> }
   /** A session has begun; `resumed`: the old one goes on behind a port that was opened again. */
@@ -110,28 +71,42 @@ export type LinkAction<Tag> =
   | { do: 'lost'; error: MemloopError };
 
 interface Pending<Tag> {
-  readonly request: Request;
+  request: Request;
   readonly replyName: string;
-  /** Absent for the machine's own Pings. */
-  readonly tag: Tag | undefined;
+  /** Absent for the machine's own: its Pings, and what holds the place of a withdrawn request. */
+  tag: Tag | undefined;
   readonly effect: boolean;
   readonly boardTime: number;
   readonly urgent: boolean;
+  readonly divisible: number | undefined;
   sequence: number;
   sends: number;
   sentAt: number;
+  /** Places of its last sendings among all sendings, ascending; those whose refusal has come are gone. */
+  places: number[];
   answered: boolean;
   /** It was on its way when a request before it timed out, so it is likely lost too. */
   doubtful: boolean;
+  /** The board has it: what is sent again under its number only asks for the answer, so a Ping will do. */
+  taken: boolean;
+  /** The board refused it for an earlier one that was lost; it is sent again when there are fewer before it. */
+  parked: boolean;
 }
 
 export class LinkMachine<Tag> {
   state: 'handshake' | 'connected' | 'detached' | 'failed' = 'handshake';
   /** Of the session that runs or ran last. */
   hello: MessageOf<'HelloReply'> | undefined;
-  readonly counters = { requests: 0, retries: 0, duplicates: 0, stale: 0, sessions: 0, heartbeats: 0 };
-  /** Smoothed round-trip time, s. */
-  roundTrip = 0;
+  readonly counters = {
+    requests: 0,
+    retries: 0,
+    duplicates: 0,
+    stale: 0,
+    sessions: 0,
+    heartbeats: 0,
+    withdrawn: 0,
+  };
+  readonly noise = new LineNoise();
   /** Own Hellos that came back since the handshake began. */
   echoes = 0;
 
@@ -150,15 +125,16 @@ export class LinkMachine<Tag> {
   #helloSends = 0;
   #helloSince = 0;
 
-  #variance = 0;
-  #timeout: number;
+  readonly #trip: RoundTrip;
   #backoff = 1;
   #lastHeard = 0;
   #lastSent = 0;
   /** Last time the oldest request came nearer to its answer. */
   #lastProgress = 0;
-  #wentBackTo = 0;
-  #wentBackAt = 0;
+  #lastTimeout = 0;
+  /** Frames sent so far, and the place among them of the last one known to be refused as out of order. */
+  #sendings = 0;
+  #refusedPlace = 0;
   #lostReported = false;
   #resuming = false;
 
@@ -170,7 +146,12 @@ export class LinkMachine<Tag> {
     this.#options = options;
     this.#nonce = nonce;
     this.#before = before;
-    this.#timeout = options.initialTimeout;
+    this.#trip = new RoundTrip(options);
+  }
+
+  /** Smoothed round-trip time, s. */
+  get roundTrip(): number {
+    return this.#trip.time;
   }
 
   get inFlight(): number {
@@ -189,6 +170,7 @@ export class LinkMachine<Tag> {
 
   request(request: Request, tag: Tag, options: RequestOptions, now: number): LinkAction<Tag>[] {
     const pending = this.#pending(request, tag, options);
+    this.counters.requests++;
     if (this.#error) this.#actions.push({ do: 'fail', tag, error: asNotSent(this.#error) });
     else {
       if (options.urgent) this.#queue.unshift(pending);
@@ -214,6 +196,18 @@ export class LinkMachine<Tag> {
     return this.#take();
   }
 
+  /** A damaged frame came: most likely the answer that is awaited. */
+  damaged(now: number): LinkAction<Tag>[] {
+    this.noise.lost();
+    const head = this.#window[0];
+    if (this.state !== 'connected' || !head) return [];
+    // A stream goes on whatever is lost of it, and what was sent just now is waited for.
+    if (head.request.name === 'Run' || now - this.#lastSent < this.#trip.time / 2) return [];
+    if (isWithdrawn(head)) this.#probe(head, now);
+    else this.#send(head, now);
+    return this.#take();
+  }
+
   tick(now: number): LinkAction<Tag>[] {
     const late = now - this.deadline;
     if (!(late >= 0)) return [];
@@ -229,14 +223,11 @@ export class LinkMachine<Tag> {
     } else if (this.state === 'connected') {
       const head = this.#window[0];
       if (head && now >= this.#lostAt(head)) this.#silent(now);
-      else if (head && now >= this.#retransmitAt(head)) {
-        this.#backoff = Math.min(this.#backoff * 2, 64);
-        for (const pending of this.#window) pending.doubtful = true;
-        this.#lastProgress = now;
-        this.#send(head, now);
-      } else if (now >= this.#lastSent + this.#options.heartbeat) {
-        // A repeat of the oldest request feeds the dead-man as well as a Ping does.
-        if (head) this.#send(head, now);
+      else if (head && now >= this.#retransmitAt(head)) this.#timedOut(head, now);
+      else if (now >= this.#lastSent + this.#options.heartbeat) {
+        // A repeat of the oldest request feeds the dead-man as well as a Ping does, if it gets through.
+        if (head && this.#noisy) this.#probe(head, now);
+        else if (head) this.#send(head, now);
         else this.#ping(now);
       }
     }
@@ -288,7 +279,7 @@ export class LinkMachine<Tag> {
     this.state = 'failed';
     this.#error = error;
     for (const pending of this.#window) {
-      if (!pending.answered) this.#failOne(pending, pending.effect ? asUnknown(error) : error);
+      if (!pending.answered) this.#failOne(pending, asUnknown(error));
     }
     for (const pending of this.#queue) this.#failOne(pending, asNotSent(error));
     this.#window = [];
@@ -302,16 +293,59 @@ export class LinkMachine<Tag> {
     return actions;
   }
 
+  /** Requests that should be on their way at once. */
+  get #most(): number {
+    return this.noise.window(WINDOW - 1);
+  }
+
+  get #noisy(): boolean {
+    return this.noise.rate > 0;
+  }
+
+  #timedOut(head: Pending<Tag>, now: number): void {
+    const heard = this.#lastHeard > this.#lastTimeout;
+    this.#lastTimeout = now;
+    // What comes from now on tells of what is sent from now on.
+    this.#refusedPlace = this.#sendings;
+    if (!(this.#noisy && heard)) this.#backoff = Math.min(this.#backoff * 2, 64);
+    else this.#backoff = 1;
+    for (const pending of this.#window) pending.doubtful = true;
+    this.#lastProgress = now;
+    if (isWithdrawn(head)) this.#probe(head, now);
+    else {
+      this.#send(head, now);
+      if (this.#noisy || head.request.name !== 'Ping') this.#probe(head, now);
+    }
+  }
+
+  /** A Ping is short, and what comes of it tells what was lost before it: requests or their answers. */
+  #probe(head: Pending<Tag>, now: number): void {
+    const isProbe = (each: Pending<Tag>) => each !== head && each.request.name === 'Ping' && !each.answered;
+    const probe = this.#window.findLast(isProbe);
+    if (probe) this.#send(probe, now);
+    else if (this.#window.length < WINDOW) this.#ping(now);
+    else this.#send(head, now);
+  }
+
   #pending(request: Request, tag: Tag | undefined, options: RequestOptions): Pending<Tag> {
-    const { effect = false, boardTime = 0, urgent = false } = options;
+    const { effect = false, boardTime = 0, urgent = false, divisible } = options;
     const replyName = `${request.name}Reply`;
-    const unsent = { sequence: 0, sends: 0, sentAt: 0, answered: false, doubtful: false };
-    return { request, replyName, tag, effect, boardTime, urgent, ...unsent };
+    const unsent = {
+      sequence: 0,
+      sends: 0,
+      sentAt: 0,
+      places: [],
+      answered: false,
+      doubtful: false,
+      taken: false,
+      parked: false,
+    };
+    return { request, replyName, tag, effect, boardTime, urgent, divisible, ...unsent };
   }
 
   #ping(now: number): void {
     this.counters.heartbeats++;
-    this.#queue.unshift(this.#pending({ name: 'Ping' }, undefined, { urgent: true }));
+    this.#queue.unshift(this.#pending(PING, undefined, { urgent: true }));
     this.#pump(now);
   }
 
@@ -358,7 +392,6 @@ export class LinkMachine<Tag> {
     this.state = 'connected';
     this.#session = reply.session;
     this.#sequence = this.#before;
-    this.#wentBackTo = this.#before;
     this.#backoff = 1;
     this.#lastHeard = now;
     this.#lastProgress = now;
@@ -416,10 +449,11 @@ export class LinkMachine<Tag> {
         else this.counters.stale++;
         break;
       case 'OUT_OF_ORDER':
-        this.#outOfOrder(refused.detail, now);
+        this.#outOfOrder(sequence, refused.detail, now);
         break;
       case 'BUSY':
-        // Not executed: the time-out will send it again.
+        // Not executed yet: the time-out will send it again.
+        this.#trip.wasEarly();
         break;
       default:
         this.#answer(sequence, refused, now);
@@ -428,8 +462,10 @@ export class LinkMachine<Tag> {
 
   #answer(sequence: number, answer: Answer, now: number): void {
     const pending = this.#find(sequence);
-    if (!pending || (answer.name !== pending.replyName && answer.name !== 'Refused')) {
+    const ours = pending?.tag === undefined || answer.name === pending.replyName || answer.name === 'Refused';
+    if (!pending || !ours) {
       this.counters.duplicates++;
+      this.#trip.wasEarly();
       return;
     }
     pending.answered = true;
@@ -437,41 +473,80 @@ export class LinkMachine<Tag> {
     // Which of several sendings was answered is unknown, so only single ones are measured (Karn). Until one was,
     // time-outs stay long: on a slow line short ones would only add repeats to what it has to carry.
     if (pending.sends === 1) {
-      this.#measure(now - pending.sentAt);
+      this.#trip.measure(now - pending.sentAt);
       this.#backoff = 1;
     }
     if (pending.tag !== undefined) this.#actions.push({ do: 'answer', tag: pending.tag, answer });
     const head = this.#window[0];
+    this.#askForMissing(pending, now);
     while (this.#window[0]?.answered) this.#window.shift();
     const next = this.#window[0];
     // After a time-out the neighbours of the lost frame are likely lost too: ask for the next at once.
     if (next && next !== head && next.doubtful && next.sends === 1) this.#send(next, now);
+    for (const pending of this.#window.slice(0, this.#most)) if (pending.parked) this.#send(pending, now);
     this.#pump(now);
   }
 
-  #outOfOrder(expected: number, now: number): void {
+  /** What was sent before `answered` and has no answer was executed before it, and its answer was lost. */
+  #askForMissing(answered: Pending<Tag>, now: number): void {
+    for (const pending of this.#window) {
+      if (pending === answered) return;
+      pending.taken = true;
+      if (pending.answered || lastPlace(pending) > lastPlace(answered)) continue;
+      if (pending.tag === undefined && !pending.effect) pending.answered = true;
+      else if (this.#isTooLarge(pending)) {
+        this.#withdraw(pending);
+        pending.answered = true;
+      } else this.#send(pending, now);
+    }
+  }
+
+  #outOfOrder(refused: number, expected: number, now: number): void {
     const first = this.#window[0];
     const index = first ? ahead(expected, first.sequence) : Infinity;
     if (index >= this.#window.length) {
       this.counters.stale++;
       return;
     }
-    // Every frame behind the missing one is refused: going back once is enough for all of them.
-    if (expected === this.#wentBackTo && now - this.#wentBackAt < this.#timeout) return;
-    this.#wentBackTo = expected;
-    this.#wentBackAt = now;
-    this.#resend(index, now);
+    for (const pending of this.#window.slice(0, index)) pending.taken = true;
+    // Every frame behind the missing one is refused: going back once is enough for all that were sent before.
+    const told = this.#find(refused)?.places.find((place) => place > this.#refusedPlace);
+    if (told === undefined) return;
+    this.#refusedPlace = told;
+    if (told < lastPlace(this.#window[index])) return;
+    this.noise.lost();
+    for (const { answered, parked, request } of this.#window.slice(index + 1))
+      if (!answered && !parked) this.noise.wasted(sizeOf(request));
+    this.#resend(index, now, index + this.#most);
   }
 
-  #resend(index: number, now: number): void {
-    for (const pending of this.#window.slice(index)) if (!pending.answered) this.#send(pending, now);
+  #isTooLarge({ divisible, sends }: Pending<Tag>): boolean {
+    return divisible !== undefined && sends >= TRIES && divisible > 2 * this.noise.budget;
+  }
+
+  /** Its place in the order of requests is held by a Ping: the board must not wait for it. */
+  #withdraw(pending: Pending<Tag>): void {
+    if (pending.tag === undefined) return;
+    this.counters.withdrawn++;
+    this.#actions.push({ do: 'withdrawn', tag: pending.tag });
+    pending.tag = undefined;
+    pending.request = PING;
+  }
+
+  /** Sends again from an index of the window on; from `end` on only what is urgent, the rest later. */
+  #resend(index: number, now: number, end = WINDOW): void {
+    for (const [i, pending] of this.#window.slice(index).entries()) {
+      if (pending.answered) continue;
+      pending.parked = index + i >= end && !pending.urgent;
+      if (!pending.parked) this.#send(pending, now);
+    }
   }
 
   #sessionLost(why: string, now: number): void {
     this.#actions.push({ do: 'session-lost', why });
     const again: Pending<Tag>[] = [];
     for (const pending of this.#window) {
-      if (pending.answered || (pending.tag === undefined && !pending.effect)) continue;
+      if (pending.answered || pending.tag === undefined) continue;
       if (pending.effect) {
         const message = `${why} before it answered ${pending.request.name}, which may or may not have been executed`;
         this.#failOne(pending, new LinkError('board-lost', message, 'unknown'));
@@ -485,8 +560,11 @@ export class LinkMachine<Tag> {
     }
     for (const pending of again) {
       pending.sends = 0;
+      pending.places = [];
       pending.sequence = 0;
       pending.doubtful = false;
+      pending.taken = false;
+      pending.parked = false;
     }
     this.#window = [];
     this.#queue = again;
@@ -496,47 +574,42 @@ export class LinkMachine<Tag> {
   /** Sends what the window has room for. Its last place is kept for what is urgent: Stop and Ping. */
   #pump(now: number): void {
     if (this.state !== 'connected') return;
+    const most = this.#most;
     for (let pending = this.#queue[0]; pending; pending = this.#queue[0]) {
-      if (this.#window.length >= (pending.urgent ? WINDOW : WINDOW - 1)) return;
+      if (this.#window.length >= (pending.urgent ? WINDOW : most)) return;
       this.#queue.shift();
       if (this.#window.length === 0) this.#lastProgress = now;
       this.#sequence = ahead(this.#sequence, -1);
       pending.sequence = this.#sequence;
       this.#window.push(pending);
-      this.counters.requests++;
       this.#send(pending, now);
     }
   }
 
   #send(pending: Pending<Tag>, now: number): void {
+    if (this.#isTooLarge(pending)) this.#withdraw(pending);
     if (pending.sends > 0) this.counters.retries++;
+    pending.parked = false;
     pending.sentAt = now;
     pending.sends++;
+    pending.places.push(++this.#sendings);
+    if (pending.places.length > PLACES) pending.places.shift();
     this.#lastSent = now;
-    const { request, sequence } = pending;
-    this.#actions.push({ do: 'send', message: request, session: this.#session, sequence });
+    const { request, sequence, taken } = pending;
+    const message = taken ? PING : request;
+    this.#actions.push({ do: 'send', message, session: this.#session, sequence });
   }
 
   #retransmitAt(head: Pending<Tag>): number {
-    const timeout = Math.min(this.#timeout * this.#backoff, this.#options.maxTimeout);
-    return Math.max(this.#lastProgress, head.sentAt) + timeout + head.boardTime;
+    // The frames of a stream are long: it is not to be hurried.
+    const hurried = this.#noisy && head.request.name !== 'Run';
+    const backoff = hurried ? Math.min(this.#backoff, NOISY_BACKOFF) : this.#backoff;
+    const wait = Math.min(this.#trip.timeout(hurried) * backoff, this.#options.maxTimeout);
+    return Math.max(this.#lastProgress, head.sentAt) + wait + head.boardTime;
   }
 
   #lostAt(head: Pending<Tag>): number {
     return this.#lastHeard + this.#options.lostAfter + head.boardTime;
-  }
-
-  /** RFC 6298. */
-  #measure(sample: number): void {
-    if (this.roundTrip === 0) {
-      this.roundTrip = sample;
-      this.#variance = sample / 2;
-    } else {
-      this.#variance += (Math.abs(this.roundTrip - sample) - this.#variance) / 4;
-      this.roundTrip += (sample - this.roundTrip) / 8;
-    }
-    const { minTimeout, maxTimeout } = this.#options;
-    this.#timeout = Math.min(Math.max(this.roundTrip + 4 * this.#variance, minTimeout), maxTimeout);
   }
 
   #silent(now: number): void {
@@ -562,6 +635,22 @@ export class LinkMachine<Tag> {
 
 /** A clock tick so late, s, tells that the process was kept from running. */
 const STALL = 0.1;
+/** How far time-outs grow while nothing is heard on a line that loses frames. */
+const NOISY_BACKOFF = 4;
+/** Sendings after which a divisible request may be withdrawn. */
+const TRIES = 2;
+/** Sendings of one request that are remembered; older ones have been answered or lost. */
+const PLACES = 32;
+
+const PING: Request = { name: 'Ping' };
+const scratch = new DataView(new ArrayBuffer(MAX_PAYLOAD));
+/** Bytes of a request's content. */
+const sizeOf = (request: Request): number => encodePayload(request, scratch, 0);
+
+const isWithdrawn = (pending: { tag: unknown; divisible: number | undefined }): boolean =>
+  pending.tag === undefined && pending.divisible !== undefined;
+
+const lastPlace = ({ places }: { places: readonly number[] }): number => places.at(-1) ?? 0;
 
 /** Sequence numbers have 32 bits and come round, on the board as here. */
 const ahead = (sequence: number, of: number): number => (sequence - of) >>> 0;

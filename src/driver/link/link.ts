@@ -6,24 +6,49 @@
  *     promise   ◄─ LinkMachine ◄─frame─ FrameDecoder ◄───────── transport
  */
 import { encodeFrame, FrameDecoder } from '../../../firmware-protocol/frame.js';
-import type { MessageOf, ReplyOf, Request, Status } from '../../../firmware-protocol/generated/protocol.js';
-import { STATUS, WINDOW } from '../../../firmware-protocol/generated/protocol.js';
+import type { MessageOf, ReplyOf, Request } from '../../../firmware-protocol/generated/protocol.js';
+import { WINDOW } from '../../../firmware-protocol/generated/protocol.js';
 import { MemloopError } from '../../shared/errors.js';
 import type { Emit, EventBody } from '../../shared/events.js';
 import type { Transport } from '../transport/transport.js';
+import { RefusedError, TooLargeError } from './errors.js';
 import { FlightRecorder } from './flight.js';
-import {
-  type Answer,
-  type LinkAction,
-  LinkMachine,
-  type LinkOptions,
-  linkOptions,
-  type RequestOptions,
-} from './link-machine.js';
+import { type Answer, type LinkAction, LinkMachine, type RequestOptions } from './link-machine.js';
+import { type LinkOptions, linkOptions } from './link-options.js';
 import type { ReconnectOptions } from './reconnect.js';
 
 /** Since the link was opened; s and bytes. */
-export type LinkCounters = Link['counters'];
+export interface LinkCounters {
+  /** Requests that callers have asked for. */
+  readonly requests: number;
+  /** Sendings of a request beyond its first. */
+  readonly retries: number;
+  /** Pings sent because nothing else was, or to learn what was lost. */
+  readonly heartbeats: number;
+  /** Large requests without effect that were given up on a noisy line and asked in pieces. */
+  readonly withdrawn: number;
+  /** Sessions opened: 1, and one more for every reboot of the board. */
+  readonly sessions: number;
+  /** Answers that came once more. */
+  readonly duplicates: number;
+  /** Frames of another session, or for no open request. */
+  readonly stale: number;
+  /** Damaged frames from the board: by their checksum, by their framing, or whole but of no known content. */
+  readonly crcErrors: number;
+  readonly framingErrors: number;
+  readonly malformed: number;
+  /** Membrane samples (of each neuron) that did not arrive. */
+  readonly lostSamples: number;
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+  /** Smoothed round-trip time. */
+  readonly roundTrip: number;
+  /** Chance that a byte is lost or damaged, estimated; 0 on a clean line. */
+  readonly byteLoss: number;
+  /** Requests on their way, and requests that wait to be sent. */
+  readonly inFlight: number;
+  readonly waiting: number;
+}
 
 type LinkState = Extract<EventBody, { type: 'link' }>['state'];
 
@@ -34,19 +59,9 @@ export interface LinkSettings {
   reconnect?: Required<ReconnectOptions> | undefined;
 }
 
-/** The board did not execute a request, or cut it short. */
-export class RefusedError extends MemloopError {
-  constructor(
-    request: string,
-    readonly status: Status,
-  ) {
-    super('board-refused', `the board refused ${request}: ${STATUS[status].doc} (${status})`);
-  }
-}
-
 interface Waiter {
   resolve(answer: Answer): void;
-  reject(error: MemloopError): void;
+  reject(error: Error): void;
   onSamples?: (samples: MessageOf<'Samples'>) => void;
 }
 
@@ -104,8 +119,8 @@ export class Link {
     return this.#machine.hello as MessageOf<'HelloReply'>;
   }
 
-  get counters() {
-    const { roundTrip, inFlight, waiting, counters } = this.#machine;
+  get counters(): LinkCounters {
+    const { roundTrip, inFlight, waiting, counters, noise } = this.#machine;
     const { crc, framing, malformed } = this.#decoder.counters;
     return {
       ...counters,
@@ -116,14 +131,20 @@ export class Link {
       bytesSent: this.#bytesSent,
       bytesReceived: this.#bytesReceived,
       roundTrip,
+      byteLoss: noise.rate,
       inFlight,
       waiting,
     };
   }
 
+  /** Bytes that a request and its answer should have together on this line; Infinity if it loses nothing. */
+  get budget(): number {
+    return this.#machine.noise.budget;
+  }
+
   /**
    * Sends a request and gives its reply. Errors: `LinkError`, whose fate tells whether the request may have
-   * been executed; `RefusedError`, in which case it was not.
+   * been executed; `RefusedError`, in which case it was not; `TooLargeError` for one that is `divisible`.
    */
   async request<R extends Request>(
     request: R,
@@ -168,12 +189,21 @@ export class Link {
 
   #receive(bytes: Uint8Array): void {
     this.#bytesReceived += bytes.length;
+    this.#machine.noise.passed(bytes.length);
     const now = clock();
+    const before = this.#damaged;
     for (const frame of this.#decoder.push(bytes)) {
       this.#flight.received(frame, now);
       this.#act(this.#machine.frame(frame, now), now);
     }
+    for (let i = this.#damaged - before; i > 0; i--) this.#act(this.#machine.damaged(now), now);
     this.#settle(now);
+  }
+
+  /** Frames that the present decoder found damaged. */
+  get #damaged(): number {
+    const { crc, framing, malformed } = this.#decoder.counters;
+    return crc + framing + malformed;
   }
 
   #perform(actions: LinkAction<Waiter>[]): void {
@@ -191,7 +221,9 @@ export class Link {
           const { message, session, sequence } = action;
           const frame = { message, session, sequence };
           this.#flight.sent(frame, now);
-          this.#outbox.push(encodeFrame(frame));
+          const bytes = encodeFrame(frame);
+          this.#machine.noise.passed(bytes.length);
+          this.#outbox.push(bytes);
           break;
         }
         case 'answer':
@@ -199,6 +231,9 @@ export class Link {
           break;
         case 'fail':
           action.tag.reject(action.error);
+          break;
+        case 'withdrawn':
+          action.tag.reject(new TooLargeError());
           break;
         case 'samples':
           action.tag.onSamples?.(action.samples);

@@ -1,7 +1,9 @@
 /** The upper rungs of the ladder: the port that was lost is opened again, or its device under another path. */
 import { MemloopError } from '../../shared/errors.js';
-import { listPorts, type PortInfo, serialPath } from '../transport/serial.js';
-import { openTransport, type Transport } from '../transport/transport.js';
+import { listPorts, type PortInfo } from '../transport/ports.js';
+import { openTransport } from '../transport/registry.js';
+import { serialPath } from '../transport/serial-url.js';
+import type { Transport } from '../transport/transport.js';
 
 export interface ReconnectOptions {
   /** Time from the loss after which the board is given up, s; attempts come 0.1, 0.2, 0.4 … at most 1 s apart. Default 10. */

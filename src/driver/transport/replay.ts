@@ -5,10 +5,10 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { encodeFrame, type Frame, FrameDecoder } from '../../../firmware-protocol/frame.js';
+import { describeFrame } from '../../../firmware-protocol/frame-text.js';
 import type { Message, MessageOf } from '../../../firmware-protocol/generated/protocol.js';
 import { MemloopError } from '../../shared/errors.js';
-import { describeFrame } from '../link/flight.js';
-import { type RecordedFrame, readRecording } from './recording.js';
+import { type RecordedFrame, type Recording, readRecording } from './recording.js';
 import type { Transport } from './transport.js';
 
 /** A recorded request with what the board sent for it. */
@@ -71,108 +71,128 @@ interface Beginning {
 export function openReplay(url: string): Transport {
   const file = url.replace(/^replay:/i, '');
   if (!file) throw new MemloopError('usage', `cannot read the port ${url}; write replay:FILE`);
-  const { frames, header } = readRecording(file);
-  const script = scriptOf(frames);
-  const exchanges = requestsOf(script);
-  const pings = frames.map(({ frame }) => frame.message).filter((message) => message.name === 'PingReply');
-  const answered = 1 + exchanges.findLastIndex(({ answers }) => answers.some(isFinal));
-  const decoder = new FrameDecoder();
-  /** Exchanges already begun, by the sequence number (or nonce) that the replaying host gave them. */
-  const begun = new Map<string, Beginning>();
-  const beginnings = new Map<Exchange, Beginning>();
-  let onBytes: (bytes: Uint8Array) => void = () => {};
-  /** Steps done, and exchanges begun. */
-  let at = 0;
-  let next = 0;
-  let end: (reason: string) => void = () => {};
-  let open = true;
-  const closed = new Promise<string>((resolve) => {
-    end = (reason) => {
-      open = false;
-      resolve(reason);
-    };
-  });
+  return new Replay(readRecording(file));
+}
 
-  const give = (message: Message, { message: asked, session, sequence }: Frame): void => {
+/** What a board answers to a Ping of which nothing was recorded. */
+const SILENT: MessageOf<'PingReply'> = {
+  name: 'PingReply',
+  uptime: 0,
+  framesReceived: 0,
+  crcErrors: 0,
+  duplicates: 0,
+  pulsesApplied: 0,
+};
+
+class Replay implements Transport {
+  readonly url: string;
+  readonly closed: Promise<string>;
+  readonly #script: readonly Step[];
+  readonly #exchanges: readonly Exchange[];
+  /** Exchanges up to the last that was answered to its end. */
+  readonly #answered: number;
+  readonly #pings: Message[];
+  readonly #decoder = new FrameDecoder();
+  /** Exchanges already begun, by the sequence number (or nonce) that the replaying host gave them. */
+  readonly #begun = new Map<string, Beginning>();
+  readonly #beginnings = new Map<Exchange, Beginning>();
+  #onBytes: (bytes: Uint8Array) => void = () => {};
+  /** Steps done, and exchanges begun. */
+  #at = 0;
+  #next = 0;
+  #open = true;
+  #resolve!: (reason: string) => void;
+
+  constructor({ frames, header }: Recording) {
+    this.url = `replay of ${header.url}`;
+    this.closed = new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+    this.#script = scriptOf(frames);
+    this.#exchanges = requestsOf(this.#script);
+    this.#answered = 1 + this.#exchanges.findLastIndex(({ answers }) => answers.some(isFinal));
+    this.#pings = frames.map(({ frame }) => frame.message).filter(({ name }) => name === 'PingReply');
+  }
+
+  listen(onBytes: (bytes: Uint8Array) => void): void {
+    this.#onBytes = onBytes;
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    if (!this.#open) throw new Error('the replay has ended');
+    for (const frame of this.#decoder.push(bytes)) this.#take(frame);
+  }
+
+  async close(): Promise<void> {
+    this.#end('the replay was closed');
+  }
+
+  #end(reason: string): void {
+    this.#open = false;
+    this.#resolve(reason);
+  }
+
+  #give(message: Message, { message: asked, session, sequence }: Frame): void {
     const mine =
       message.name === 'HelloReply' && asked.name === 'Hello' ? { ...message, nonce: asked.nonce } : message;
-    onBytes(encodeFrame({ message: mine, session, sequence }));
-  };
+    this.#onBytes(encodeFrame({ message: mine, session, sequence }));
+  }
 
-  /** Gives all answers up to the next request that was not yet made. */
-  const proceed = (): void => {
-    for (let step = script[at]; step; step = script[at]) {
-      if ('request' in step) {
-        if (!beginnings.has(step.request)) return;
-        at++;
-      } else if ('sessionLost' in step) {
-        at++;
-        onBytes(encodeFrame(step.sessionLost));
-      } else {
-        const beginning = beginnings.get(step.to)!;
-        at++;
-        beginning.given.push(step.answer);
-        give(step.answer, beginning.frame);
-      }
-    }
-  };
-
-  const take = (frame: Frame): void => {
+  #take(frame: Frame): void {
     const { message, session, sequence } = frame;
     if (message.name === 'Ping') {
-      const silent: MessageOf<'PingReply'> = {
-        name: 'PingReply',
-        uptime: 0,
-        framesReceived: 0,
-        crcErrors: 0,
-        duplicates: 0,
-        pulsesApplied: 0,
-      };
-      give((pings.length > 1 ? pings.shift() : pings[0]) ?? silent, frame);
+      const answer = this.#pings.length > 1 ? this.#pings.shift() : this.#pings[0];
+      this.#give(answer ?? SILENT, frame);
       return;
     }
     const key = message.name === 'Hello' ? `hello ${message.nonce}` : `${session} ${sequence}`;
-    const known = begun.get(key);
-    if (known) {
-      for (const message of [...known.given]) give(message, known.frame);
-      return;
-    }
-    const exchange = exchanges[next];
+    const known = this.#begun.get(key);
+    if (known) for (const given of [...known.given]) this.#give(given, known.frame);
+    else this.#begin(key, frame);
+  }
+
+  #begin(key: string, frame: Frame): void {
+    const exchange = this.#exchanges[this.#next];
     if (!exchange) {
-      end(`the recording ends before ${describeFrame(frame)}`);
+      this.#end(`the recording ends before ${describeFrame(frame)}`);
       return;
     }
-    const { request } = exchange;
+    const { message } = exchange.request;
     const same =
-      message.name === 'Hello'
-        ? request.message.name === 'Hello'
-        : isDeepStrictEqual(message, request.message);
+      frame.message.name === 'Hello' ? message.name === 'Hello' : isDeepStrictEqual(frame.message, message);
     if (!same) {
-      end(
-        `request ${next + 1} is ${describeFrame(frame)}, but recorded was ${describeFrame(request)} or other content`,
+      const recorded = describeFrame(exchange.request);
+      this.#end(
+        `request ${this.#next + 1} is ${describeFrame(frame)}, but recorded was ${recorded} or other content`,
       );
       return;
     }
-    next++;
+    this.#next++;
     const beginning: Beginning = { frame, given: [] };
-    begun.set(key, beginning);
-    beginnings.set(exchange, beginning);
-    proceed();
+    this.#begun.set(key, beginning);
+    this.#beginnings.set(exchange, beginning);
+    this.#proceed();
     // An answer may be missing in the middle, where the board rebooted, but not at the end.
-    if (next > answered && at === script.length)
-      end(`the recording ends before the answer to ${describeFrame(frame)}`);
-  };
+    if (this.#next > this.#answered && this.#at === this.#script.length)
+      this.#end(`the recording ends before the answer to ${describeFrame(frame)}`);
+  }
 
-  return {
-    url: `replay of ${header.url}`,
-    closed,
-    listen: (listener) => {
-      onBytes = listener;
-    },
-    write: async (bytes) => {
-      if (!open) throw new Error('the replay has ended');
-      for (const frame of decoder.push(bytes)) take(frame);
-    },
-    close: async () => end('the replay was closed'),
-  };
+  /** Gives all answers up to the next request that was not yet made. */
+  #proceed(): void {
+    for (let step = this.#script[this.#at]; step; step = this.#script[this.#at]) {
+      if ('request' in step) {
+        if (!this.#beginnings.has(step.request)) return;
+        this.#at++;
+        continue;
+      }
+      this.#at++;
+      if ('sessionLost' in step) this.#onBytes(encodeFrame(step.sessionLost));
+      else {
+        const beginning = this.#beginnings.get(step.to);
+        if (!beginning) continue;
+        beginning.given.push(step.answer);
+        this.#give(step.answer, beginning.frame);
+      }
+    }
+  }
 }

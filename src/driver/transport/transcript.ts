@@ -1,5 +1,5 @@
 /** A recorded session for people: what was said, line by line, and in sum. */
-import { describeFrame } from '../link/flight.js';
+import { describeFrame } from '../../../firmware-protocol/frame-text.js';
 import type { Recording } from './recording.js';
 import { exchangesOf } from './replay.js';
 

@@ -2,7 +2,7 @@
 import { type NetworkSpec, networkSpec } from '../network/network.js';
 import { largestEulerDrive } from '../network/stability.js';
 import { recipeOf } from './recipes.js';
-import type { TrainSettings } from './.ts.js';
+import type { TrainSettings } from './settings.js';
 
 export interface PlanOptions extends Partial<Pick<NetworkSpec, 'integrator' | 'driveScale' | 'driveMax'>> {
   /** Name of the dataset, whose recipe fills in the rest. */

@@ -1,5 +1,6 @@
 /** What the firmware's pins are wired to: crossbars, converters, reference resistors and neurons of one chip. */
 import { createHash, randomInt } from 'node:crypto';
+import { OPEN_PATH } from '../../../firmware-protocol/generated/protocol.js';
 import type { MifParameters } from '../../model/devices/mif.js';
 import { Random } from '../../model/random.js';
 import type { AnalogFrontEnd } from '../firmware.js';
@@ -9,7 +10,6 @@ import { Crossbar } from './crossbar.js';
 import { Neuron, neuronsOf } from './neurons.js';
 
 const WIDTH_STEP = 1e-7; // s
-const OPEN_PATH = 255;
 
 /** A pulse that the physics received. */
 export interface TracedPulse {

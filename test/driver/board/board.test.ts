@@ -1,7 +1,8 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { encodeFrame, type Frame, FrameDecoder } from '../../../firmware-protocol/frame.js';
 import {
   type CellOperation,
+  type CellOutcome,
   type ConnectOptions,
   connectBoard,
   inProcessTransport,
@@ -69,6 +70,9 @@ const pulse = (n: number, voltage = 0.5): CellOperation => ({
   voltage,
   width: 5e-6 + (n % 4000) * 1e-7,
 });
+
+const reached = (trace: TracedPulse[], count: number) =>
+  vi.waitFor(() => expect(trace.length).toBeGreaterThanOrEqual(count), { interval: 1, timeout: 5000 });
 
 describe.each([
   ['in this process', inProcess],
@@ -152,13 +156,19 @@ describe.each([
     const { board, virtual, transport, trace } = await connected({ link: { lostAfter: 0.3 } }, serve);
     const operations = Array.from({ length: 3000 }, (_, n) => pulse(n));
     const outcomes = board.cells(operations);
-    while (trace.length < 500) await new Promise((resolve) => setTimeout(resolve, 1));
+    await reached(trace, 500);
     virtual.close();
-    for (const [i, outcome] of (await outcomes).entries()) {
-      const reached = i < trace.length;
-      if (outcome.status === 'applied') expect(reached).toBe(true);
-      if (outcome.status === 'refused') expect(reached).toBe(false);
-    }
+    const settled = await outcomes;
+    const of = (status: CellOutcome['status']) =>
+      settled.flatMap((outcome, i) => (outcome.status === status ? [i] : []));
+    // Pulses are applied in order, so the trace is the first ones.
+    expect(of('applied').filter((i) => i >= trace.length)).toEqual([]);
+    expect(of('refused').filter((i) => i < trace.length)).toEqual([]);
+    expect(of('applied').length).toBeGreaterThan(0);
+    expect(of('unknown').length).toBeGreaterThan(0);
+    expect(of('applied').length + of('refused').length + of('unknown').length).toBe(3000);
+    const codes = settled.flatMap((outcome) => (outcome.status === 'applied' ? [] : [outcome.code]));
+    expect(new Set(codes)).toEqual(new Set(['BOARD_LOST', 'NOT_SENT']));
     await expect(board.health()).rejects.toMatchObject({ reason: 'board-lost', exitCode: 1 });
     await board.close();
     await transport.closed;
@@ -341,20 +351,18 @@ describe('on a bad line', () => {
 
     trace.length = 0;
     const outcomes = board.cells(operations);
-    while (trace.length < 300) await new Promise((resolve) => setTimeout(resolve, 1));
+    await reached(trace, 300);
     virtual.reboot();
     const settled = await outcomes;
-    for (const [i, { status }] of settled.entries()) {
-      const times = trace.filter(
-        ({ width }) =>
-          Math.round(width * 1e7) ===
-          Math.round(operations[i].kind === 'pulse' ? operations[i].width * 1e7 : 0),
-      ).length;
-      expect(times).toBeLessThanOrEqual(1);
-      if (status === 'applied') expect(times).toBe(1);
-      if (status === 'refused') expect(times).toBe(0);
-    }
-    expect(settled.some(({ status }) => status === 'unknown')).toBe(true);
+    // Each pulse has a width of its own.
+    const times = Array.from(operations, () => 0);
+    for (const { width } of trace) times[Math.round(width * 1e7) - 50]++;
+    const timesOf = (status: CellOutcome['status']) =>
+      new Set(times.filter((_, i) => settled[i].status === status));
+    expect(timesOf('applied')).toEqual(new Set([1]));
+    expect(timesOf('refused')).toEqual(new Set([0]));
+    expect([...timesOf('unknown')].filter((n) => n > 1)).toEqual([]);
+    expect(timesOf('unknown').size).toBeGreaterThan(0);
     // The session after the reboot takes new work.
     expect((await board.cells([pulse(0)]))[0].status).toBe('applied');
   });
@@ -385,12 +393,153 @@ describe('on a bad line', () => {
     const [whole] = await board.run([stimulus]);
     expect(lossy.lost).toBeGreaterThan(0);
     expect(gaps.reduce((sum, gap) => sum + gap, 0)).toBe(lossy.lost);
-    lossy.voltages.forEach((v, i) => {
-      if (Number.isNaN(v)) return;
-      expect(v).toBe(whole.voltages[i]);
-    });
+    const differing = lossy.voltages.filter((v, i) => !Number.isNaN(v) && v !== whole.voltages[i]);
+    expect(differing).toHaveLength(0);
     expect(lossy.voltages.filter(Number.isNaN)).toHaveLength(10 * lossy.lost);
   });
+});
+
+describe('an answer that does not fit', () => {
+  /** Cuts the last result off the first answer to a batch of so many. */
+  const shortened = (transport: Transport, size: number): Transport => {
+    const decoder = new FrameDecoder();
+    const cut = ({ message, ...header }: Frame): Frame =>
+      message.name === 'CellsReply' && message.results.length === size
+        ? { ...header, message: { ...message, results: message.results.slice(1) } }
+        : { ...header, message };
+    return {
+      url: transport.url,
+      closed: transport.closed,
+      close: () => transport.close(),
+      write: (bytes) => transport.write(bytes),
+      listen: (onBytes) =>
+        transport.listen((bytes) => {
+          for (const frame of decoder.push(bytes)) onBytes(encodeFrame(cut(frame)));
+        }),
+    };
+  };
+
+  test('leaves its pulses unknown, for they may have been applied, and holds back those behind', async () => {
+    const { transport, trace } = await bench();
+    const events: EventBody[] = [];
+    const board = await connectBoard(shortened(transport, 200), { emit: (event) => events.push(event) });
+    endings.push(() => board.close());
+    const outcomes = await board.cells(Array.from({ length: 4000 }, (_, n) => pulse(n)));
+    const of = (status: string, code: string) =>
+      outcomes.filter((outcome) => outcome.status === status && 'code' in outcome && outcome.code === code);
+    const unknown = of('unknown', 'PROTOCOL_BREACH').length;
+    expect(unknown).toBeGreaterThanOrEqual(200);
+    expect(of('refused', 'NOT_SENT')).toHaveLength(4000 - unknown);
+    expect(trace).toHaveLength(unknown);
+    const told = events.flatMap((event) => (event.type === 'pulses' ? event.pulses : []));
+    expect(new Set(told.map(({ code }) => code))).toEqual(new Set(['PROTOCOL_BREACH', 'NOT_SENT']));
+    // A batch of another size is answered whole.
+    expect(await board.cells([pulse(0)])).toEqual([{ status: 'applied' }]);
+  });
+
+  test('of a read is an error with its code', async () => {
+    const { transport } = await bench();
+    const board = await connectBoard(shortened(transport, 3));
+    endings.push(() => board.close());
+    const read = (row: number): CellOperation => {
+      return { kind: 'read', array: 0, row, column: 0, voltage: 0.1, samples: 1 };
+    };
+    expect(await board.cells([read(0), read(1), read(2)])).toEqual(
+      Array.from({ length: 3 }, () => ({
+        status: 'unknown',
+        code: 'PROTOCOL_BREACH',
+        reason: expect.stringContaining('2 of 3'),
+      })),
+    );
+  });
+});
+
+describe('on a line that hurts bytes', () => {
+  /** Drops, flips, doubles and inserts bytes, each at `rate`, both ways. */
+  const noisy = (transport: Transport, rate: number, sizes: number[] = []): Transport => {
+    const random = new Random(5);
+    const hurt = (bytes: Uint8Array): Uint8Array => {
+      const out: number[] = [];
+      for (const byte of bytes) {
+        const kind = Math.floor(random.uniform() / rate);
+        if (kind === 0) continue;
+        out.push(kind === 1 ? byte ^ (1 << random.integer(8)) : byte);
+        if (kind === 2) out.push(byte);
+        if (kind === 3) out.push(random.integer(256));
+      }
+      return Uint8Array.from(out);
+    };
+    const decoder = new FrameDecoder();
+    return {
+      url: transport.url,
+      closed: transport.closed,
+      close: () => transport.close(),
+      listen: (onBytes) => transport.listen((bytes) => onBytes(hurt(bytes))),
+      write: (bytes) => {
+        for (const { message } of decoder.push(bytes))
+          if (message.name === 'Cells') sizes.push(message.ops.length);
+        return transport.write(hurt(bytes));
+      },
+    };
+  };
+  /** Bytes are hurt once the board is known. */
+  const later = async (rate: number, sizes: number[] = []) => {
+    const { transport, trace } = await bench();
+    const board = await connectBoard(noisy(transport, rate, sizes));
+    endings.push(() => board.close());
+    return { board, trace };
+  };
+
+  test('nothing is hurt: batches are as large as the protocol allows', async () => {
+    const sizes: number[] = [];
+    const { board } = await later(1e-300, sizes);
+    await board.cells(Array.from({ length: 1000 }, (_, n) => pulse(n)));
+    expect(sizes).toEqual([200, 200, 200, 200, 200]);
+    expect(board.counters).toMatchObject({ retries: 0, withdrawn: 0, byteLoss: 0 });
+  });
+
+  test('one byte in 500: batches shrink, all pulses are applied once, reads and products are right', async () => {
+    const sizes: number[] = [];
+    const { board, trace } = await later(5e-4, sizes);
+    const clean = await connected();
+    const operations = Array.from({ length: 3000 }, (_, n) => pulse(n));
+    await clean.board.cells(operations);
+    expect(await board.cells(operations)).toEqual(operations.map(() => ({ status: 'applied' })));
+    expect(trace.map(({ width }) => Math.round(width * 1e7))).toEqual(operations.map((_, n) => 50 + n));
+    expect(board.counters.byteLoss).toBeGreaterThan(2e-4);
+    expect(Math.max(...sizes.slice(-100))).toBeLessThan(60);
+    for (const array of [0, 3]) {
+      expect(await board.readRows(array, 0, 32, 0.1, 1)).toEqual(
+        await clean.board.readRows(array, 0, 32, 0.1, 1),
+      );
+      const vectors = Float32Array.from({ length: 64 * 32 }, (_, i) => 0.001 * (i % 100));
+      expect(await board.multiply(array, vectors)).toEqual(await clean.board.multiply(array, vectors));
+    }
+  }, 20_000);
+
+  test('a large read on a line of which nothing is known yet is withdrawn and asked in pieces', async () => {
+    const { board } = await later(2e-3);
+    const rows = await board.readRows(0, 0, 32, 0.1, 1);
+    const clean = await connected();
+    expect(rows).toEqual(await clean.board.readRows(0, 0, 32, 0.1, 1));
+    expect(board.counters.withdrawn).toBeGreaterThan(0);
+  }, 20_000);
+
+  test('runs come in shorter frames, and what one lost is taken from its repeat', async () => {
+    const { board } = await later(2e-4);
+    // The line shows what it is.
+    await board.cells(Array.from({ length: 2000 }, (_, n) => pulse(n)));
+    const frames: number[] = [];
+    board.neurons.subscribe(({ voltages }) => frames.push(voltages.length));
+    const stimulus = { steps: 500, decimation: 1, pulseSteps: [0], drives: new Float32Array(10).fill(2e-4) };
+    const [run] = await board.run([stimulus]);
+    const clean = await connected();
+    const [whole] = await clean.board.run([stimulus]);
+    expect(Math.max(...frames)).toBeLessThan(500);
+    expect(run.lost).toBeLessThan(25);
+    expect(run.voltages.filter(Number.isNaN)).toHaveLength(10 * run.lost);
+    expect(run.voltages.filter((v, i) => !Number.isNaN(v) && v !== whole.voltages[i])).toHaveLength(0);
+  }, 20_000);
 });
 
 describe('reconnection', () => {
@@ -407,7 +556,7 @@ describe('reconnection', () => {
     endings.push(() => board.close());
     const operations = Array.from({ length: 4000 }, (_, n) => pulse(n));
     const outcomes = board.cells(operations);
-    while (trace.length < 300) await new Promise((resolve) => setTimeout(resolve, 1));
+    await reached(trace, 300);
     await served.close();
     served = await serveTcp(virtual, { port: Number(new URL(port).port) });
     expect(await outcomes).toEqual(operations.map(() => ({ status: 'applied' })));

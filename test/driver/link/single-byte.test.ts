@@ -7,7 +7,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { expect, test } from 'vitest';
 import { encodeFrame, FrameDecoder } from '../../../firmware-protocol/frame.js';
 import type { Message, MessageOf, Request } from '../../../firmware-protocol/generated/protocol.js';
-import { LINK_OPTIONS, type LinkAction, LinkMachine } from '../../../src/driver/link/link-machine.js';
+import { type LinkAction, LinkMachine } from '../../../src/driver/link/link-machine.js';
+import { LINK_OPTIONS } from '../../../src/driver/link/link-options.js';
 import { MemloopError } from '../../../src/shared/errors.js';
 import { Firmware } from '../../../src/virtual-board/firmware.js';
 import { DESCRIPTION, RecordingFrontEnd } from '../../firmware-protocol/board.js';
@@ -33,6 +34,7 @@ const REQUESTS: Request[] = [
     run: 9,
     steps: 12,
     decimation: 2,
+    frameSamples: 0,
     pulseSteps: Uint16Array.of(3),
     drives: Int16Array.of(5, 6),
   },

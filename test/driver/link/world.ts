@@ -1,14 +1,9 @@
 /** The link's state machine and the real firmware with a bad wire between them, in simulated time. */
 import { encodeFrame, type Frame, FrameDecoder } from '../../../firmware-protocol/frame.js';
 import type { CellOp, MessageOf, Request } from '../../../firmware-protocol/generated/protocol.js';
-import {
-  LINK_OPTIONS,
-  type LinkAction,
-  LinkError,
-  LinkMachine,
-  type LinkOptions,
-  type RequestOptions,
-} from '../../../src/driver/link/link-machine.js';
+import { LinkError } from '../../../src/driver/link/errors.js';
+import { type LinkAction, LinkMachine, type RequestOptions } from '../../../src/driver/link/link-machine.js';
+import { LINK_OPTIONS, type LinkOptions } from '../../../src/driver/link/link-options.js';
 import { Random } from '../../../src/model/random.js';
 import { Firmware } from '../../../src/virtual-board/firmware.js';
 import { DESCRIPTION, RecordingFrontEnd } from '../../firmware-protocol/board.js';
@@ -74,7 +69,7 @@ class Channel {
   }
 }
 
-export type Outcome = 'applied' | 'refused' | 'unknown' | 'not-sent' | 'failed';
+export type Outcome = 'applied' | 'refused' | 'unknown' | 'not-sent' | 'failed' | 'withdrawn';
 
 export class World {
   now = 0;
@@ -105,12 +100,20 @@ export class World {
     this.random = new Random(seed);
     this.toBoard = new Channel(this.random, (bytes) => this.firmware.receive(bytes));
     this.toHost = new Channel(this.random, (bytes) => {
+      this.machine.noise.passed(bytes.length);
+      const damaged = this.#damaged;
       for (const frame of this.#decoder.push(bytes))
         this.act(this.machine.frame(shifted(frame, before), this.now));
+      for (let i = this.#damaged - damaged; i > 0; i--) this.act(this.machine.damaged(this.now));
     });
     this.firmware = new Firmware(this.frontEnd, (bytes) => this.toHost.send(bytes, this.now));
     this.firmware.boot();
     this.machine = new LinkMachine({ ...LINK_OPTIONS, ...options }, () => this.#nonce++, before);
+  }
+
+  get #damaged(): number {
+    const { crc, framing, malformed } = this.#decoder.counters;
+    return crc + framing + malformed;
   }
 
   start(): this {
@@ -144,14 +147,17 @@ export class World {
         const { message, session, sequence } = action;
         const frame = { message, session, sequence };
         this.sent.push(frame);
-        this.toBoard.send(encodeFrame(shifted(frame, -this.#before)), this.now);
+        const bytes = encodeFrame(shifted(frame, -this.#before));
+        this.machine.noise.passed(bytes.length);
+        this.toBoard.send(bytes, this.now);
       } else if (action.do === 'answer') {
         this.answers.push(action);
         this.#settle(action.tag, action.answer.name === 'Refused' ? 'refused' : 'applied');
       } else if (action.do === 'fail') {
         const { error } = action;
         this.#settle(action.tag, error instanceof LinkError ? error.fate : 'failed');
-      } else if (action.do === 'lost') {
+      } else if (action.do === 'withdrawn') this.#settle(action.tag, 'withdrawn');
+      else if (action.do === 'lost') {
         if (this.reattach === undefined) this.act(this.machine.fail(action.error));
         else this.unplug();
       }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { connectBoard, openTransport } from '../../../src/driver/index.js';
 import { sameDevice } from '../../../src/driver/link/reconnect.js';
-import { listDeviceFiles } from '../../../src/driver/transport/serial.js';
+import { listDeviceFiles } from '../../../src/driver/transport/ports.js';
 import { openPty } from '../../../src/virtual-board/index.js';
 
 const endings: (() => unknown)[] = [];

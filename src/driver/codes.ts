@@ -1,10 +1,14 @@
-/** Why an operation was not applied, or may not have been: the one list of codes, from the wire up to the library. */
-import { STATUS, type Status } from '../../../firmware-protocol/generated/protocol.js';
+/**
+ * Why an operation was not applied, or may not have been: the one list of codes, from the wire up to the library.
+ * docs/codes.md says what to do about each.
+ */
+import { STATUS, type Status } from '../../firmware-protocol/generated/protocol.js';
 
 /** What only the host can know. */
 export const HOST_CODE = Object.freeze({
   NOT_SENT: 'not sent: the session with the board was lost before, so what was planned on is no longer sure',
   BOARD_LOST: 'the board was lost before it answered',
+  PROTOCOL_BREACH: 'the answer of the board does not fit the request, so what the board did is not known',
   QUARANTINED: 'refused: the cell is quarantined in the passport',
   BUDGET: 'refused: the cell has had all the pulses that its passport allows',
 });
