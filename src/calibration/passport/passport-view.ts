@@ -122,7 +122,7 @@ export function passportText(passport: Passport, arrays: readonly number[], maps
           ? `window ${(window.low * 1e6).toFixed(2)} to ${(window.high * 1e6).toFixed(2)} µS`
           : 'window not measured'
       }, ${array.pulses} pulses (at most ${array.mostPulses} on a cell${
-        array.budget === null ? '' : `, whose budget is ${array.budget}`
+        array.budget === null ? '' : `; budget ${array.budget} per cell`
       }), ${(array.energy * 1e9).toPrecision(3)} nJ`,
     );
     for (const cell of array.unhealthy.slice(0, 20)) {

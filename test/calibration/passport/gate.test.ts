@@ -1,4 +1,5 @@
 import { appendFileSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type GateOptions, guardBoard, Passport } from '../../../src/calibration/index.js';
 import type { Board, CellOperation, CellOutcome } from '../../../src/driver/board/board.js';
@@ -165,6 +166,21 @@ describe('the gate', () => {
     // Nobody said what a pulse costs: it is estimated.
     expect(kept.array(0).tables.energy[1]).toBeGreaterThan(kept.array(0).tables.energy[2]);
     expect(kept.array(0).tables.energy[2]).toBeGreaterThan(0);
+  });
+
+  test('books nothing of a recording that is played again', async () => {
+    const home = temporaryHome();
+    const record = join(home, 'link.rec');
+    const first = await openBoard('virtual:w-sdc-8x8x4?seed=3', { home, record });
+    expect(codes(await first.cells(pulses([1, 2])))).toEqual(['applied', 'applied']);
+    await first.close();
+    const again = await openBoard(`replay:${record}`, { home });
+    expect(codes(await again.cells(pulses([1, 2])))).toEqual(['applied', 'applied']);
+    expect([...again.passport.array(0).tables.pulses.subarray(0, 3)]).toEqual([0, 2, 2]);
+    await again.close();
+    expect([...Passport.open(first.description, home).array(0).tables.pulses.subarray(0, 3)]).toEqual([
+      0, 1, 1,
+    ]);
   });
 
   test('keeps calls in order, and stops between two of them', async () => {
