@@ -91,6 +91,15 @@ describe('the cells', () => {
     expect(stateOf(board, cell(0), { ...board, boardSerial: 'VB-8' }).arrays[1]?.counts.untouched).toBe(6);
   });
 
+  test('keep their last conductance when they were not read again', () => {
+    const unread = cell(0, { conductance: null as unknown as number, status: 'failed' });
+    expect(stateOf(board, cell(0), unread).arrays[1]?.cells[0]?.[0]).toMatchObject({
+      conductance: 5e-6,
+      status: 'failed',
+    });
+    expect(stateOf(board, unread).arrays[1]?.cells[0]?.[0]?.conductance).toBeNull();
+  });
+
   test('may come without a board, in any order', () => {
     const state = stateOf(cell(4, { row: 2 }), cell(0));
     expect(state.arrays[1]).toMatchObject({ rows: 3, columns: 5 });

@@ -13,6 +13,7 @@ import {
 } from '../../../src/loop/index.js';
 import { Network, networkSpec, predict, train } from '../../../src/model/index.js';
 import type { EventBody } from '../../../src/shared/events.js';
+import { initialState, reduce } from '../../../src/tui/state.js';
 import { createVirtualBoard, type Profile } from '../../../src/virtual-board/index.js';
 import { temporaryHome } from '../../calibration/boards.js';
 import { patterns, type SmallNetwork, smallNetwork, smallProfile } from '../small.js';
@@ -93,6 +94,44 @@ describe('fine-tuning on a chip', () => {
     expect(adapted.accuracy).toBeGreaterThan(before.accuracy + 0.05);
     expect(own.weights).not.toEqual(start.weights);
     expect((await board.health()).pulsesApplied - pulsesApplied).toBe(tuning.pulses);
+    await board.close();
+  });
+
+  it('tells its stages, so that the headline never stays at one that has ended', async () => {
+    const { board, deployment } = await onChip(small);
+    let state = initialState;
+    const headlines: string[] = [];
+    deployment.context.emit = (event) => {
+      state = reduce(state, { ...event, time: 0 });
+      const headline = `${state.stage?.stage}, ${state.progress?.stage ?? '–'}`;
+      if (headline !== headlines.at(-1)) headlines.push(headline);
+      if (event.type === 'training')
+        expect(state.stage?.stage).toBe(event.phase === 'offline' ? 'adapt' : 'fine-tune');
+    };
+    await recover(
+      deployment,
+      { train: small.dataset, test: pictures },
+      { ...QUICK, adapt: 4000, epochs: 0.2 },
+    );
+    expect(headlines.filter((headline, i) => headline !== headlines[i - 1])).toEqual([
+      'undefined, –',
+      'program, –',
+      'program, program',
+      'evaluate, –',
+      'evaluate, evaluate',
+      'evaluate, –',
+      'fine-tune, –',
+      'adapt, –',
+      'adapt, train',
+      'adapt, –',
+      'program, –',
+      'fine-tune, –',
+      'fine-tune, fine-tune',
+      'evaluate, –',
+      'evaluate, evaluate',
+      'evaluate, –',
+    ]);
+    expect(state.log.map(({ text }) => text)).toContain('adapt: offline, to what is known of this chip');
     await board.close();
   });
 
