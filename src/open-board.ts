@@ -2,9 +2,8 @@
 import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type GateOptions, type GuardedBoard, guardBoard } from './calibration/passport/gate.js';
-import { dataFolder } from './calibration/passport/passport.js';
-import type { Board } from './driver/board/board.js';
+import type { GateOptions, GuardedBoard } from './calibration/passport/gate.js';
+import type { Board, BoardDescription, BoardHealth } from './driver/board/board.js';
 import { type ConnectOptions, connectBoard } from './driver/board/protocol-board.js';
 import { openTransport } from './driver/transport/registry.js';
 
@@ -26,13 +25,33 @@ const OPENERS: Readonly<Record<string, Opener>> = {
  * virtual board inside this process.
  */
 export async function openBoard(url: string, options: OpenOptions = {}): Promise<GuardedBoard> {
-  const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(url)?.[1]?.toLowerCase() ?? '';
-  const open = Object.hasOwn(OPENERS, scheme) ? OPENERS[scheme] : openPort;
-  const board = await open(url, options);
+  const board = await connect(url, options);
+  const { guardBoard } = await import('./calibration/passport/gate.js');
   return guardBoard(
     board,
-    scheme === 'replay' ? { ...options, home: copyOfPassports(options.home) } : options,
+    schemeOf(url) === 'replay' ? { ...options, home: await copyOfPassports(options.home) } : options,
   );
+}
+
+/** What a board says of itself: connects, asks and closes. No pulse can come of it, so it loads no passports. */
+export async function describeBoard(
+  url: string,
+  options: OpenOptions = {},
+): Promise<{ description: BoardDescription; health: BoardHealth }> {
+  const board = await connect(url, options);
+  try {
+    return { description: board.description, health: await board.health() };
+  } finally {
+    await board.close();
+  }
+}
+
+const schemeOf = (url: string): string => /^([a-z][a-z0-9+.-]+):/i.exec(url)?.[1]?.toLowerCase() ?? '';
+
+function connect(url: string, options: OpenOptions): Promise<Board> {
+  const scheme = schemeOf(url);
+  const open = Object.hasOwn(OPENERS, scheme) ? OPENERS[scheme] : openPort;
+  return open(url, options);
 }
 
 async function openPort(url: string, options: OpenOptions): Promise<Board> {
@@ -56,7 +75,9 @@ async function openVirtual(url: string, options: OpenOptions): Promise<Board> {
 }
 
 /** A recording applies no pulse, so nothing of it goes into the chip's own passport. Returns the folder of a copy. */
-function copyOfPassports(home = dataFolder()): string {
+async function copyOfPassports(given: string | undefined): Promise<string> {
+  const { dataFolder } = await import('./calibration/passport/passport.js');
+  const home = given ?? dataFolder();
   const copy = mkdtempSync(join(tmpdir(), 'memloop-replay-'));
   process.once('exit', () => rmSync(copy, { recursive: true, force: true }));
   const passports = join(home, 'passports');

@@ -5,6 +5,7 @@
 import type { Command } from 'commander';
 import type { Observable } from 'rxjs';
 import type { GuardedBoard } from '../calibration/index.js';
+import type { BoardDescription, BoardHealth } from '../driver/board/board.js';
 import type { OpenOptions } from '../open-board.js';
 import { MemloopError } from '../shared/errors.js';
 import type { Emit, EventBody, MemloopEvent } from '../shared/events.js';
@@ -48,6 +49,8 @@ export interface Session {
    * command ends.
    */
   board(options?: OpenOptions & { url?: string }): Promise<GuardedBoard>;
+  /** What the board behind `--port` or MEMLOOP_PORT says of itself; it is closed again. */
+  describe(): Promise<{ description: BoardDescription; health: BoardHealth }>;
   /** Work to do when the command ends, however it ends; last in, first out. */
   atEnd(work: () => Promise<void> | void): void;
 }
@@ -129,6 +132,11 @@ async function runCommand(
       atEnd: (ending) => endings.push(ending),
       onBoard: Boolean(port),
       board: (options) => openSessionBoard(options, { global, view, emit, endings, port }),
+      describe: async () => {
+        const { describeBoard } = await import('../open-board.js');
+        const { record, reconnect } = global;
+        return describeBoard(urlOf(port), { emit, record, reconnect });
+      },
     };
     if (run) emit({ ...started, backend: (await import('../model/index.js')).backendName });
     else if (view.show) emit(started);
@@ -176,15 +184,8 @@ async function openSessionBoard(
     port: string | undefined;
   },
 ): Promise<GuardedBoard> {
-  const url = options.url ?? port;
-  if (!url) {
-    throw new MemloopError(
-      'usage',
-      'no board named: give --port URL or set MEMLOOP_PORT (`memloop ports` lists serial ports; `--port virtual:w-sdc-8x8x4` needs no hardware)',
-    );
-  }
   const { openBoard } = await import('../open-board.js');
-  const board = await openBoard(url, {
+  const board = await openBoard(urlOf(options.url ?? port), {
     emit,
     record: global.record,
     reconnect: global.reconnect ?? (view.show ? RECONNECT : 0),
@@ -193,6 +194,14 @@ async function openSessionBoard(
   });
   endings.push(() => board.close());
   return board;
+}
+
+function urlOf(port: string | undefined): string {
+  if (port) return port;
+  throw new MemloopError(
+    'usage',
+    'no board named: give --port URL or set MEMLOOP_PORT (`memloop ports` lists serial ports; `--port virtual:w-sdc-8x8x4` needs no hardware)',
+  );
 }
 
 async function openRunFolder(

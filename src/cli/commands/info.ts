@@ -10,11 +10,9 @@ export function register(program: Command): void {
       action(async (session) => {
         const { installedBackend } = await import('../../interop/backend.js');
         const { backendName } = await import('../../model/kernel/kernel.js');
-        const board = await session.board({ readOnly: true });
-        const health = await board.health();
+        const { description: d, health } = await session.describe();
         const tensorflow = installedBackend() ?? 'not installed';
         const backend = `${backendName}; TensorFlow.js: ${tensorflow}`;
-        const d = board.description;
         const { limits } = d;
         const lines: [string, string][] = [
           ['board', `${d.boardSerial}, firmware ${d.firmwareVersion}, protocol ${d.protocolVersion}`],
