@@ -1,6 +1,6 @@
 /**
  * What drift and relaxation cost a fine-tuned network in three months, and what upkeep wins back for how many pulses
- * (the table of docs/loop.md).
+ * (the table of docs/results/loop.md).
  *
  *     npm run bench:drift -- [--chips 3] [--exponent 0.005] [--deviation 0.005] [--relaxation 0.05]
  *

@@ -1,5 +1,5 @@
 /**
- * The link against a raw serial port, side by side in one run over one pseudo-terminal (docs/link.md).
+ * The link against a raw serial port, side by side in one run over one pseudo-terminal (docs/results/link.md).
  *
  *     npm run bench:link -- [--seconds 60] [--json]
  *

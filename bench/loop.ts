@@ -1,5 +1,5 @@
 /**
- * What fine-tuning in the loop wins back (the tables of docs/loop.md).
+ * What fine-tuning in the loop wins back (the tables of docs/results/loop.md).
  *
  *     npm run bench:loop -- [--chips 10] [--first 1] [--configs 5/1,10/2,20/5] [--methods state-injection] [--rows FILE]
  *     npm run bench:loop -- --model mnist.safetensors --profile w-sdc-128x128x15 --configs 10/2 --chips 3 --epochs 0.2

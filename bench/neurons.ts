@@ -1,6 +1,6 @@
 /**
  * How well calibrated neurons predict what they have not seen, and whether the stated uncertainties are true (the table
- * of docs/loop.md).
+ * of docs/results/loop.md).
  *
  *     npm run bench:neurons -- [--chips 5] [--profile w-sdc-32x32x5]
  *

@@ -1,5 +1,5 @@
 /**
- * How long the link takes to recover from each kind of fault (the table of docs/link.md).
+ * How long the link takes to recover from each kind of fault (the table of docs/results/link.md).
  *
  *     npm run bench:recovery -- [--times 15]
  *

@@ -1,5 +1,5 @@
 /**
- * What training on the twin of a passport saves (the table of docs/loop.md).
+ * What training on the twin of a passport saves (the table of docs/results/loop.md).
  *
  *     npm run bench:twin -- [--chips 5] [--first 1] [--ways plain,aware,twin] [--held-back] [--finetune 6]
  *

@@ -1,6 +1,6 @@
 /**
  * Why an operation was not applied, or may not have been: the one list of codes, from the wire up to the library.
- * docs/codes.md says what to do about each.
+ * docs/reference/codes.md says what to do about each.
  */
 import { STATUS, type Status } from '../../firmware-protocol/generated/protocol.js';
 

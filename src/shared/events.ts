@@ -104,7 +104,7 @@ const variants = [
         ...address,
         voltage: z.number(),
         width: z.number(),
-        /** An outcome's code (docs/codes.md) and its words, of what was not applied or may not have been. */
+        /** An outcome's code (docs/reference/codes.md) and its words, of what was not applied or may not have been. */
         code: z.string().optional(),
         reason: z.string().optional(),
       }),

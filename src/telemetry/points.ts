@@ -1,4 +1,4 @@
-/** Which event becomes which InfluxDB points; docs/telemetry.md has the table. */
+/** Which event becomes which InfluxDB points; docs/reference/events.md has the table. */
 import type { MemloopEvent } from '../shared/events.js';
 
 export interface Point {

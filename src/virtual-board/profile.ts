@@ -1,6 +1,6 @@
 /**
  * The profile of a virtual board: its size, its devices and converters, and how imperfect they are. Every
- * field is required and described here; docs/profiles.md is made from these descriptions.
+ * field is required and described here; docs/reference/profiles.md is made from these descriptions.
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -270,7 +270,7 @@ export const builtInProfiles = (): string[] =>
     .map((file) => file.slice(0, -'.json'.length))
     .sort();
 
-const HINT = 'docs/profiles.md lists the fields';
+const HINT = 'docs/reference/profiles.md lists the fields';
 
 /**
  * A profile by its built-in name or by the path of a JSON file. Errors: `bad-input` for an unknown name, for

@@ -1,4 +1,4 @@
-/** docs/codes.md lists exactly the codes and reasons of the sources. */
+/** docs/reference/codes.md lists exactly the codes and reasons of the sources. */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { STATUS } from '../../firmware-protocol/generated/protocol.js';
@@ -7,7 +7,7 @@ import { LinkError, ProtocolError, RefusedError } from '../../src/driver/link/er
 import { type ErrorReason, MemloopError } from '../../src/shared/errors.js';
 
 const text = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
-const [outcomes, errors] = text('docs/codes.md').split('## Errors');
+const [outcomes, errors] = text('docs/reference/codes.md').split('## Errors');
 const firstColumn = (table: string) => [...table.matchAll(/^\| `([^`]+)` \|/gm)].map(([, name]) => name);
 const codes = [...Object.keys(STATUS).filter((status) => status !== 'OK'), ...Object.keys(HOST_CODE)];
 

@@ -32,7 +32,7 @@ export function register(program: Command): void {
     .option('--dataset <name>', 'what it was trained on, where its file does not say')
     .option('--data-dir <dir>', 'folder of the dataset')
     .addOption(
-      new Option('--method <name>', 'how the gradient is had: see docs/loop.md')
+      new Option('--method <name>', 'how the gradient is had: see docs/explanation/loop.md')
         .choices(['state-injection', 'model-gradient', 'progressive', 'output-only'])
         .default('state-injection'),
     )

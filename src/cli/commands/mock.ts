@@ -26,13 +26,16 @@ export function register(program: Command): void {
   program
     .command('mock')
     .description('serve a virtual board until Ctrl-C')
-    .requiredOption('--profile <name>', 'built-in profile, or the path of a JSON file (docs/profiles.md)')
+    .requiredOption(
+      '--profile <name>',
+      'built-in profile, or the path of a JSON file (docs/reference/profiles.md)',
+    )
     .option('--seed <n>', 'decides the chip and its noise', wholeNumber(0, Number.MAX_SAFE_INTEGER), 1)
     .option('--pty', 'on a pseudo-terminal (default)')
     .option('--link <path>', 'symbolic link to the pseudo-terminal')
     .option('--tcp <host:port>', 'on a TCP port; port 0 takes a free one', hostAndPort)
     .option('--trace <file>', 'append one JSON line for each pulse that the cells received')
-    .option('--faults <file>', 'what goes wrong on the line and the board, and when (docs/link.md)')
+    .option('--faults <file>', 'what goes wrong on the line and the board, and when (docs/reference/link.md)')
     .option('--real-time', 'operations take as long as on a real board')
     .option(
       '--qemu [elf]',

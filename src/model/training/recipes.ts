@@ -1,4 +1,4 @@
-/** Settings that were found to train each dataset well; see docs/results.md. */
+/** Settings that were found to train each dataset well; see docs/results/training.md. */
 import type { TrainSettings } from './settings.js';
 
 export interface Recipe {

@@ -1,7 +1,7 @@
 /**
  * Faults as data: what goes wrong on a virtual board and on its line, and when. The time of a fault is counted in what
  * passes (bytes, frames, pulses), never in seconds, and drawn from the schedule's seed: the same file with the same
- * traffic gives the same faults. docs/link.md describes the file.
+ * traffic gives the same faults. docs/reference/link.md describes the file.
  */
 import { z } from 'zod';
 import { checkJson, readJson } from '../../shared/json.js';
@@ -57,7 +57,7 @@ export type FaultCounts = Partial<Record<FaultKind, number>>;
 
 const source = (name: string) => ({
   what: `fault schedule ${name}`,
-  hint: 'docs/link.md lists the fields',
+  hint: 'docs/reference/link.md lists the fields',
   reason: 'bad-input' as const,
 });
 
