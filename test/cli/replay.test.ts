@@ -56,7 +56,7 @@ describe('replay', () => {
     const wrong: [string[], RegExp][] = [
       [[join(folder, 'none.jsonl')], /cannot read the recording .*none\.jsonl/],
       [[folder], /cannot read the recording/],
-      [[csv], /loop\.csv line 1 is not of a link recording/],
+      [[csv], /loop\.csv line 1 .*--record/],
     ];
     await Promise.all(
       wrong.map(async ([args, message]) => expectOneLine(await memloop(['replay', ...args]), message)),

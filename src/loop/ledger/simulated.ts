@@ -10,7 +10,7 @@ export interface MeasureOptions {
   scales: LayerScales;
   /** Images that every chip is evaluated on. */
   images: Dataset;
-  /** Opens chip 0, 1, … with just these imperfections. */
+  /** Opens chip 0, 1, … with just these imperfections, and with a passport of its own. */
   open: (enabled: ReadonlySet<string>, chip: number) => Promise<GuardedBoard>;
   signal: AbortSignal;
 }
