@@ -328,7 +328,8 @@ export class LinkMachine<Tag> {
   }
 
   #pending(request: Request, tag: Tag | undefined, options: RequestOptions): Pending<Tag> {
-    const { effect = false, boardTime = 0, urgent = false, divisible } = options;
+    const { effect = false, boardTime = 0, urgent = false } = options;
+    const divisible = effect ? undefined : options.divisible;
     const replyName = `${request.name}Reply`;
     const unsent = {
       sequence: 0,
