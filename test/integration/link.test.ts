@@ -8,8 +8,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vite
 import {
   arrayWindow,
   CalibratedBoard,
+  guardBoard,
   nominalCalibration,
-  Passport,
   programArray,
 } from '../../src/calibration/index.js';
 import {
@@ -270,14 +270,17 @@ describe('a line that drops, flips, doubles and inserts bytes, each one in 2000'
     endings.push(() => board.close());
     const home = mkdtempSync(join(tmpdir(), 'memloop-'));
     endings.push(() => rmSync(home, { recursive: true }));
-    const passport = Passport.open(board.description, home);
-    const { low, high } = arrayWindow(passport.array(1));
+    const guarded = guardBoard(board, { home });
+    const { low, high } = arrayWindow(guarded.passport.array(1));
     const targets = Float64Array.from({ length: 64 }, (_, i) => low + ((high - low) * ((i * 37) % 64)) / 63);
-    const calibrated = new CalibratedBoard(board, nominalCalibration(board));
-    const report = await programArray(calibrated, passport, 1, targets);
+    const calibrated = new CalibratedBoard(guarded, nominalCalibration(guarded));
+    const report = await programArray(calibrated, 1, targets);
     expect(report.inTolerance).toBeGreaterThan(0.8);
     expect(new Set(told)).toEqual(new Set(['applied']));
-    expect(believed).toEqual(trace.map(({ array, row, column }) => `${array} ${row} ${column}`));
+    // Told as the answers come, which may be in another order than the pulses.
+    expect(believed.sort()).toEqual(
+      trace.map(({ array, row, column }) => `${array} ${row} ${column}`).sort(),
+    );
     expect(report.pulses).toBe(trace.length);
     expect(report.roundTrips).toBeGreaterThan(0);
     expect(board.counters.sessions).toBe(1);

@@ -281,7 +281,7 @@ describe('on a line that loses frames', () => {
         expect(applied(world)).toEqual(Array.from({ length: 160 }, (_, n) => n));
         expect(world.machine.counters.sessions).toBe(1);
       }),
-      { numRuns: 15 },
+      { numRuns: 40 },
     );
   });
 
