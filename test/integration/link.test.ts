@@ -4,7 +4,14 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import {
+  arrayWindow,
+  CalibratedBoard,
+  guardBoard,
+  nominalCalibration,
+  programArray,
+} from '../../src/calibration/index.js';
 import {
   type CellOperation,
   connectBoard,
@@ -210,10 +217,16 @@ for (const { name, start, skip, share, longShare, streamShare } of boards) {
           endings.push(() => board.close());
           const { bytesReceived } = board.counters;
           const work = job(board);
-          if (expected !== 'nothing')
-            while (board.counters.bytesReceived < bytesReceived + 500) await pause(1);
+          const begun = expected === 'nothing' ? 0 : 500;
+          await vi.waitFor(
+            () => expect(board.counters.bytesReceived).toBeGreaterThanOrEqual(bytesReceived + begun),
+            {
+              interval: 1,
+              timeout: 10_000,
+            },
+          );
           await served.close();
-          while (lines.length === 0) await pause(5);
+          await vi.waitFor(() => expect(lines).not.toEqual([]), { interval: 5, timeout: 10_000 });
           served = await servePty(virtual, { link });
           expect(await work).toEqual(expected);
           expect(await board.health()).toMatchObject({ pulsesApplied: trace.length });
@@ -225,7 +238,55 @@ for (const { name, start, skip, share, longShare, streamShare } of boards) {
   });
 }
 
-const pause = (time: number) => new Promise((resolve) => setTimeout(resolve, time));
+describe('a line that drops, flips, doubles and inserts bytes, each one in 2000', () => {
+  test('an array is programmed, and the trace is what the driver believes', { timeout: 60_000 }, async () => {
+    const trace: TracedPulse[] = [];
+    const virtual = createVirtualBoard({
+      profile: 'w-sdc-8x8x4',
+      seed: 5,
+      trace: (pulse) => trace.push(pulse),
+    });
+    endings.push(() => virtual.close());
+    const served = await serveTcp(virtual);
+    endings.push(() => served.close());
+    const relay = spawn(
+      process.execPath,
+      [join(import.meta.dirname, 'relay.mjs'), new URL(served.port).port, '3', '--rate', '5e-4'],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    );
+    endings.push(() => relay.kill('SIGKILL'));
+    const lines = createInterface({ input: relay.stdout! });
+    const [port] = await once(lines, 'line');
+    const believed: string[] = [];
+    const told: string[] = [];
+    const board = await connectBoard(await openTransport(`tcp://127.0.0.1:${port}`), {
+      link: { handshakeTimeout: 10 },
+      emit: (event) => {
+        if (event.type !== 'pulses') return;
+        told.push(event.status);
+        for (const { array, row, column } of event.pulses) believed.push(`${array} ${row} ${column}`);
+      },
+    });
+    endings.push(() => board.close());
+    const home = mkdtempSync(join(tmpdir(), 'memloop-'));
+    endings.push(() => rmSync(home, { recursive: true }));
+    const guarded = guardBoard(board, { home });
+    const { low, high } = arrayWindow(guarded.passport.array(1));
+    const targets = Float64Array.from({ length: 64 }, (_, i) => low + ((high - low) * ((i * 37) % 64)) / 63);
+    const calibrated = new CalibratedBoard(guarded, nominalCalibration(guarded));
+    const report = await programArray(calibrated, 1, targets);
+    expect(report.inTolerance).toBeGreaterThan(0.8);
+    expect(new Set(told)).toEqual(new Set(['applied']));
+    // Told as the answers come, which may be in another order than the pulses.
+    expect(believed.sort()).toEqual(
+      trace.map(({ array, row, column }) => `${array} ${row} ${column}`).sort(),
+    );
+    expect(report.pulses).toBe(trace.length);
+    expect(report.roundTrips).toBeGreaterThan(0);
+    expect(board.counters.sessions).toBe(1);
+    expect((await stop(relay, lines)).hurt).toBeGreaterThan(20);
+  });
+});
 
 async function stop(relay: ChildProcess, lines: ReturnType<typeof createInterface>) {
   const last = once(lines, 'line');

@@ -225,8 +225,8 @@ export class LinkMachine<Tag> {
       if (head && now >= this.#lostAt(head)) this.#silent(now);
       else if (head && now >= this.#retransmitAt(head)) this.#timedOut(head, now);
       else if (now >= this.#lastSent + this.#options.heartbeat) {
-        // A repeat of the oldest request feeds the dead-man as well as a Ping does, if it gets through.
-        if (head && this.#noisy) this.#probe(head, now);
+        // A repeat of the oldest request feeds the dead-man as well as a Ping does, if it gets through at all.
+        if (head && (this.#noisy || head.sends > 1)) this.#probe(head, now);
         else if (head) this.#send(head, now);
         else this.#ping(now);
       }
@@ -328,7 +328,8 @@ export class LinkMachine<Tag> {
   }
 
   #pending(request: Request, tag: Tag | undefined, options: RequestOptions): Pending<Tag> {
-    const { effect = false, boardTime = 0, urgent = false, divisible } = options;
+    const { effect = false, boardTime = 0, urgent = false } = options;
+    const divisible = effect ? undefined : options.divisible;
     const replyName = `${request.name}Reply`;
     const unsent = {
       sequence: 0,

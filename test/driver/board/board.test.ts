@@ -507,7 +507,7 @@ describe('on a line that hurts bytes', () => {
     expect(await board.cells(operations)).toEqual(operations.map(() => ({ status: 'applied' })));
     expect(trace.map(({ width }) => Math.round(width * 1e7))).toEqual(operations.map((_, n) => 50 + n));
     expect(board.counters.byteLoss).toBeGreaterThan(2e-4);
-    expect(Math.max(...sizes.slice(-100))).toBeLessThan(60);
+    expect(Math.max(...sizes.slice(-30))).toBeLessThan(60);
     for (const array of [0, 3]) {
       expect(await board.readRows(array, 0, 32, 0.1, 1)).toEqual(
         await clean.board.readRows(array, 0, 32, 0.1, 1),

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { LineNoise } from '../../../src/driver/link/line-noise.js';
 import type { LinkAction } from '../../../src/driver/link/link-machine.js';
 import { linkOptions } from '../../../src/driver/link/link-options.js';
 import { applied, NO_FAULTS, pulses, World } from './world.js';
@@ -197,7 +198,8 @@ describe('exactly once or unknown', () => {
     world.run(20, () => world.outcomes.every((outcome) => outcome !== undefined));
     expect(world.outcomes).toEqual(Array.from({ length: 60 }, () => 'applied'));
     expect(applied(world)).toEqual(Array.from({ length: 180 }, (_, n) => n));
-    const sequences = new Set(world.sentOf('Cells').map(({ sequence }) => sequence));
+    const requests = world.sent.filter(({ message }) => message.name !== 'Hello');
+    const sequences = new Set(requests.map(({ sequence }) => sequence));
     expect([2 ** 32 - 1, 0, 1].filter((sequence) => sequences.has(sequence))).toHaveLength(3);
     expect(world.machine.counters.sessions).toBe(1);
   });
@@ -212,6 +214,98 @@ describe('exactly once or unknown', () => {
     world.run(0.1);
     expect(world.count('session-lost')).toBe(1);
     expect(world.machine.state).toBe('connected');
+  });
+});
+
+describe('on a line that loses frames', () => {
+  const NEVER = { initialTimeout: 5, minTimeout: 5, maxTimeout: 5, heartbeat: 5, lostAfter: 30 };
+
+  test('an answer that overtakes an earlier one tells that it was lost: it is asked for by a Ping, at once', () => {
+    const world = World.connected(1, NEVER);
+    world.toHost.faults = LOSSY;
+    const lost = world.request(pulses(0, 3), { effect: true });
+    world.run(0.003);
+    world.toHost.faults = NO_FAULTS;
+    const next = world.request(pulses(3, 3), { effect: true });
+    world.run(0.02);
+    expect([lost, next].map((tag) => world.outcomes[tag])).toEqual(['applied', 'applied']);
+    expect(applied(world)).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(world.sentOf('Cells')).toHaveLength(2);
+    expect(world.sentOf('Ping')).toHaveLength(1);
+  });
+
+  test('a gap that comes again is seen again without a time-out', () => {
+    const world = World.connected(1, NEVER);
+    const [first] = [world.request(pulses(0, 1), { effect: true })];
+    world.toBoard.faults = LOSSY;
+    world.run(0.01);
+    // The repeats of the first one are lost too, until the line is whole.
+    for (let n = 1; n < 5; n++) {
+      world.toBoard.faults = LOSSY;
+      world.request(pulses(2 * n, 1), { effect: true });
+      world.toBoard.faults = NO_FAULTS;
+      world.request(pulses(2 * n + 1, 1), { effect: true });
+      world.run(0.02);
+    }
+    expect(world.outcomes[first]).toBe('applied');
+    expect(world.outcomes).toEqual(world.outcomes.map(() => 'applied'));
+  });
+
+  test('a damaged frame makes it ask for the answer again', () => {
+    const world = World.connected(1, NEVER);
+    world.toHost.faults = { ...NO_FAULTS, flip: 1 };
+    world.request(pulses(0, 2), { effect: true });
+    world.run(0.002);
+    world.toHost.faults = NO_FAULTS;
+    world.run(0.02);
+    expect(world.outcomes).toEqual(['applied']);
+    expect(applied(world)).toEqual([0, 1]);
+  });
+
+  test('a request with pulses is never withdrawn, a large read is, and every request ends', () => {
+    fc.assert(
+      fc.property(fc.integer(), fc.double({ min: 2e-4, max: 1.5e-3, noNaN: true }), (seed, rate) => {
+        const world = World.connected(seed);
+        world.faults = { ...NO_FAULTS, drop: rate, flip: rate, double: rate, insert: rate };
+        const reads = Array.from({ length: 4 }, (_, i) => {
+          const codes = new Int16Array(1000).fill(100);
+          world.request(pulses(40 * i, 40), { effect: true, divisible: 10_000 });
+          return world.request(
+            { name: 'Multiply', array: 0, range: 0, samples: 1, codes },
+            { divisible: 4000 },
+          );
+        });
+        world.run(60, () => world.outcomes.every((outcome) => outcome !== undefined));
+        for (const [tag, outcome] of world.outcomes.entries())
+          expect(reads.includes(tag) ? ['applied', 'withdrawn'] : ['applied']).toContain(outcome);
+        expect(applied(world)).toEqual(Array.from({ length: 160 }, (_, n) => n));
+        expect(world.machine.counters.sessions).toBe(1);
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  test('sizes and windows follow the loss, and recover', () => {
+    const noise = new LineNoise();
+    noise.passed(1e6);
+    expect(noise.budget).toBe(Infinity);
+    expect(noise.window(7)).toBe(7);
+    const measured = (rate: number) => {
+      for (let i = 0; i < 200; i++) {
+        noise.passed(1 / rate);
+        noise.lost();
+      }
+      return noise;
+    };
+    for (const rate of [1e-4, 5e-4, 2e-3]) {
+      expect(measured(rate).rate / rate).toBeGreaterThan(0.5);
+      expect(measured(rate).rate / rate).toBeLessThan(2);
+    }
+    expect(noise.budget).toBeGreaterThan(100);
+    expect(noise.budget).toBeLessThan(300);
+    expect(noise.window(7)).toBeLessThan(5);
+    for (let i = 0; i < 1000; i++) noise.passed(1000);
+    expect(noise.budget).toBe(Infinity);
   });
 });
 
