@@ -7,7 +7,7 @@ import {
   type CalibratedBoard,
   DEFAULT_READ_VOLTAGE,
 } from '../src/calibration/converters/calibrated-board.js';
-import { arrayWindow } from '../src/calibration/programming/beliefs.js';
+import { arrayWindow } from '../src/calibration/devices/beliefs.js';
 import { planPulse } from '../src/calibration/programming/pulse-plan.js';
 import type { FailedCell, ProgrammingReport } from '../src/calibration/programming/report.js';
 import type { CellOperation } from '../src/driver/board/board.js';

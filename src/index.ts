@@ -11,9 +11,9 @@
  * ```
  */
 export { calibrateConverters } from './calibration/converters/converters.js';
+export { calibrateDevices } from './calibration/devices/calibrate-devices.js';
 export { calibrateNeurons } from './calibration/neurons/neurons.js';
 export { Passport } from './calibration/passport/passport.js';
-export { calibrateDevices } from './calibration/programming/devices.js';
 export { programArray } from './calibration/programming/program.js';
 export type { Board, BoardDescription, CellOperation, CellOutcome } from './driver/board/board.js';
 export { listPorts } from './driver/index.js';

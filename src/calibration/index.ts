@@ -8,6 +8,10 @@ export {
 } from './converters/calibrated-board.js';
 export { type CalibrateOptions, calibrateConverters } from './converters/converters.js';
 export type { ConverterCalibration, ConverterLine } from './converters/types.js';
+export { arrayWindow } from './devices/beliefs.js';
+export { calibrateDevices, type DeviceCalibration } from './devices/calibrate-devices.js';
+export type { Belief, Prior } from './devices/device-estimate.js';
+export { W_SDC_PRIOR } from './devices/prior.js';
 export { calibratedBoard, freshNeurons } from './fresh.js';
 export {
   fitLoops,
@@ -50,10 +54,6 @@ export {
   passportSummary,
   passportText,
 } from './passport/passport-view.js';
-export { arrayWindow } from './programming/beliefs.js';
-export type { Belief, Prior } from './programming/device-estimate.js';
-export { calibrateDevices, type DeviceCalibration } from './programming/devices.js';
-export { W_SDC_PRIOR } from './programming/prior.js';
 export { type ProgramOptions, programArray } from './programming/program.js';
 export {
   type FailedCell,

@@ -1,7 +1,7 @@
 /** What a search has found: parameters, their uncertainty, and how well they explain the loops. */
 import { CholeskyDecomposition, inverse, Matrix } from 'ml-matrix';
 import type { MemristorParameters } from '../../model/devices/memristor.js';
-import { W_SDC_PRIOR } from '../programming/prior.js';
+import { W_SDC_PRIOR } from '../devices/prior.js';
 import type { FailureReason } from '../programming/report.js';
 import { classify } from './classify.js';
 import {

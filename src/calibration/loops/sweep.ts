@@ -15,10 +15,10 @@ import { MemloopError } from '../../shared/errors.js';
 import type { Emit } from '../../shared/events.js';
 import { progressOf } from '../../shared/progress.js';
 import { type CalibratedBoard, DEFAULT_READ_VOLTAGE, readVoltageOf } from '../converters/calibrated-board.js';
+import { beliefOf } from '../devices/beliefs.js';
+import { parametersOf } from '../devices/device-estimate.js';
+import { W_SDC_PRIOR } from '../devices/prior.js';
 import { type GatedOperation, isUnsettled } from '../passport/gate.js';
-import { beliefOf } from '../programming/beliefs.js';
-import { parametersOf } from '../programming/device-estimate.js';
-import { W_SDC_PRIOR } from '../programming/prior.js';
 import { type PlannedPulse, planPulse, pulseEnergy } from '../programming/pulse-plan.js';
 
 export interface CellSample {

@@ -25,7 +25,7 @@ import { type OutcomeCode, outcomeText } from '../../driver/codes.js';
 import { stateOfConductance } from '../../model/devices/memristor.js';
 import { MemloopError } from '../../shared/errors.js';
 import type { Emit } from '../../shared/events.js';
-import { W_SDC_PRIOR } from '../programming/prior.js';
+import { W_SDC_PRIOR } from '../devices/prior.js';
 import { pulseEnergy } from '../programming/pulse-plan.js';
 import { type ArrayPassport, Passport } from './passport.js';
 import { type BoardCount, hasPulseLog, PulseLog } from './pulse-log.js';

@@ -1,8 +1,8 @@
 /** The cells of a programming job. */
 import { MemloopError } from '../../shared/errors.js';
+import { type ArrayWindow, beliefOf } from '../devices/beliefs.js';
+import type { Belief, Prior, Pulse } from '../devices/device-estimate.js';
 import type { ArrayPassport } from '../passport/passport.js';
-import { type ArrayWindow, beliefOf } from './beliefs.js';
-import type { Belief, Prior, Pulse } from './device-estimate.js';
 import type { FailureReason } from './report.js';
 
 /** What a job knows of one cell. */

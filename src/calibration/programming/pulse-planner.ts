@@ -1,6 +1,6 @@
 /** The pulse that a cell needs next, or why it gets none any more. */
 import type { CalibratedBoard } from '../converters/calibrated-board.js';
-import type { Belief, DeviceEstimate } from './device-estimate.js';
+import type { Belief, DeviceEstimate } from '../devices/device-estimate.js';
 import { isBeyond, type JobCell } from './job-cell.js';
 import { type PlannedPulse, planPulse, pulseEnergy } from './pulse-plan.js';
 import type { Readings } from './readings.js';

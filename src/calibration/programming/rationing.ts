@@ -1,8 +1,8 @@
 /** Which cells may be pulsed in a round, so that pulses do not undo through half-selected cells what others did. */
 import type { CalibratedBoard } from '../converters/calibrated-board.js';
+import type { DeviceEstimate, Pulse } from '../devices/device-estimate.js';
+import { LineDoses } from '../devices/half-select.js';
 import { Breather } from './breather.js';
-import type { DeviceEstimate, Pulse } from './device-estimate.js';
-import { LineDoses } from './half-select.js';
 import type { JobCell } from './job-cell.js';
 import type { Candidate } from './pulse-planner.js';
 import type { Readings } from './readings.js';

@@ -1,19 +1,19 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
+  type Belief,
+  DeviceEstimate,
+  parametersOf,
+  pulseTime,
+  stateOf,
+} from '../../../src/calibration/devices/device-estimate.js';
+import {
   arrayWindow,
   calibrateDevices,
   Passport,
   programArray,
   W_SDC_PRIOR,
 } from '../../../src/calibration/index.js';
-import {
-  type Belief,
-  DeviceEstimate,
-  parametersOf,
-  pulseTime,
-  stateOf,
-} from '../../../src/calibration/programming/device-estimate.js';
 import { readConductance, stateAfterPulse, W_SDC } from '../../../src/model/devices/memristor.js';
 import { Random } from '../../../src/model/random.js';
 import type { EventBody, MemloopEvent } from '../../../src/shared/events.js';

@@ -4,13 +4,13 @@ import type { Emit } from '../../shared/events.js';
 import { progressOf } from '../../shared/progress.js';
 import { type CalibratedBoard, readVoltageOf } from '../converters/calibrated-board.js';
 import type { ArrayPassport } from '../passport/passport.js';
+import { Breather } from '../programming/breather.js';
+import { type PlannedPulse, planPulse, pulseEnergy } from '../programming/pulse-plan.js';
+import { sendPulses } from '../programming/pulse-sender.js';
 import { beliefOf, remember } from './beliefs.js';
-import { Breather } from './breather.js';
 import { type Belief, DeviceEstimate, type Prior } from './device-estimate.js';
 import { LineDoses } from './half-select.js';
 import { W_SDC_PRIOR } from './prior.js';
-import { type PlannedPulse, planPulse, pulseEnergy } from './pulse-plan.js';
-import { sendPulses } from './pulse-sender.js';
 
 export interface DeviceCalibration {
   array: number;
