@@ -118,7 +118,8 @@ it('no circle of files, imports of types included', () => {
 
 it('the firmware has no circle of files, by include or by call', () => {
   const folder = 'firmware-protocol/firmware';
-  const files = filesIn(folder, /\.[ch]$/).filter((path) => dirname(path) === folder);
+  // The ports of WebAssembly and of each chip have the same functions, so one is looked at at a time.
+  const files = filesIn(folder, /\.[ch]$/).filter((path) => !path.includes('/ports/wasm/'));
   const texts = new Map(
     files.map((path) => [
       path,

@@ -10,6 +10,9 @@
 
 extern uint32_t stack_bottom[], stack_top[];
 
+/* What the stack is filled with at start, so that its use can be told. */
+#define CORTEX_STACK_PAINT 0xfee1deadu
+
 /* For the board's vector table. */
 void cortex_reset(void);
 void cortex_fault(void);

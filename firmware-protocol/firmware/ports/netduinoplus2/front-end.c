@@ -8,6 +8,7 @@
 #include "../../frame.h"
 #include "../../hal.h"
 #include "../cortex-m/cortex-m.h"
+#include "clock.h"
 #include "uart.h"
 
 enum {

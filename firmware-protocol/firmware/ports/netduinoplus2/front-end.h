@@ -11,7 +11,4 @@ uint32_t front_end_entropy(void);
 /* Before anything is said to the host: what was asked of the far side and has no answer is done then. */
 void front_end_finish(void);
 
-/* main.c: to be called at least every second. */
-void watchdog_feed(void);
-
 #endif
