@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { MemloopError } from '../../shared/errors.js';
+import { parseJson } from '../../shared/json.js';
 import type { Ledger } from './ledger.js';
 
 const interval = z.object({ value: z.number(), low: z.number(), high: z.number() });
@@ -21,14 +22,15 @@ const ledgerSchema = z.object({
 
 /** Reads the last line of a file. Throws `bad-file` if it is missing or not a ledger. */
 export function readLedger(path: string): Ledger {
+  const hint = `make one with \`memloop ledger --model FILE --json > ${path}\``;
+  let text: string;
   try {
-    const [result] = readFileSync(path, 'utf8').trim().split('\n').slice(-1);
-    return ledgerSchema.parse(JSON.parse(result));
+    text = readFileSync(path, 'utf8');
   } catch (error) {
-    throw new MemloopError(
-      'bad-file',
-      `${path} is not a ledger: make one with \`memloop ledger --model FILE --json > ${path}\``,
-      { cause: error },
-    );
+    throw new MemloopError('bad-file', `cannot read ${path}: ${(error as Error).message}; ${hint}`, {
+      cause: error,
+    });
   }
+  const [result] = text.trim().split('\n').slice(-1);
+  return parseJson(result, ledgerSchema, { what: `${path} is not a ledger: its last line`, hint });
 }

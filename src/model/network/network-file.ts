@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { MemloopError } from '../../shared/errors.js';
+import { parseJson } from '../../shared/json.js';
 import { loadTensors, saveTensors, type Tensor } from '../../shared/safetensors.js';
 import { integratorNames, mifSchema } from '../devices/mif.js';
 import { Network, type NetworkSpec } from './network.js';
@@ -54,17 +55,10 @@ export function networkFrom(
   const damaged = (why: string): MemloopError =>
     new MemloopError('bad-file', `${path} holds no network: ${why}`);
   if (metadata['memloop.spec'] === undefined) throw damaged('memloop.spec is missing from its metadata');
-  let json: unknown;
-  try {
-    json = JSON.parse(metadata['memloop.spec']);
-  } catch {
-    throw damaged('memloop.spec is not JSON');
-  }
-  const spec = specSchema.safeParse(json);
-  if (!spec.success) {
-    const issue = spec.error.issues[0];
-    throw damaged(`memloop.spec ${issue.path.join('.')}: ${issue.message}`);
-  }
+  const spec = parseJson(metadata['memloop.spec'], specSchema, {
+    what: `${path} holds no network: its memloop.spec`,
+    hint: 'write it again with `memloop train`',
+  });
   const take = (name: string, shape: number[]): Float32Array => {
     const tensor = tensors[name];
     if (!tensor) throw damaged(`tensor ${name} is missing`);
@@ -72,11 +66,11 @@ export function networkFrom(
       throw damaged(`tensor ${name} is ${tensor.shape.join(' × ')}, not ${shape.join(' × ')}`);
     return tensor.data;
   };
-  const { layers } = spec.data;
+  const { layers } = spec;
   const weights = layers.map(({ inputs, outputs }, l) => take(`layers.${l}.weight`, [outputs, inputs]));
   const biases = layers.map(({ outputs }, l) => take(`layers.${l}.bias`, [outputs]));
   try {
-    return new Network(spec.data as NetworkSpec, weights, biases);
+    return new Network(spec as NetworkSpec, weights, biases);
   } catch (error) {
     throw damaged((error as Error).message);
   }

@@ -1,5 +1,7 @@
 /** The state of a training run after an epoch, on disk: a killed run goes on from it to the same weights. */
+import { z } from 'zod';
 import { MemloopError } from '../../shared/errors.js';
+import { parseJson } from '../../shared/json.js';
 import { loadTensors, saveTensors, type Tensor } from '../../shared/safetensors.js';
 import type { Engine } from '../kernel/engine.js';
 import type { Network } from '../network/network.js';
@@ -13,6 +15,13 @@ export interface EpochRecord {
   trainAccuracy: number;
   validationAccuracy?: number;
 }
+
+const epochSchema = z.object({
+  epoch: z.number(),
+  loss: z.number(),
+  trainAccuracy: z.number(),
+  validationAccuracy: z.number().exactOptional(),
+});
 
 const LISTS = ['parameters', 'firstMoment', 'secondMoment', 'average'] as const;
 
@@ -55,5 +64,8 @@ export function loadCheckpoint(path: string, runIdentity: string, engine: Engine
       );
     engine[name].set(tensor.data);
   }
-  return JSON.parse(metadata['memloop.history'] ?? '[]') as EpochRecord[];
+  return parseJson(metadata['memloop.history'] ?? '[]', z.array(epochSchema), {
+    what: `${path}: its memloop.history`,
+    hint: 'remove the checkpoint and train again',
+  });
 }
