@@ -84,5 +84,5 @@ it('what was printed as JSON is read back; what is not a ledger is refused', asy
     writeFileSync(file, text);
     expect(() => readLedger(file)).toThrow(/is not a ledger: .*make one with `memloop ledger/);
   }
-  expect(() => readLedger(`${file}.missing`)).toThrow(/is not a ledger/);
+  expect(() => readLedger(`${file}.missing`)).toThrow(/cannot read .*make one with/);
 });
