@@ -7,16 +7,17 @@ export {
   type ReadOptions,
 } from './converters/calibrated-board.js';
 export { type CalibrateOptions, calibrateConverters } from './converters/converters.js';
-export type { ConverterCalibration, ConverterLine } from './converters/types.js';
-export { arrayWindow } from './devices/beliefs.js';
-export { calibrateDevices, type DeviceCalibration } from './devices/calibrate-devices.js';
+export type { ConverterCalibration, ConverterLine, ReadCurve, ReadProfile } from './converters/types.js';
+export { type ArrayWindow, arrayWindow } from './devices/beliefs.js';
+export {
+  type CalibrateDevicesOptions,
+  calibrateDevices,
+  type DeviceCalibration,
+} from './devices/calibrate-devices.js';
 export type { Belief, Prior } from './devices/device-estimate.js';
 export { W_SDC_PRIOR } from './devices/prior.js';
 export { calibratedBoard, freshNeurons } from './fresh.js';
-export {
-  fitLoops,
-  predictionError,
-} from './loops/fit.js';
+export { type FitOptions, fitLoops, predictionError } from './loops/fit.js';
 export type { Fit, FittedName } from './loops/fit-report.js';
 export { fitTable } from './loops/fit-table.js';
 export { formatLoop, parseLoopName, readLoop } from './loops/loop-file.js';
@@ -31,18 +32,21 @@ export {
   measureEndurance,
   measureRetention,
   type Step,
+  type SweepContext,
   waveSteps,
 } from './loops/sweep.js';
 export {
   calibrateNeurons,
   checkNeurons,
   correctedStimuli,
+  type NeuronOptions,
 } from './neurons/neurons.js';
 export type { NeuronCalibration, NeuronFit } from './neurons/types.js';
 export { type GatedOperation, type GateOptions, GuardedBoard, guardBoard } from './passport/gate.js';
 export {
   ArrayPassport,
   type CellHealth,
+  type CellTable,
   type ChipDescription,
   dataFolder,
   Passport,
@@ -61,4 +65,4 @@ export {
   outOfUse,
   type ProgrammingReport,
 } from './programming/report.js';
-export { twinCells, twinProfile } from './twin.js';
+export { type TwinCells, type TwinFields, twinCells, twinProfile } from './twin.js';

@@ -1,22 +1,39 @@
 /** Put a network on a board: map it onto tiles, program, evaluate and fine-tune it there. */
 
-export { accuracyInterval, type Interval, wilson } from '../shared/statistics.js';
-export { type BoardForward, BoardNetwork } from './chip/board-network.js';
+export { accuracyInterval, type Crossed, type Interval, wilson } from '../shared/statistics.js';
+export {
+  type BoardForward,
+  BoardNetwork,
+  type Dropout,
+  type LayerForward,
+  type Multiply,
+  type NeuronBank,
+} from './chip/board-network.js';
 export { networkScales, saveOnChip } from './chip/checkpoint.js';
 export { Chip } from './chip/chip.js';
 export { Deployment, type LoopContext } from './chip/deployment.js';
 export { type BoardEvaluation, evaluateOnBoard } from './chip/evaluate.js';
 export {
+  type ArrayConductances,
   type ConductanceWindow,
+  type LayerMap,
+  type LayerShape,
   mapLayers,
   type NetworkMap,
+  type Tile,
   targetConductances,
   weightsOf,
 } from './chip/mapping.js';
-export { matrixJob } from './chip/matrix.js';
+export { type MatrixSettings, matrixJob } from './chip/matrix.js';
 export { type LayerScales, layerScales } from './chip/scales.js';
 export { type ProgrammingSummary, summarise, summaryText } from './chip/summary.js';
-export { correctOnBoard, keepLedger, type Ledger, type LedgerEntry } from './ledger/ledger.js';
+export {
+  correctOnBoard,
+  keepLedger,
+  type Ledger,
+  type LedgerEntry,
+  type LedgerOptions,
+} from './ledger/ledger.js';
 export { readLedger } from './ledger/ledger-file.js';
 export { ledgerPlot, ledgerText } from './ledger/ledger-view.js';
 export { type FinetunePageData, finetunePage } from './report/page.js';
@@ -30,7 +47,7 @@ export {
   type MethodName,
   methodNames,
 } from './tuning/options.js';
-export { type ArrayMap, type Recovery, recover } from './tuning/recover.js';
+export { type ArrayMap, type Before, type Measured, type Recovery, recover } from './tuning/recover.js';
 export type { TuningCheck } from './tuning/tuning-state.js';
 export { type TwinTraining, twinTraining } from './tuning/twin.js';
 export {

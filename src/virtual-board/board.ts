@@ -172,7 +172,8 @@ class InProcessBoard implements VirtualBoard {
     const bytes = count === 1 ? this.#output[0] : Buffer.concat(this.#output.slice(0, count));
     this.#output.splice(0, count);
     const taken = this.#listener(bytes);
-    if (!taken) {
+    // A listener in plain JavaScript may return anything, such as the boolean of `stream.write`.
+    if (!(taken instanceof Promise)) {
       this.#outputBytes -= bytes.length;
       this.#send();
       return;

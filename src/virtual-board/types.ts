@@ -20,11 +20,14 @@ export interface VirtualBoardOptions {
 
 export interface VirtualBoard {
   readonly profile: Profile;
-  /** The simulated truth, for tests: nothing that acts as a host may look at it. */
+  /**
+   * The simulated truth, for tests: nothing that acts as a host may look at it.
+   * @internal
+   */
   readonly frontEnd: SimulatedFrontEnd;
   /** Bytes from the host; a promise where the board is busy: it resolves when there is room for more. */
   write(bytes: Uint8Array): void | Promise<void>;
-  /** Takes bytes for the host. While a promise that it returns is pending, the board keeps its output. */
+  /** `listener` takes bytes for the host. While a promise that it returns is pending, the board keeps its output. */
   onData(listener: (bytes: Uint8Array) => void | Promise<void>): void;
   /** Lets board time pass, s. */
   elapse(time: number): void;

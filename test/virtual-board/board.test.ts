@@ -38,6 +38,20 @@ const pulse = (row: number, column: number, voltage: number, width: number) =>
   ({ kind: 'PULSE', array: 0, row, column, code: Math.round(voltage * 2047), width, samples: 0 }) as const;
 
 describe('a virtual board over its bytes', () => {
+  it('awaits only promises of a listener: others may return the boolean of `stream.write`', async () => {
+    const board = create({ profile: 'w-sdc-8x8x4' });
+    const host = new Host({
+      write: (bytes) => board.write(bytes),
+      onData: (listener) =>
+        board.onData((bytes): never => {
+          listener(bytes);
+          return true as never;
+        }),
+    });
+    await host.hello();
+    expect((await host.request({ name: 'Describe' })).rows).toBe(8);
+  });
+
   it('describes what the profile says', async () => {
     const { host, hello } = await connect({ profile: 'w-sdc-8x8x4', seed: 7 });
     const profile = loadProfile('w-sdc-8x8x4');

@@ -41,7 +41,7 @@ export interface Step {
   width: number;
 }
 
-interface Context {
+export interface SweepContext {
   /** Pulses that this measurement may apply. Without it nothing is pulsed, and the error says how many it needs. */
   budget?: number | undefined;
   emit?: Emit | undefined;
@@ -115,7 +115,7 @@ export async function driveCell(
   board: CalibratedBoard,
   address: CellAddress,
   steps: readonly Step[],
-  { budget, emit, signal }: Context = {},
+  { budget, emit, signal }: SweepContext = {},
   stage = 'sweep',
 ): Promise<CellSample[]> {
   const { array } = address;
@@ -245,7 +245,7 @@ export async function measureEndurance(
   board: CalibratedBoard,
   address: CellAddress,
   cycles: number,
-  { write, erase, ...context }: Context & { write: Step; erase: Step },
+  { write, erase, ...context }: SweepContext & { write: Step; erase: Step },
 ): Promise<EnduranceResult> {
   const steps = Array.from({ length: cycles }, () => [write, erase]).flat();
   const samples = await driveCell(board, address, steps, context, 'endurance');
@@ -266,7 +266,7 @@ export const FORMING = Object.freeze({ high: 0.5, low: -1.25, step: 0.05, width:
 export async function formCell(
   board: CalibratedBoard,
   address: CellAddress,
-  context: Context = {},
+  context: SweepContext = {},
 ): Promise<{ formed: boolean; samples: CellSample[] }> {
   const { limits, seriesResistance } = board.description;
   const steps: Step[] = [];
@@ -297,7 +297,7 @@ export async function measureRetention(
   board: CalibratedBoard,
   array: number,
   times: readonly number[],
-  { emit, signal, wait }: Context & { wait?: (seconds: number) => Promise<void> } = {},
+  { emit, signal, wait }: SweepContext & { wait?: (seconds: number) => Promise<void> } = {},
 ): Promise<{ time: number; conductance: Float64Array }[]> {
   const pause = wait ?? ((seconds: number) => sleep(seconds * 1e3, undefined, { signal }).catch(() => {}));
   const progress = progressOf(emit, 'retention', 'reads', times.length);

@@ -145,6 +145,7 @@ export class ProtocolBoard implements Board {
   #run = 0;
   #stops = 0;
 
+  /** @internal `connectBoard` makes it. */
   constructor(link: Link, description: BoardDescription, options: ConnectOptions, recorder?: Recorder) {
     this.#link = link;
     this.#recorder = recorder;

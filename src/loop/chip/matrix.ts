@@ -4,7 +4,7 @@ import type { LoopContext } from './deployment.js';
 import { type ProgrammingSummary, summarise } from './summary.js';
 import { readTarget } from './target.js';
 
-type Settings = Pick<ProgramOptions, 'tolerance'>;
+export type MatrixSettings = Pick<ProgramOptions, 'tolerance'>;
 
 /** Reads and checks the target file before anything is sent to the arrays. Errors: `bad-file`, `bad-input`. */
 export async function matrixJob(context: LoopContext, file: string, array: number) {
@@ -13,10 +13,10 @@ export async function matrixJob(context: LoopContext, file: string, array: numbe
   const targets = readTarget(file, board.description, { min: low, max: high });
   const calibrated = await calibratedBoard(board, context);
   return {
-    async program(settings: Settings): Promise<ProgrammingSummary> {
+    async program(settings: MatrixSettings): Promise<ProgrammingSummary> {
       return summarise([await programArray(calibrated, array, targets, { ...settings, emit, signal })]);
     },
-    async rehearse({ tolerance = 0.02 * (high - low) }: Settings) {
+    async rehearse({ tolerance = 0.02 * (high - low) }: MatrixSettings) {
       const measured = await calibrated.conductances(array);
       const cells = targets.filter((target) => !Number.isNaN(target)).length;
       const outside = targets.filter((target, i) => Math.abs(target - measured[i]) > tolerance).length;

@@ -41,7 +41,7 @@ export class FaultyLine {
     const taken: Promise<void>[] = [];
     const pass = (frame: Uint8Array) => {
       const promise = this.#deliver(this.#hurt(frame));
-      if (promise) taken.push(promise);
+      if (promise instanceof Promise) taken.push(promise);
     };
     for (const byte of bytes) {
       this.#partial.push(byte);

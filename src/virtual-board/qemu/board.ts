@@ -145,7 +145,7 @@ class QemuBoard implements VirtualBoard {
       late = undefined;
       const taken = listener(Buffer.concat(pieces));
       pieces = [];
-      if (!taken) return;
+      if (!(taken instanceof Promise)) return;
       busy = true;
       toHost.pause();
       const resume = setTimeout(() => toHost.resume(), PATIENCE);

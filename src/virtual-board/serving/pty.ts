@@ -61,7 +61,7 @@ export function openPty(): Pty {
     onData(listener) {
       reader.on('data', (bytes) => {
         const taken = listener(bytes);
-        if (!taken) return;
+        if (!(taken instanceof Promise)) return;
         reader.pause();
         taken.then(() => reader.resume());
       });
