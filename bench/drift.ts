@@ -65,7 +65,7 @@ const schedules: Record<string, Schedule> = {
 const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
 const mean = (list: readonly number[]) => list.reduce((sum, value) => sum + value, 0) / list.length;
 
-console.log(`| schedule | fine-tuned | ${MARKS.map(([name]) => name).join(' | ')} | pulses a cell |`);
+console.log(`| schedule | fine-tuned | ${MARKS.map(([name]) => name).join(' | ')} | pulses per cell |`);
 console.log(`|---|---|${MARKS.map(() => '---|').join('')}---|`);
 for (const [name, schedule] of Object.entries(schedules)) {
   if (values.only !== undefined && name !== values.only) continue;

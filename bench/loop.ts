@@ -212,7 +212,7 @@ function recovered(list: readonly Row[]): string {
 }
 
 console.log(
-  '| mismatch/stuck, method | chips | software | worst | programmed | worst | fine-tuned | worst | recovered % | pulses a cell | images / pulses to 95 % | s |',
+  '| mismatch/stuck, method | chips | software | worst | programmed | worst | fine-tuned | worst | recovered % | pulses per cell | images / pulses to 95 % | s |',
 );
 console.log('|---|---|---|---|---|---|---|---|---|---|---|---|');
 for (const key of [...new Set(rows.map((row) => row.key))]) {

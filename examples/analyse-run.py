@@ -15,7 +15,7 @@ import numpy as np
 
 
 def events(run):
-    """The journal, one dict an event. A last line cut off by a kill is left out."""
+    """The journal, one dict per event. A last line cut off by a kill is left out."""
     for line in (run / "events.ndjson").read_text(encoding="utf-8").splitlines():
         try:
             yield json.loads(line)
@@ -41,6 +41,9 @@ def main():
     if len(sys.argv) not in (2, 3):
         sys.exit(__doc__)
     run = Path(sys.argv[1])
+    for name in ("run.json", "events.ndjson"):
+        if not (run / name).is_file():
+            sys.exit(f"{run} is not a run folder (no {name}): give one that memloop has made with --run")
     known = [run / "finetuned.safetensors", run / "software.safetensors"]
     network = Path(sys.argv[2]) if len(sys.argv) == 3 else next((p for p in known if p.exists()), None)
 

@@ -112,6 +112,26 @@ describe('every room imports only what it may', () => {
   });
 });
 
+it('docs/architecture.md has the same table', () => {
+  const rows = readFileSync(join(root, 'docs/architecture.md'), 'utf8').matchAll(
+    /^\| `((?:src\/)?[\w-]+)\/`(?: \(planned\))? \|.*\| ([^|]+) \|$/gm,
+  );
+  const full = (room: string) => (room === 'firmware-protocol' ? room : `src/${room}`);
+  const table = [...rows]
+    .filter(([, room]) => !TOGETHER.includes(room))
+    .map(([, room, may]) => [
+      room,
+      may === 'nothing of ours'
+        ? []
+        : may
+            .split(', ')
+            .map((name) =>
+              name.startsWith('types of ') ? `types of ${full(name.slice('types of '.length))}` : full(name),
+            ),
+    ]);
+  expect(Object.fromEntries(table)).toEqual(MAY_IMPORT);
+});
+
 it('no circle of files, imports of types included', () => {
   expect(circlesOf(arrows.map(({ from, to }) => [from, to]))).toEqual([]);
 });

@@ -51,7 +51,7 @@ const { version } = JSON.parse(readFileSync(new URL('../../../package.json', imp
 const program = new Command('memloop')
   .description('Program memristor crossbars, train on their device equations, fine-tune on the array.')
   .version(version)
-  .option('--json', 'one JSON object a line; the last has "type":"result"')
+  .option('--json', 'one JSON object per line; the last has "type":"result"')
   .option('--debug', 'add the stack and the last frames of the link to an error')
   .option('--port <url>', 'board: /dev/ttyACM0, serial:…?baud=, tcp://host:port, virtual:PROFILE?seed=7')
   .option('--run <dir>', 'keep journal, weights and plots in this folder')

@@ -6,7 +6,8 @@ import { STATUS, type Status } from '../../firmware-protocol/generated/protocol.
 
 /** What only the host can know. */
 export const HOST_CODE = Object.freeze({
-  NOT_SENT: 'not sent: the session with the board was lost before, so what was planned on is no longer sure',
+  NOT_SENT:
+    'not sent: the session with the board was lost before, so the cell may not be in the state that was assumed',
   BOARD_LOST: 'the board was lost before it answered',
   PROTOCOL_BREACH: 'the answer of the board does not fit the request, so what the board did is not known',
   QUARANTINED: 'refused: the cell is quarantined in the passport',

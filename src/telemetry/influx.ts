@@ -96,7 +96,7 @@ function serverOf(env: Readonly<Record<string, string | undefined>>): Server | u
   const protocol = url.protocol.slice(0, -1);
   if (protocol !== 'http' && protocol !== 'https') throw wrong(`'${protocol}' is not http or https`);
   const database = decodeURIComponent(url.pathname.slice(1));
-  if (!/^[^/]+$/.test(database)) throw wrong('it names no database');
+  if (!/^[^/]+$/.test(database)) throw wrong('it does not name a database');
   const username = env.MEMLOOP_INFLUX_USERNAME || decodeURIComponent(url.username);
   const password = env.MEMLOOP_INFLUX_PASSWORD || decodeURIComponent(url.password);
   return {
@@ -266,13 +266,17 @@ class Delivery {
 
   #absent(error: unknown): void {
     if (this.#away) this.#wait = Math.min(this.#wait * 2, this.#times.maxRetry);
-    else this.#warn(`InfluxDB at ${this.#server.name} is away (${oneLine(error)}): points are kept on disk`);
+    else
+      this.#warn(
+        `InfluxDB at ${this.#server.name} cannot be reached (${oneLine(error)}): points are kept on disk`,
+      );
     this.#away = true;
   }
 
   #present(): void {
     this.#wait = this.#times.retry;
-    if (this.#dropped > 0) this.#warn(`${this.#dropped} points for InfluxDB were dropped while it was away`);
+    if (this.#dropped > 0)
+      this.#warn(`${this.#dropped} points for InfluxDB were dropped while it could not be reached`);
     this.#dropped = 0;
     if (!this.#away) return;
     this.#away = false;

@@ -1,5 +1,5 @@
 /**
- * Reading a journal: one event a line. A half-written last line is what a kill leaves behind; it is skipped.
+ * Reading a journal: one event per line. A half-written last line is what a kill leaves behind; it is skipped.
  * Anything else that is not an event is an error that names file and line.
  */
 import { type FileHandle, open } from 'node:fs/promises';
@@ -26,11 +26,11 @@ export async function* readJournal(file: string): AsyncGenerator<MemloopEvent> {
 
 export interface FollowOptions {
   signal?: AbortSignal;
-  /** s between two looks at the file; default 0.2. */
+  /** Time between two checks of the file, s; default 0.2. */
   poll?: number;
 }
 
-/** Every event of a run that is still going on, as it comes; ends with the run, or when aborted. */
+/** Every event of a run that still lasts, as it comes; ends with the run, or when aborted. */
 export async function* followRun(dir: string, options: FollowOptions = {}): AsyncGenerator<MemloopEvent> {
   const { signal, poll = 0.2 } = options;
   const file = join(dir, JOURNAL);

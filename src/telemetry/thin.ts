@@ -3,7 +3,7 @@
  * once in their period; in between only the newest is kept in memory, and it is stored ahead of the next
  * `stage`, `accuracy` or `run-finished` event and when the journal is closed. A change of the link's state
  * is always stored. What is stored is rounded: conductances to 4 significant digits, membrane voltages to
- * 10 µV and at most 200 samples a neuron (every n-th, `samplePeriod` grows with it). No other event is
+ * 10 µV and at most 200 samples per neuron (every n-th, `samplePeriod` grows with it). No other event is
  * touched.
  */
 import type { EventOf, MemloopEvent } from '../shared/events.js';

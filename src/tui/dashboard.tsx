@@ -34,9 +34,9 @@ export interface Dashboard {
   stop(): Promise<void>;
 }
 
-/** Least ms between two pictures of the state. */
+/** Shortest time between two pictures of the state, ms. */
 const FRAME = 100;
-/** Times as long as drawing took: the job has the processor, not its picture. */
+/** Pause after drawing, in multiples of the time that it took: the job has the processor, not its picture. */
 const REST = 8;
 
 /** Draws the events on a terminal until the run ends or the user leaves. */

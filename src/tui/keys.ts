@@ -117,7 +117,7 @@ export const KEYS: readonly Key[] = [
     names: ['space'],
     shown: 'space',
     hint: ['space', 'pause'],
-    help: 'hold the display or let it go on; the job does not stop',
+    help: 'hold or resume the display; the job does not stop',
     enabled: (_, state) => !state.finished || 'the run has finished',
     act: (view) => ({ ...view, paused: !view.paused }),
   },

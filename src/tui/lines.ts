@@ -6,7 +6,7 @@ import { type DashboardState, initialState, type LinkState, reduce, STAGE_NAMES 
 
 /** s between two lines of progress */
 const PROGRESS_PERIOD = 5;
-/** s between two JSON lines of a kind that comes often */
+/** Time between two JSON lines of a kind that comes often, s. */
 const JSON_PERIOD = 1;
 
 const isTrouble = (link: LinkState | undefined): boolean =>
@@ -46,7 +46,7 @@ export function plainLines(events: Observable<MemloopEvent>, write: (line: strin
 }
 
 /**
- * One JSON object a line: every event but the bulky ones, which the journal has (`membrane`, `conductance`,
+ * One JSON object per line: every event but the bulky ones, which the journal has (`membrane`, `conductance`,
  * `cell`, applied `pulses`), and `run-finished`, which is the command's last line. `link` and `progress` come
  * at most once a second, a change of the link's state always. Subscribes and ends as `plainLines` does.
  */

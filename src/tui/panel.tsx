@@ -105,5 +105,5 @@ export function Scaled({ lines, top, bottom, width }: ScaledProps) {
   return <Picture lines={scaled} width={width} />;
 }
 
-/** Columns that `Scaled` takes from the plot, less the line. */
+/** Columns that `Scaled` takes from the width of the plot. */
 export const labelWidth = (top: string, bottom: string): number => Math.max(top.length, bottom.length);

@@ -65,10 +65,10 @@ export interface DashboardState {
   board?: EventOf<'board'>;
   link?: LinkState;
   arrays: readonly ArrayState[];
-  /** Least and most conductance seen, S. */
+  /** Lowest and highest conductance seen, S. */
   conductanceRange?: Range;
   membrane?: EventOf<'membrane'>;
-  /** Least and most voltage of the last runs, V, newest last: a scale from them all keeps still. */
+  /** Lowest and highest voltage of the last runs, V, newest last: a scale from them all keeps still. */
   membraneRanges: readonly Range[];
   /** Whether the last decisions were right, newest last. */
   decisions: readonly boolean[];
@@ -95,7 +95,7 @@ const LOG_LENGTH = 500;
 const ROUND_TRIPS = 120;
 const DECISIONS = 100;
 const MEMBRANE_RANGES = 20;
-/** Most log entries of a phase of training, whatever its epochs. */
+/** Largest number of log entries for one phase of training, however many epochs it has. */
 const EPOCHS_LOGGED = 10;
 const TRAINING_POINTS = 1000;
 

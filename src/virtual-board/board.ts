@@ -9,7 +9,7 @@ import type { VirtualBoard, VirtualBoardOptions } from './types.js';
 
 /** Longest stretch of work before others get their turn, ms. */
 const SLICE = 4;
-/** How often an idle board looks at its clock, ms. */
+/** How often an idle board checks its clock, ms. */
 const IDLE = 20;
 /** Bytes that wait for a slow host before the board stops sending. */
 const OUTPUT_ROOM = 131_072;

@@ -15,7 +15,7 @@ async function printed(program: string, name: string, ...args: string[]): Promis
 
 const number = (text: string, pattern: RegExp): number => Number(pattern.exec(text)?.[1]);
 
-describe('examples', { timeout: 90_000 }, () => {
+describe('examples', { timeout: 240_000 }, () => {
   it('stream-neurons: frames arrive in order, and every neuron answers the pulse', async () => {
     const text = await printed(process.execPath, 'stream-neurons.mjs');
     const times = [...text.matchAll(/^from ([\d.]+) ms: /gm)].map(([, time]) => Number(time));
@@ -82,4 +82,12 @@ describe('examples', { timeout: 90_000 }, () => {
       expect(number(text, /^pulses: (\d+) applied/m)).toBe(result.pulses);
     },
   );
+
+  it.skipIf(missing)('analyse-run: a folder that is not a run ends in one line', async () => {
+    const folder = scratch();
+    await expect(printed('python3', 'analyse-run.py', folder)).rejects.toMatchObject({
+      code: 1,
+      stderr: `${folder} is not a run folder (no run.json): give one that memloop has made with --run\n`,
+    });
+  });
 });

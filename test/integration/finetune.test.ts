@@ -71,7 +71,7 @@ it('fine-tuning that was interrupted, killed or lost its board goes on with the 
   for (const phase of ['offline', 'in-loop'] as const) {
     const interrupted = await cutOff(2, (job) => job.kill('SIGINT'), phase);
     expect(interrupted.code).toBe(130);
-    expect(interrupted.stderr).toMatch(/goes on from/);
+    expect(interrupted.stderr).toMatch(/resumes from/);
     expect(existsSync(`${out}.checkpoint`)).toBe(true);
   }
 

@@ -157,7 +157,10 @@ describe.skipIf(!hasInfluxd)('a real influxd (skipped where the influxd program 
     await send(3000);
     await killed;
     await send(3000);
-    await vi.waitFor(() => expect(warnings()).toContainEqual(expect.stringContaining('is away')), PATIENCE);
+    await vi.waitFor(
+      () => expect(warnings()).toContainEqual(expect.stringContaining('cannot be reached')),
+      PATIENCE,
+    );
     const started = server.start();
     await send(3000);
     await started;
@@ -165,7 +168,7 @@ describe.skipIf(!hasInfluxd)('a real influxd (skipped where the influxd program 
     await sink.close();
     expect(await columns()).toEqual(range(0, column));
     expect(warnings()).toEqual([
-      expect.stringMatching(/^warning: .* is away/),
+      expect.stringMatching(/^warning: .* cannot be reached/),
       expect.stringMatching(/^info: .* is back/),
     ]);
   });
@@ -177,7 +180,7 @@ describe.skipIf(!hasInfluxd)('a real influxd (skipped where the influxd program 
     for (let column = 0; column < 12_000; column++) events.next(pulse(column));
     await first.close();
     expect(warnings()).toEqual([
-      expect.stringMatching(/is away \(connect ECONNREFUSED.*kept on disk$/),
+      expect.stringMatching(/cannot be reached \(connect ECONNREFUSED.*kept on disk$/),
       expect.stringMatching(/the next run delivers them$/),
     ]);
     await server.start();
@@ -223,9 +226,9 @@ describe.skipIf(!hasInfluxd)('a real influxd (skipped where the influxd program 
     expect(kept).toBeLessThan(200);
     expect((await columns()).at(-1)).toBe('1000');
     expect(warnings()).toEqual([
-      expect.stringMatching(/is away/),
+      expect.stringMatching(/cannot be reached/),
       expect.stringMatching(/new ones are dropped/),
-      `warning: ${1001 - kept} points for InfluxDB were dropped while it was away`,
+      `warning: ${1001 - kept} points for InfluxDB were dropped while it could not be reached`,
       expect.stringMatching(/is back/),
     ]);
   });

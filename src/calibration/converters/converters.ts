@@ -51,7 +51,7 @@ export function fitLine(x: ArrayLike<number>, y: ArrayLike<number>): Line {
   };
 }
 
-/** The resistor that uses most of a range without leaving it, and the voltage to which it may be driven. */
+/** The resistor that fills a range as far as possible without leaving it, and the voltage to which it may be driven. */
 function bestReference(board: Board, range: number): { reference: number; voltage: number } {
   const { references, currentRanges, limits, rowVoltageMax } = board.description;
   const highest = Math.min(limits.maxReadVoltage, rowVoltageMax);

@@ -54,7 +54,7 @@ interface Round {
 
 /**
  * Erases all cells, then writes them gently, half way and fully, then erases them gently and half way, and reads after
- * each: six pulses a cell, which give its range, both thresholds, whether it is weak and whether it moves. Destroys what
+ * each: six pulses per cell, which give its range, both thresholds, whether it is weak and whether it moves. Destroys what
  * the array held. The passport is saved; its window and the cells' health are set anew. Cells that are quarantined or
  * whose budget is too small for this are left out, and what was known of them is kept.
  */

@@ -40,11 +40,11 @@ export interface GateOptions {
   emit?: Emit | undefined;
 }
 
-/** What a pulse is expected to put into its cell, J, goes into the books; the gate estimates it where it is not given. */
+/** What a pulse is expected to put into its cell, J, is added to the totals; the gate estimates it where it is not given. */
 export type GatedOperation = CellOperation & { energy?: number };
 type Pulse = Extract<GatedOperation, { kind: 'pulse' }>;
 
-/** Operations between two looks at the abort signal; a link has up to 8 requests of 200 on the way. */
+/** Operations between two checks of the abort signal; a link has up to 8 requests of 200 on the way. */
 const STRETCH = 1600;
 /** Cells named in a message; the rest are counted. */
 const NAMED = 5;
@@ -53,11 +53,11 @@ const READ_VOLTAGE = 0.05;
 /** The board's clock is not followed for longer than this without asking, s. */
 const COUNT_LIFETIME = 600;
 
-/** The board behind the gate. Whoever pulses a board without it does so without limits of cell, quarantine and books. */
+/** The board behind the gate. Whoever pulses a board without it bypasses budgets, quarantine and the pulse counts. */
 export const guardBoard = (board: Board, options: GateOptions = {}): GuardedBoard =>
   new GuardedBoard(board, options);
 
-/** Unknown, or held back because the session with the board was lost: what was planned on is no longer sure. */
+/** Unknown, or held back because the session with the board was lost: the cells may not be in the states that were assumed. */
 export const isUnsettled = (outcome: CellOutcome): boolean =>
   outcome.status === 'unknown' || (outcome.status === 'refused' && outcome.code === 'NOT_SENT');
 
@@ -240,7 +240,7 @@ export class GuardedBoard implements Board {
         if (!this.#logs.has(array) && hasPulseLog(passport.pathOf(array))) this.#logOf(array);
     const waiting = [...this.#logs].filter(([, log]) => log.waiting);
     if (waiting.length === 0) return;
-    const count = await this.#look();
+    const count = await this.#askCount();
     for (const [array, log] of waiting) {
       const uncertain = log.settle(count);
       if (uncertain === 0) continue;
@@ -252,7 +252,7 @@ export class GuardedBoard implements Board {
     }
   }
 
-  async #look(): Promise<BoardCount> {
+  async #askCount(): Promise<BoardCount> {
     const { uptime, pulsesApplied } = await this.#board.health();
     this.#count = { uptime, pulsesApplied, seen: Date.now() / 1000 };
     return this.#count;
@@ -294,7 +294,7 @@ export class GuardedBoard implements Board {
   async #ready(): Promise<boolean> {
     try {
       await this.settle();
-      if (!this.#count || Date.now() / 1000 - this.#count.seen > COUNT_LIFETIME) await this.#look();
+      if (!this.#count || Date.now() / 1000 - this.#count.seen > COUNT_LIFETIME) await this.#askCount();
       return true;
     } catch (error) {
       if (error instanceof MemloopError && error.reason === 'board-lost') return false;

@@ -13,7 +13,7 @@ export interface ArraySummary {
   pulses: number;
   /** J */
   energy: number;
-  /** Pulses of the cell that had most. */
+  /** Largest number of pulses that a cell has had. */
   mostPulses: number;
   /** Pulses that each cell may have in its life; null: no such limit. */
   budget: number | null;

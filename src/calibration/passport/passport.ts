@@ -1,6 +1,6 @@
 /**
  * What is known of one chip, and where it is kept: a folder per board in the platform's data folder
- * (`MEMLOOP_HOME` overrides) with `board.json` (converters) and `ARRAYSERIAL.json` for each array. Files are
+ * (`MEMLOOP_HOME` overrides) with `board.json` (converters) and `array-SERIAL.json` for each array. Files are
  * written beside and renamed, so a kill leaves the old or the new one; a journal of pulses about to be sent
  * (`pulse-log.ts`) carries the totals over a kill in between.
  */
@@ -102,7 +102,7 @@ export type CellTable = (typeof cellTables)[number];
 const health = z.enum(['stuck low', 'stuck high', 'write fails', 'erase fails', 'quarantined']);
 export type CellHealth = z.infer<typeof health>;
 
-/** An array's passport, `SERIAL.json`. */
+/** An array's passport, `array-SERIAL.json`. */
 export const arraySchema = z.object({
   memloopPassport: fileVersion(1),
   kind: z.literal('array'),
@@ -142,7 +142,7 @@ const readPassport = <S extends z.ZodType>(path: string, schema: S) =>
     missing: 'undefined',
   });
 
-/** JSON with one line a table row: short, and readable beside the chip. */
+/** JSON with one line per table row: short, and readable beside the chip. */
 function formatPassport(value: unknown): string {
   const lines = JSON.stringify(value, null, 1);
   return `${lines.replaceAll(/\[\s+((?:[-\d.e+]+|null)(?:,\s+(?:[-\d.e+]+|null))*)\s+\]/g, (_, row: string) => `[${row.replaceAll(/\s+/g, ' ')}]`)}\n`;
@@ -220,7 +220,7 @@ export class ArrayPassport {
     return passport;
   }
 
-  /** Why a cell may not have so many more pulses; undefined: it may. */
+  /** Why a cell may not have this many more pulses; undefined: it may. */
   refusal(cell: number, pulses = 1): 'QUARANTINED' | 'BUDGET' | undefined {
     if (this.unhealthy.get(cell)?.health === 'quarantined') return 'QUARANTINED';
     return this.budget !== undefined && this.tables.pulses[cell] + pulses > this.budget
@@ -228,7 +228,7 @@ export class ArrayPassport {
       : undefined;
   }
 
-  /** A sick cell is skipped by programming; `undefined` gives it another chance. */
+  /** A cell with a `health` is skipped by programming; `undefined` gives it another chance. */
   setHealth(cell: number, state: CellHealth | undefined): void {
     if (state === undefined) this.unhealthy.delete(cell);
     else if (this.unhealthy.get(cell)?.health !== state) {

@@ -6,7 +6,7 @@ import type { JobCell } from './job-cell.js';
 /** Share of a read's relative noise believed before it was measured, and the weight of that belief in reads. */
 const NOISE_GUESS = 0.01;
 const NOISE_WEIGHT = 8;
-/** ADC samples that a read takes at most. */
+/** Largest number of ADC samples of one read. */
 const SAMPLES_MAX = 64;
 
 export class Readings {

@@ -12,7 +12,7 @@ export function register(program: Command): void {
 
   data
     .command('list')
-    .description('known datasets, and which are here')
+    .description('known datasets, and which are on this machine')
     .option('--data-dir <dir>', 'folder to look in (default: the cache)')
     .action(
       action(async (_session, { dataDir }: Options) => {
@@ -35,7 +35,7 @@ export function register(program: Command): void {
     .description('fetch a dataset, resuming what was interrupted; every file is checked by its SHA-256')
     .option('--data-dir <dir>', 'folder to keep it in (default: the cache)')
     .option('--mirror <url>', 'folder on the web to fetch from instead of the known ones')
-    .option('--force', 'fetch even what is here')
+    .option('--force', 'fetch again what is here already')
     .action(
       action(
         async ({ emit, signal }, name: string, options: Options) => {

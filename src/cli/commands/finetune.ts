@@ -29,19 +29,19 @@ export function register(program: Command): void {
     .command('finetune')
     .description('program a network and fine-tune it on the board with what is measured there')
     .requiredOption('--model <file>', 'network (safetensors)')
-    .option('--dataset <name>', 'what it was trained on, where its file does not say')
+    .option('--dataset <name>', 'dataset that it was trained on, where its file does not say')
     .option('--data-dir <dir>', 'folder of the dataset')
     .addOption(
-      new Option('--method <name>', 'how the gradient is had: see docs/explanation/loop.md')
+      new Option('--method <name>', 'how the gradient is computed: see docs/explanation/loop.md')
         .choices(['state-injection', 'model-gradient', 'progressive', 'output-only'])
         .default('state-injection'),
     )
     .option(
       '--adapt <images>',
-      'that offline training for this chip is shown first (default: 40000; 0, none, by other methods)',
+      'images that offline training for this chip sees before fine-tuning (default: 40000; other methods: 0)',
       wholeNumber(0, 1e9),
     )
-    .option('--epochs <n>', 'passes over the training images, a part of one too', positive, 6)
+    .option('--epochs <n>', 'passes over the training images; fractions are allowed', positive, 6)
     .option('--batch <n>', 'images between two updates of the chip', wholeNumber(1, 10000), 32)
     .option(
       '--rate <r>',
@@ -50,19 +50,19 @@ export function register(program: Command): void {
     )
     .option(
       '--deadband <share>',
-      'of the window, by which a cell must be off to be worth a pulse',
+      'share of the window by which a cell must be off target to get a pulse',
       decimal,
       0.02,
     )
-    .option('--max-pulses <n>', 'that fine-tuning may give in all', wholeNumber(0, 1e12))
-    .option('--max-energy <J>', 'that its pulses may take in all', decimal)
+    .option('--max-pulses <n>', 'pulses that fine-tuning may apply in all', wholeNumber(0, 1e12))
+    .option('--max-energy <J>', 'energy that its pulses may take in all', decimal)
     .option('--decimation <n>', 'board steps between two membrane samples', wholeNumber(1, 1000))
     .option('--samples <n>', 'only the first n test images', wholeNumber(1, 1e6))
     .option('--seed <n>', 'order of the images (default: that of training)', wholeNumber(0, 2 ** 31))
-    .option('--ledger <file>', 'what `memloop ledger --json` printed: the report shows it')
+    .option('--ledger <file>', 'output of `memloop ledger --json`, to be shown in the report')
     .option(
       '--out <file>',
-      'where the fine-tuned network goes (default: in the run folder); the same command goes on where it was cut off',
+      'where the fine-tuned network goes (default: in the run folder); the same command resumes an interrupted run',
     )
     .action(
       action(

@@ -19,7 +19,7 @@ export function register(program: Command): void {
           ['arrays', `${d.arrays} of ${d.rows} × ${d.columns}: ${d.arraySerials.join(', ')}`],
           [
             'neurons',
-            `${d.neurons}, ${quantity(d.stepTime, 's')} a step, runs of at most ${d.maxSteps} steps`,
+            `${d.neurons}, ${quantity(d.stepTime, 's')} per step, runs of at most ${d.maxSteps} steps`,
           ],
           ['row DACs', `± ${quantity(d.rowVoltageMax, 'V')} in steps of ${quantity(d.rowVoltageStep, 'V')}`],
           [
@@ -37,7 +37,7 @@ export function register(program: Command): void {
             'limits',
             `pulses ${quantity(limits.minVoltage, 'V')} to ${quantity(limits.maxVoltage, 'V')}, ` +
               `${quantity(limits.minWidth, 's')} to ${quantity(limits.maxWidth, 's')}, ` +
-              `${quantity(limits.maxEnergy, 'J')}, ${limits.maxPulses} a cell and boot; ` +
+              `${quantity(limits.maxEnergy, 'J')}, ${limits.maxPulses} per cell and boot; ` +
               `reads up to ${quantity(limits.maxReadVoltage, 'V')}`,
           ],
           ['dead-man', `all lines to 0 V after ${quantity(d.deadManTime, 's')} without the host`],

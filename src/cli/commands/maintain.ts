@@ -53,19 +53,19 @@ export function register(program: Command): void {
   program
     .command('maintain')
     .description(
-      'one round of upkeep of a fine-tuned network whose chip drifts, to be run every so often: ' +
+      'one round of upkeep of a fine-tuned network whose chip drifts, to be run every week or so: ' +
         'rescale and tune biases without a pulse, put cells back and re-tune only where that is not enough',
     )
     .requiredOption(
       '--model <file>',
       'network as fine-tuned on this chip (safetensors); the round updates it',
     )
-    .option('--dataset <name>', 'what it was trained on, where its file does not say')
+    .option('--dataset <name>', 'dataset that it was trained on, where its file does not say')
     .option('--data-dir <dir>', 'folder of the dataset')
-    .option('--threshold <share>', 'accuracy that may be lost before pulses are given', decimal, 0.01)
+    .option('--threshold <share>', 'loss of accuracy from which on pulses are applied', decimal, 0.01)
     .option(
       '--tolerance <share>',
-      'of the window, by which a cell must be off to be put back',
+      'share of the window by which a cell must be off target to be put back',
       positive,
       0.05,
     )

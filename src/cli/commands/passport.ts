@@ -21,7 +21,7 @@ function cellOf(text: string, rows: number, columns: number): number {
   if (match && row < rows && column < columns) return row * columns + column;
   throw new MemloopError(
     'usage',
-    `"${text}" is no cell: give ROW,COLUMN within ${rows}x${columns}, counted from 0`,
+    `"${text}" is not a cell: give ROW,COLUMN within ${rows}x${columns}, counted from 0`,
   );
 }
 
@@ -46,7 +46,7 @@ export function register(program: Command): void {
     .option('--forgive <row,column...>', 'forget that these cells of --array are out of use')
     .option(
       '--budget <pulses>',
-      'that each cell of --array may have in its life; none: no such limit',
+      'pulses that each cell of --array may have in its life, or none for no limit',
       budgetOf,
     )
     .option('--twin <file>', 'write a profile for a virtual board that is this chip, as far as it is known')

@@ -28,9 +28,9 @@ export function register(program: Command): void {
     .option('--target <file>', 'matrix of conductances to program (JSON, S)')
     .option('--array <n>', 'array for --target', index, 0)
     .option('--tolerance <S>', 'largest error that counts as done (default: 2 % of the window)', siemens)
-    .option('--dataset <name>', 'what the network was trained on, where its file does not say')
+    .option('--dataset <name>', 'dataset that the network was trained on, where its file does not say')
     .option('--data-dir <dir>', 'folder of the dataset')
-    .option('--dry-run', 'measure and say which cells would be pulsed; none is')
+    .option('--dry-run', 'measure and say which cells would be pulsed, but pulse none')
     .action(
       action(
         async (session, options: Options) => {
@@ -70,7 +70,7 @@ export function register(program: Command): void {
           if (plot !== undefined && cells.size > 0) {
             const { programPlot } = await import('../../plots/index.js');
             const text = programPlot(
-              `${(100 * summary.inTolerance).toFixed(2)} % of ${summary.cells} cells in tolerance, ${summary.pulsesPerCell.toFixed(2)} pulses a cell`,
+              `${(100 * summary.inTolerance).toFixed(2)} % of ${summary.cells} cells in tolerance, ${summary.pulsesPerCell.toFixed(2)} pulses per cell`,
               [...cells.values()],
               { ...size, tolerance: summary.tolerance },
             );

@@ -18,14 +18,14 @@ interface Options {
 export function register(program: Command): void {
   program
     .command('pulse')
-    .description('voltage pulses on one cell; within the limits of the board, whatever is asked for')
+    .description('voltage pulses on one cell; never beyond the limits of the board')
     .option('--array <n>', 'array, counted from 0', index, 0)
     .requiredOption('--row <n>', 'row, counted from 0', index)
     .requiredOption('--column <n>', 'column, counted from 0', index)
     .requiredOption('--voltage <V>', 'across cell and series resistor', decimal)
     .requiredOption('--width <s>', 'such as 500e-6', decimal)
     .option('--count <n>', 'pulses', wholeNumber(1, 100_000), 1)
-    .option('--dry-run', 'check and show what would be applied; nothing is')
+    .option('--dry-run', 'check and show what would be applied, but apply nothing')
     .action(
       action(async (session, { array, row, column, voltage, width, count, dryRun }: Options) => {
         const { checkCellOperation } = await import('../../driver/index.js');

@@ -42,11 +42,11 @@ export function register(program: Command): void {
     .option('--amplitude <V>', 'across cell and series resistor', positive, 0.4)
     .option('--frequency <Hz>', 'of the wave', positive, 100)
     .option('--cycles <n>', 'periods', wholeNumber(1, 10_000), 1)
-    .option('--points <n>', 'pulses a period', wholeNumber(8, 10_000), 200)
-    .option('--budget <n>', 'pulses that the cell may have for this', wholeNumber(1, 0xffffffff))
-    .option('--endurance <cycles>', 'write and erase in turn instead', wholeNumber(1, 1_000_000))
-    .option('--retention <s>', 'read the array for so long instead, without pulses', positive)
-    .option('--forming', 'wake a fresh cell instead, up to +0.5 V and -1.25 V')
+    .option('--points <n>', 'pulses per period', wholeNumber(8, 10_000), 200)
+    .option('--budget <n>', 'pulses that this measurement may apply to the cell', wholeNumber(1, 0xffffffff))
+    .option('--endurance <cycles>', 'instead of a loop: write and erase in turn', wholeNumber(1, 1_000_000))
+    .option('--retention <s>', 'instead of a loop: read the array for this long, without pulses', positive)
+    .option('--forming', 'instead of a loop: form a fresh cell, with up to +0.5 V and -1.25 V')
     .option('--out <stem>', 'write STEM.csv and STEM.svg (default: into the run folder)')
     .action(action(sweep, { show: 'lines' }));
 }

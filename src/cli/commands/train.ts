@@ -33,7 +33,7 @@ export function register(program: Command): void {
   const command = program
     .command('train')
     .description(
-      'train a network offline, on the device equations; the same command goes on after an interruption',
+      'train a network offline, on the device equations; the same command resumes an interrupted run',
     )
     .option('--dataset <name>', 'digits, mnist or fashion-mnist', 'digits')
     .option('--data-dir <dir>', 'folder of the dataset (default: the cache of `memloop data fetch`)')
@@ -59,7 +59,9 @@ export function register(program: Command): void {
     )
     .option('--batch <n>', 'images in each step', decimal)
     .option('--rate <x>', "Adam's learning rate", decimal)
-    .addOption(new Option('--schedule <kind>', 'course of the learning rate').choices(['constant', 'cosine']))
+    .addOption(
+      new Option('--schedule <kind>', 'schedule of the learning rate').choices(['constant', 'cosine']),
+    )
     .option('--decay <x>', 'decoupled weight decay', decimal)
     .option('--dropout <share>', 'share of hidden ReLU outputs that are silenced', decimal)
     .option('--smoothing <share>', 'share of each label that is spread over all classes', decimal)

@@ -9,7 +9,7 @@ export interface BoardDescription {
   boardSerial: string;
   firmwareVersion: string;
   protocolVersion: number;
-  /** One serial number an array. */
+  /** One serial number per array. */
   arraySerials: string[];
   arrays: number;
   rows: number;
@@ -40,10 +40,10 @@ export interface BoardDescription {
     minWidth: number;
     maxWidth: number;
     maxEnergy: number;
-    /** Pulses a cell in one boot. */
+    /** Pulses per cell in one boot. */
     maxPulses: number;
   };
-  /** s the voltage is applied for each ADC sample. */
+  /** How long the voltage is applied for each ADC sample, s. */
   readTime: number;
   /** s */
   deadManTime: number;

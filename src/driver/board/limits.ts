@@ -38,7 +38,7 @@ export function checkCellOperation(description: BoardDescription, operation: Cel
   checkRange('pulse energy', pulseEnergy(voltage, width, seriesResistance), 0, limits.maxEnergy, 'J');
 }
 
-/** The most that a pulse can put into any cell behind the resistance, J. */
+/** Largest energy that a pulse can put into any cell behind the resistance, J. */
 const pulseEnergy = (voltage: number, width: number, resistance: number): number =>
   (voltage * voltage * width) / (4 * resistance);
 

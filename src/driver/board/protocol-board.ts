@@ -60,7 +60,7 @@ export interface ConnectOptions {
   repeatRuns?: number | undefined;
   /** Time-outs of the link. */
   link?: Partial<LinkOptions> | undefined;
-  /** A lost port is opened again and the work goes on; by default it ends the link, so that a command fails at once. */
+  /** A lost port is opened again and the work continues; by default it ends the link, so that a command fails at once. */
   reconnect?: ReconnectOptions | undefined;
   /** File in which the bytes of the link are kept, for a replay. */
   record?: string | undefined;
@@ -75,7 +75,7 @@ interface Pieces<R extends Request> {
   total: number;
   /** Most in one request. */
   atOnce: number;
-  /** Of each, bytes on the line, both ways, and time of the board, s. */
+  /** Per item: bytes on the line, both ways, and time that the board needs, s. */
   bytes: number;
   time: number;
   request(first: number, count: number): R;
@@ -366,7 +366,7 @@ export class ProtocolBoard implements Board {
     this.#frames.complete();
   }
 
-  /** Refused when the board was stopped after the call that it serves, of which `stops` is the number of stops. */
+  /** Refused if the board was stopped since the call that it serves; `stops` is the count of stops at that call. */
   async #request<R extends Request>(
     stops: number,
     request: R,
@@ -504,7 +504,7 @@ export class ProtocolBoard implements Board {
 
 function copyScaled(counts: Int16Array, expected: number, step: number, out: Float32Array, at: number): void {
   if (counts.length !== expected) {
-    throw new ProtocolError(`the board answered ${counts.length} values in place of ${expected}`);
+    throw new ProtocolError(`the board answered ${counts.length} values instead of ${expected}`);
   }
   for (let i = 0; i < expected; i++) out[at + i] = counts[i] * step;
 }

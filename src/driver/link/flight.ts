@@ -23,7 +23,7 @@ export class FlightRecorder {
     this.#received[this.#receivedCount++ % DEPTH] = { time, frame };
   }
 
-  /** One line a frame, oldest first; `now` is the zero of its times. */
+  /** One line per frame, oldest first; `now` is the zero of its times. */
   lines(now: number): string[] {
     return [
       ...this.#sent.map((entry) => ({ ...entry, way: '→' })),

@@ -27,7 +27,7 @@ export class LineNoise {
     }
   }
 
-  /** Bytes of frames of which it will not show whether they arrived: the board did not look at them. */
+  /** Bytes of frames whose fate will not show: the board ignored them. */
   wasted(bytes: number): void {
     this.#bytes = Math.max(this.#bytes - bytes, LEAST);
   }
@@ -43,7 +43,7 @@ export class LineNoise {
   }
 
   /**
-   * Bytes of a request and its answer with which the most gets through. Of L bytes with overhead h, a share of
+   * Size of a request with its answer, bytes, at which throughput is highest. Of L bytes with overhead h, a share of
    * L / (L + h) is content and exp(−p (L + h)) arrives; for p h ≪ 1 the product is highest at L = √(h/p).
    */
   get budget(): number {

@@ -63,7 +63,7 @@ export type LinkAction<Tag> =
   | { do: 'withdrawn'; tag: Tag }
   | { do: 'samples'; tag: Tag; samples: MessageOf<'Samples'> }
   | { do: 'notice'; notice: MessageOf<'Notice'> }
-  /** A session has begun; `resumed`: the old one goes on behind a port that was opened again. */
+  /** A session has begun; `resumed`: it is the old one, behind a port that was opened again. */
   | { do: 'connected'; hello: MessageOf<'HelloReply'>; resumed: boolean }
   /** The session has died; a new one is being opened. */
   | { do: 'session-lost'; why: string }
@@ -201,7 +201,7 @@ export class LinkMachine<Tag> {
     this.noise.lost();
     const head = this.#window[0];
     if (this.state !== 'connected' || !head) return [];
-    // A stream goes on whatever is lost of it, and what was sent just now is waited for.
+    // A stream continues whatever is lost of it, and what was sent just now is waited for.
     if (head.request.name === 'Run' || now - this.#lastSent < this.#trip.time / 2) return [];
     if (isWithdrawn(head)) this.#probe(head, now);
     else this.#send(head, now);
@@ -250,7 +250,7 @@ export class LinkMachine<Tag> {
     return Math.min(heartbeat, lost, this.#retransmitAt(head));
   }
 
-  /** The port is gone, perhaps not for good: all waits, for at most as long as the caller wants. */
+  /** The port is gone, perhaps not for good: all waits, for as long as the caller allows. */
   detach(): LinkAction<Tag>[] {
     if (this.state !== 'failed') this.state = 'detached';
     return this.#take();
@@ -446,7 +446,8 @@ export class LinkMachine<Tag> {
       }
       case 'EXPIRED':
         // Cannot come for what we still wait for, unless host and board no longer agree.
-        if (this.#find(sequence)) this.#sessionLost('the board no longer has an answer it owes', now);
+        if (this.#find(sequence))
+          this.#sessionLost('the board no longer keeps the answer to an earlier request', now);
         else this.counters.stale++;
         break;
       case 'OUT_OF_ORDER':

@@ -83,7 +83,7 @@ export class Link {
   #timer: NodeJS.Timeout | undefined;
   #timerAt = Infinity;
   #closing = false;
-  /** Since the port was lost: why, when, and how often it was tried to open it again. */
+  /** Since the port was lost: why, when, and how many attempts were made to open it again. */
   #lost: { error: MemloopError; at: number; attempts: number } | undefined;
   #reported = 0;
   #bytesSent = 0;
@@ -244,7 +244,7 @@ export class Link {
         case 'connected':
           if (this.#lost) {
             const after = (now - this.#lost.at).toFixed(1);
-            const session = action.resumed ? ', its session goes on' : '';
+            const session = action.resumed ? ' with its session' : '';
             this.#log('info', `the board is back after ${after} s${session}`);
           }
           this.#lost = undefined;

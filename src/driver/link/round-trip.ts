@@ -1,6 +1,6 @@
 /** Round-trip time and the retransmission time-out that follows from it (RFC 6298). Times in s. */
 
-/** Shortest time-out where the line is known to lose frames: a repeat in vain costs less than a long wait. */
+/** Shortest time-out where the line is known to lose frames: a needless repeat costs less than a long wait. */
 const NOISY_MIN_TIMEOUT = 0.004;
 
 export class RoundTrip {

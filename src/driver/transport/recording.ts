@@ -1,5 +1,5 @@
 /**
- * A link session's bytes, both ways, in a file: one JSON object a line, so that any tool can read it and a kill
+ * A link session's bytes, both ways, in a file: one JSON object per line, so that any tool can read it and a kill
  * loses at most the last line. The first line is the header, then
  *
  *     {"time":0.0012,"to":"board","bytes":"AAEC…"}   bytes (base64) as they passed, s since the header
@@ -128,7 +128,7 @@ export function readRecording(file: string): Recording {
   if (header.protocolHash !== PROTOCOL_HASH) {
     throw new MemloopError(
       'protocol-mismatch',
-      `${file} was recorded with protocol version ${header.protocolVersion}; this memloop speaks ${PROTOCOL_VERSION} of another shape`,
+      `${file} was recorded with protocol version ${header.protocolVersion}; this memloop speaks version ${PROTOCOL_VERSION} with other messages`,
     );
   }
   const recording: Recording = { header, frames: [], events: [], damaged: { board: 0, host: 0 } };

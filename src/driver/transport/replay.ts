@@ -163,7 +163,7 @@ class Replay implements Transport {
     if (!same) {
       const recorded = describeFrame(exchange.request);
       this.#end(
-        `request ${this.#next + 1} is ${describeFrame(frame)}, but recorded was ${recorded} or other content`,
+        `request ${this.#next + 1} is ${describeFrame(frame)}, but the recording has ${recorded} or other content`,
       );
       return;
     }

@@ -143,7 +143,7 @@ class FineTuning {
     const { chip, network } = this.#deployment;
     this.#tellStage('fine-tune', this.#resumed ? 'taking up a checkpoint' : 'checking the validation images');
     if (this.#resumed) {
-      this.#log(`goes on from the checkpoint, with update ${this.#progress.updates + 1} of ${this.#updates}`);
+      this.#log(`resumed from the checkpoint, with update ${this.#progress.updates + 1} of ${this.#updates}`);
       this.#economy.note(await chip.programWeights(network.weights, this.#programming));
     } else this.#progress.history.push(await this.#measure(0));
     this.#keep();
@@ -356,7 +356,7 @@ class FineTuning {
 
   #stopped(): MemloopError {
     const { checkpoint } = this.#options;
-    const remedy = checkpoint === undefined ? '' : `; the same command goes on from ${checkpoint}`;
+    const remedy = checkpoint === undefined ? '' : `; the same command resumes from ${checkpoint}`;
     return new MemloopError('interrupted', `stopped while fine-tuning; the board is at 0 V${remedy}`);
   }
 }

@@ -245,7 +245,7 @@ class Training {
     const stopped = `training stopped in epoch ${epoch + 1}`;
     throw new MemloopError(
       'interrupted',
-      checkpoint && epoch > 0 ? `${stopped}: the same command goes on after epoch ${epoch}` : stopped,
+      checkpoint && epoch > 0 ? `${stopped}: the same command resumes after epoch ${epoch}` : stopped,
     );
   }
 

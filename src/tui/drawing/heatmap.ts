@@ -20,7 +20,7 @@ export interface Heatmap {
   lines: string[];
   /** Characters of each line. */
   width: number;
-  /** Cells a dot across and down; 1 unless the array was shrunk. */
+  /** Cells per dot, across and down; 1 unless the array was shrunk. */
   block: { columns: number; rows: number };
   /** Character at the middle of the cursor's cell. */
   cursor: { x: number; y: number };
@@ -178,7 +178,7 @@ function meanOf(
   return known > 0 ? sum / known : null;
 }
 
-/** The scale from least to most. */
+/** The scale from the lowest to the highest value. */
 export function scaleBar(paint: Paint, width: number): { text: string; width: number } {
   if (paint.depth < 8) return { text: SHADES.slice(1).join(''), width: SHADES.length - 1 };
   const dots = Array.from({ length: width }, (_, i) => paint.on(heat(i / (width - 1)), undefined, '█'));

@@ -1,4 +1,4 @@
-/** Line plots in braille dots (2 × 4 a character), or in letters where curves must be told apart without colour. */
+/** Line plots in braille dots (2 × 4 per character), or in letters where curves must be told apart without colour. */
 
 import type { Range } from '../state.js';
 import { type Paint, runs } from './paint.js';

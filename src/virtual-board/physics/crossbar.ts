@@ -261,7 +261,7 @@ export class Crossbar {
   }
 
   /**
-   * Moves the cells first, first + stride, … of a line, save one, by what `voltage` adds to the rates at
+   * Moves the cells first, first + stride, … of a line except one, by what `voltage` adds to the rates at
    * rest. With odds o = exp(−threshold/vt) the sigmoid of the model is A·o/(1 + A·o), A = exp(|v|/vt).
    */
   #disturbLine(

@@ -2,8 +2,8 @@
  * The QEMU process and its lines.
  *
  * What each line is made of decides its speed. QEMU writes the bytes of a UART one by one, which costs least in a
- * FIFO, and reads them one by one from anything but a datagram. So the host's line, on which the board says most,
- * is a pair of FIFOs, and the calls, of which the board hears most, are datagrams.
+ * FIFO, and reads them one by one from anything but a datagram. So the host's line, on which the board sends more,
+ * is a pair of FIFOs, and the calls, on which the board receives more, are datagrams.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';

@@ -315,7 +315,7 @@ describe('on other chips', () => {
 });
 
 describe('calibrating devices', () => {
-  test('finds the stuck cells and the ranges of the others, in six pulses a cell', async () => {
+  test('finds the stuck cells and the ranges of the others, in six pulses per cell', async () => {
     const { calibrated, passport, crossbars, trace } = await calibratedBoard({
       seed: 4,
       change: (profile) => {

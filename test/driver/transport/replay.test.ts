@@ -61,7 +61,7 @@ describe('a recorded session', () => {
     const board = await connectBoard(await openTransport(`replay:${file}`));
     const { outcomes } = await work(board, 0.41).catch((error) => ({ outcomes: error }));
     expect(outcomes).toMatchObject({ reason: 'board-lost' });
-    expect(outcomes.message).toMatch(/request \d+ is #\d+ Cells ops\[200\], but recorded was/);
+    expect(outcomes.message).toMatch(/request \d+ is #\d+ Cells ops\[200\], but the recording has/);
     await board.close();
   });
 

@@ -63,7 +63,7 @@ describe('training', () => {
       if (event.type === 'training' && ++epochs === 2) setImmediate(() => setImmediate(() => abort.abort()));
     };
     await expect(train({ ...quick, checkpoint, emit, signal: abort.signal })).rejects.toThrow(
-      /stopped in epoch 3: the same command goes on after epoch 2/,
+      /stopped in epoch 3: the same command resumes after epoch 2/,
     );
     expect(epochs).toBe(2);
     const resumed = await train({ ...quick, checkpoint });
