@@ -19,6 +19,7 @@ export { type ProgrammingSummary, summarise, summaryText } from './chip/summary.
 export { correctOnBoard, keepLedger, type Ledger, type LedgerEntry } from './ledger/ledger.js';
 export { readLedger } from './ledger/ledger-file.js';
 export { ledgerPlot, ledgerText } from './ledger/ledger-view.js';
+export { chipMeasurer } from './ledger/simulated.js';
 export { type FinetunePageData, finetunePage } from './report/page.js';
 export { recoveryPage } from './report/recovery-page.js';
 export { finetune } from './tuning/finetune.js';
@@ -42,3 +43,5 @@ export {
   type UpkeepOptions,
   type UpkeepStep,
 } from './upkeep/maintain.js';
+export { readNormal, saveNormal } from './upkeep/normal-file.js';
+export { upkeepText } from './upkeep/upkeep-text.js';
