@@ -34,6 +34,10 @@ export async function calibratedBoard(
   return new CalibratedBoard(board, passport.converters!);
 }
 
+/** The board with the converter calibration of its passport; taken to be exact where there is none. */
+export const asLastCalibrated = (board: GuardedBoard): CalibratedBoard =>
+  new CalibratedBoard(board, board.passport.converters ?? nominalCalibration(board));
+
 /** The neurons' calibration. */
 export async function freshNeurons(
   board: GuardedBoard,

@@ -16,8 +16,12 @@ export {
 } from './devices/calibrate-devices.js';
 export type { Belief, Prior } from './devices/device-estimate.js';
 export { W_SDC_PRIOR } from './devices/prior.js';
-export { calibratedBoard, freshNeurons } from './fresh.js';
-export { type FitOptions, fitLoops, predictionError } from './loops/fit.js';
+export { asLastCalibrated, calibratedBoard, freshNeurons } from './fresh.js';
+export {
+  fitLoops,
+  predictionError,
+} from './loops/fit.js';
+export { type FitEachOptions, fitEach } from './loops/fit-each.js';
 export type { Fit, FittedName } from './loops/fit-report.js';
 export { fitTable } from './loops/fit-table.js';
 export { formatLoop, parseLoopName, readLoop } from './loops/loop-file.js';
@@ -27,10 +31,12 @@ export {
   checkBudget,
   driveCell,
   type EnduranceResult,
+  endurancePulses,
   FORMING,
   formCell,
   measureEndurance,
   measureRetention,
+  retentionTimes,
   type Step,
   type SweepContext,
   waveSteps,
@@ -59,6 +65,7 @@ export {
   passportText,
 } from './passport/passport-view.js';
 export { type ProgramOptions, programArray } from './programming/program.js';
+export { type Rehearsal, rehearseArray } from './programming/rehearse.js';
 export {
   type FailedCell,
   type FailureReason,

@@ -5,7 +5,7 @@
 import type { Command } from 'commander';
 import type { Observable } from 'rxjs';
 import type { GuardedBoard } from '../calibration/index.js';
-import type { BoardDescription, BoardHealth } from '../driver/board/board.js';
+import type { BoardDescription, BoardHealth } from '../driver/index.js';
 import type { OpenOptions } from '../open-board.js';
 import { MemloopError } from '../shared/errors.js';
 import type { Emit, EventBody, MemloopEvent } from '../shared/events.js';

@@ -75,6 +75,13 @@ async function register(): Promise<void> {
   for (const command of program.commands) command.copyInheritedSettings(program);
 }
 
+/** The help of the command that the arguments name, as far as there is one. */
+function helpFor(args: readonly string[]): string {
+  const [name] = program.parseOptions([...args]).operands;
+  const known = name !== undefined && Object.hasOwn(COMMANDS, name);
+  return known ? `memloop ${name} --help` : 'memloop --help';
+}
+
 async function fail(error: unknown): Promise<number> {
   const { reportFailure } = await import('./command.js');
   return reportFailure(error, program.opts<GlobalOptions>());
@@ -89,6 +96,6 @@ try {
   else {
     const what =
       error.code === 'commander.help' ? 'no command given' : error.message.replace(/^error: |\.$/g, '');
-    process.exitCode = await fail(new MemloopError('usage', `${what}; see \`memloop --help\``));
+    process.exitCode = await fail(new MemloopError('usage', `${what}; see \`${helpFor(process.argv.slice(2))}\``));
   }
 }

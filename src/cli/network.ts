@@ -1,12 +1,14 @@
 /** What the commands share that run a network on a board or in software. */
 import type { LayerScales } from '../loop/index.js';
-import type { Trained } from '../model/training/trained.js';
+import type { Trained } from '../model/index.js';
 import type { OpenOptions } from '../open-board.js';
 import type { Session } from './command.js';
 
 export interface DatasetOptions {
   dataset?: string;
   dataDir?: string;
+  /** Only so many of the test images, the first ones. */
+  samples?: number;
 }
 
 export interface LoadedNetwork extends Trained {
@@ -15,11 +17,13 @@ export interface LoadedNetwork extends Trained {
 
 /** A network with its dataset, and the scales by which it is placed on a chip. */
 export async function loadForBoard(file: string, options: DatasetOptions): Promise<LoadedNetwork> {
-  const { loadTrained } = await import('../model/training/trained.js');
+  const { loadTrained, slice } = await import('../model/index.js');
   const { networkScales } = await import('../loop/index.js');
   const trained = await loadTrained(file, options);
   const { network, metadata, train } = trained;
-  return { ...trained, scales: networkScales(file, network, metadata, train) };
+  const { count } = trained.test;
+  const test = slice(trained.test, 0, options.samples ?? count);
+  return { ...trained, test, scales: networkScales(file, network, metadata, train) };
 }
 
 /** The network placed on the board behind `--port`. */

@@ -1,5 +1,6 @@
 /** The neuron's parameters as options, the paper's unless given. */
 import type { Command } from 'commander';
+// The parameters' values stand in the help, which must not wait for the whole room to load.
 import { checkMifParameters, MIF, type MifParameters } from '../model/devices/mif.js';
 import { decimal } from './numbers.js';
 

@@ -16,4 +16,5 @@ export { listPorts, type PortInfo } from './transport/ports.js';
 export { type RecordedFrame, Recorder, type Recording, readRecording } from './transport/recording.js';
 export { openTransport, registerTransport } from './transport/registry.js';
 export { type Exchange, exchangesOf } from './transport/replay.js';
+export { type SessionSummary, summariseSession, transcriptOf } from './transport/transcript.js';
 export type { Opener, Transport } from './transport/transport.js';

@@ -36,6 +36,7 @@ export {
 } from './ledger/ledger.js';
 export { readLedger } from './ledger/ledger-file.js';
 export { ledgerPlot, ledgerText } from './ledger/ledger-view.js';
+export { chipMeasurer } from './ledger/simulated.js';
 export { type FinetunePageData, finetunePage } from './report/page.js';
 export { recoveryPage } from './report/recovery-page.js';
 export { finetune } from './tuning/finetune.js';
@@ -59,3 +60,5 @@ export {
   type UpkeepOptions,
   type UpkeepStep,
 } from './upkeep/maintain.js';
+export { readNormal, saveNormal } from './upkeep/normal-file.js';
+export { upkeepText } from './upkeep/upkeep-text.js';

@@ -7,6 +7,7 @@ export { type AlongOptions, adjointAlong } from './devices/along.js';
 export * from './devices/memristor.js';
 export * from './devices/mif.js';
 export * from './devices/simulate.js';
+export { loadStimulus } from './devices/stimulus-file.js';
 export { backendName, kernelThreads, setKernelThreads } from './kernel/kernel.js';
 export * from './network/network.js';
 export { loadNetwork, saveNetwork } from './network/network-file.js';

@@ -240,6 +240,21 @@ export interface EnduranceResult {
   failedAfter: number | undefined;
 }
 
+/** The longest that endurance is measured with, s. */
+const ENDURANCE_WIDTH = 3e-4;
+
+/** A writing and an erasing pulse of this amplitude, V, as far as the board's limits allow it. */
+export function endurancePulses(
+  limits: BoardDescription['limits'],
+  amplitude: number,
+): { write: Step; erase: Step } {
+  const width = Math.min(ENDURANCE_WIDTH, limits.maxWidth);
+  return {
+    write: { voltage: Math.min(amplitude, limits.maxVoltage), width },
+    erase: { voltage: Math.max(-amplitude, limits.minVoltage), width },
+  };
+}
+
 /** Write and erase in turn. */
 export async function measureEndurance(
   board: CalibratedBoard,
@@ -291,6 +306,12 @@ export async function formCell(
   }
   return { formed: false, samples };
 }
+
+/** When to read until this time, s: at once, then ten times in steps of the cube root of ten. */
+export const retentionTimes = (last: number): number[] => [
+  0,
+  ...Array.from({ length: 10 }, (_, i) => last * 10 ** ((i - 9) / 3)),
+];
 
 /** Conductances of a whole array at times, s, from the first read on. Reads only. */
 export async function measureRetention(

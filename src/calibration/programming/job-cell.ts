@@ -1,5 +1,6 @@
 /** The cells of a programming job. */
 import { MemloopError } from '../../shared/errors.js';
+import { si } from '../../shared/text.js';
 import { type ArrayWindow, beliefOf } from '../devices/beliefs.js';
 import type { Belief, Prior, Pulse } from '../devices/device-estimate.js';
 import type { ArrayPassport } from '../passport/passport.js';
@@ -50,7 +51,7 @@ export function jobCells(
     if (target < window.low - tolerance || target > window.reach + tolerance) {
       throw new MemloopError(
         'bad-input',
-        `the target of array ${array} row ${row} column ${column} is ${siemens(target)}, outside the array's window of ${siemens(window.low)} to ${siemens(window.high)}`,
+        `the target of array ${array} row ${row} column ${column} is ${si(target, 'S')}, outside the array's window of ${si(window.low, 'S')} to ${si(window.high, 'S')}`,
       );
     }
     cells.push({
@@ -78,5 +79,3 @@ export function isBeyond({ belief, target }: JobCell): boolean {
   const margin = 0.02 * (belief.high - belief.low);
   return target > belief.high - margin || target < belief.low;
 }
-
-const siemens = (g: number): string => `${(g * 1e6).toPrecision(3)} µS`;

@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { CalibratedBoard, DeviceCalibration, GuardedBoard } from '../../calibration/index.js';
 import { MemloopError } from '../../shared/errors.js';
+import { percent, si } from '../../shared/text.js';
 import { action, type Outcome, type Session } from '../command.js';
 import { index } from '../numbers.js';
 
@@ -65,14 +66,11 @@ async function calibrateConverters(
   emit({ type: 'stage', stage: 'calibrate converters' });
   const converters = await calibration.calibrateConverters(board, { readProfile, emit, signal });
   board.passport.saveConverters(converters);
-  const residuals = converters.residuals.map((a) => `${(a * 1e9).toPrecision(2)} nA`);
+  const residuals = converters.residuals.map((a) => si(a, 'A', 2));
   const text = `converters of board ${board.description.boardSerial} calibrated, residuals ${residuals.join(', ')}`;
   if (!converters.reads) return [text];
   const worst = Math.max(...converters.reads.columns.map(({ residual }) => residual));
-  return [
-    text,
-    `cells are read by R(v), which misses the references by up to ${(100 * worst).toPrecision(2)} %`,
-  ];
+  return [text, `cells are read by R(v), which misses the references by up to ${percent(worst, 1)}`];
 }
 
 async function calibrateDevices(
@@ -86,8 +84,7 @@ async function calibrateDevices(
 }
 
 function fitText({ array, window, stuckLow, stuckHigh, cells }: DeviceCalibration): string {
-  const micro = (g: number) => (g * 1e6).toFixed(2);
-  return `array ${array}: window ${micro(window.low)} to ${micro(window.high)} µS, ${stuckLow} stuck low and ${stuckHigh} stuck high of ${cells}`;
+  return `array ${array}: window ${si(window.low, 'S')} to ${si(window.high, 'S')}, ${stuckLow} stuck low and ${stuckHigh} stuck high of ${cells}`;
 }
 
 async function calibrateNeurons({ emit, signal }: Session, board: GuardedBoard): Promise<string> {
@@ -96,5 +93,5 @@ async function calibrateNeurons({ emit, signal }: Session, board: GuardedBoard):
   const measured = await calibration.calibrateNeurons(board, { emit, signal });
   board.passport.saveNeurons(measured);
   const worst = Math.max(...measured.neurons.map(({ residual }) => residual));
-  return `${measured.neurons.length} neurons calibrated, residuals up to ${(1e3 * worst).toFixed(2)} mV`;
+  return `${measured.neurons.length} neurons calibrated, residuals up to ${si(worst, 'V', 2)}`;
 }

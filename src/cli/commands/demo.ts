@@ -33,7 +33,6 @@ export function register(program: Command): void {
 
 async function demo(session: Session, { profile, seed, epochs, qemu }: Options) {
   const model = await import('../../model/index.js');
-  const { planTraining } = await import('../../model/training/plan.js');
   const loop = await import('../../loop/index.js');
   const { spawnBoard } = await import('../../virtual-board/index.js');
   const { emit, signal } = session;
@@ -44,7 +43,7 @@ async function demo(session: Session, { profile, seed, epochs, qemu }: Options) 
 
   emit({ type: 'stage', stage: 'train', detail: 'offline, on the device equations' });
   const { train, test } = await model.loadDataset('digits', { seed });
-  const { spec, settings } = planTraining({
+  const { spec, settings } = model.planTraining({
     dataset: 'digits',
     features: train.features,
     classes: train.classes,

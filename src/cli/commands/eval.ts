@@ -6,7 +6,6 @@ import { wholeNumber } from '../numbers.js';
 
 interface Options extends DatasetOptions {
   model: string;
-  samples?: number;
 }
 
 export function register(program: Command): void {
@@ -21,23 +20,23 @@ export function register(program: Command): void {
 }
 
 async function evaluate(session: Session, options: Options) {
-  const { evaluate: inSoftware, slice } = await import('../../model/index.js');
+  const { evaluate: inSoftware } = await import('../../model/index.js');
   const loaded = await loadForBoard(options.model, options);
-  const count = Math.min(options.samples ?? loaded.test.count, loaded.test.count);
-  const test = slice(loaded.test, 0, count);
+  const { network, test } = loaded;
+  const samples = test.count;
   if (!session.onBoard) {
-    const accuracy = inSoftware(loaded.network, test);
-    session.emit({ type: 'accuracy', stage: 'software', accuracy, samples: count });
+    const accuracy = inSoftware(network, test);
+    session.emit({ type: 'accuracy', stage: 'software', accuracy, samples });
     return {
-      result: { accuracy, samples: count },
-      text: `${percent(accuracy)} of ${count} test images in software`,
+      result: { accuracy, samples },
+      text: `${percent(accuracy)} of ${samples} test images in software`,
     };
   }
   const deployment = await deploy(session, loaded, { readOnly: true });
   const { accuracy, lost } = await deployment.evaluate(test);
-  session.emit({ type: 'accuracy', stage: 'programmed', accuracy, samples: count });
+  session.emit({ type: 'accuracy', stage: 'programmed', accuracy, samples });
   return {
-    result: { accuracy, samples: count, lostSamples: lost },
-    text: `${percent(accuracy)} of ${count} test images on the board`,
+    result: { accuracy, samples, lostSamples: lost },
+    text: `${percent(accuracy)} of ${samples} test images on the board`,
   };
 }

@@ -55,8 +55,8 @@ async function exportSpice(_session: Session, options: Options) {
 
 /** The neurons of a network under one image of its dataset. */
 async function networkOf(file: string, options: Options, output: string): Promise<string> {
-  const { loadTrained } = await import('../../model/training/trained.js');
-  const { networkNetlist } = await import('../../interop/spice.js');
+  const { loadTrained } = await import('../../model/index.js');
+  const { networkNetlist } = await import('../../interop/index.js');
   const { network, test } = await loadTrained(file, options);
   const { image, duration = network.spec.duration } = options;
   if (image >= test.count)
@@ -67,9 +67,8 @@ async function networkOf(file: string, options: Options, output: string): Promis
 
 /** Neurons without a network. */
 async function neuronsOf(options: Options, output: string): Promise<string> {
-  const { pulseOfPeak } = await import('../../model/index.js');
-  const { loadStimulus } = await import('../../model/devices/stimulus-file.js');
-  const { neuronNetlist } = await import('../../interop/spice.js');
+  const { loadStimulus, pulseOfPeak } = await import('../../model/index.js');
+  const { neuronNetlist } = await import('../../interop/index.js');
   const { peak, stimulus, duration = 10e-3 } = options;
   const stimuli = peak === undefined ? loadStimulus(stimulus!) : [pulseOfPeak(peak)];
   return neuronNetlist(stimuli, neuronOf(options), { duration, samples: 1000, output });

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
-import type { MethodName } from '../../loop/index.js';
+import type { FinetuneOptions, MethodName } from '../../loop/index.js';
 import { writeAtomically } from '../../shared/files.js';
 import { percent } from '../../shared/text.js';
-import { action } from '../command.js';
+import { action, type Outcome, type Session } from '../command.js';
 import { type DatasetOptions, deploy, loadForBoard } from '../network.js';
 import { decimal, positive, wholeNumber } from '../numbers.js';
 
@@ -18,7 +18,6 @@ interface Options extends DatasetOptions {
   maxPulses?: number;
   maxEnergy?: number;
   decimation?: number;
-  samples?: number;
   seed?: number;
   ledger?: string;
   out?: string;
@@ -29,16 +28,16 @@ export function register(program: Command): void {
     .command('finetune')
     .description('program a network and fine-tune it on the board with what is measured there')
     .requiredOption('--model <file>', 'network (safetensors)')
-    .option('--dataset <name>', 'dataset that it was trained on, where its file does not say')
+    .option('--dataset <name>', 'dataset that it was trained on, where the file does not say')
     .option('--data-dir <dir>', 'folder of the dataset')
     .addOption(
-      new Option('--method <name>', 'how the gradient is computed: see docs/explanation/loop.md')
+      new Option('--method <name>', 'how the gradient is found: see docs/explanation/loop.md')
         .choices(['state-injection', 'model-gradient', 'progressive', 'output-only'])
         .default('state-injection'),
     )
     .option(
       '--adapt <images>',
-      'images that offline training for this chip sees before fine-tuning (default: 40000; other methods: 0)',
+      'shown first in offline training for this chip (default: 40000 with state-injection, else 0)',
       wholeNumber(0, 1e9),
     )
     .option('--epochs <n>', 'passes over the training images; fractions are allowed', positive, 6)
@@ -54,8 +53,8 @@ export function register(program: Command): void {
       decimal,
       0.02,
     )
-    .option('--max-pulses <n>', 'pulses that fine-tuning may apply in all', wholeNumber(0, 1e12))
-    .option('--max-energy <J>', 'energy that its pulses may take in all', decimal)
+    .option('--max-pulses <n>', 'that fine-tuning may apply in all', wholeNumber(0, 1e12))
+    .option('--max-energy <J>', 'that its pulses may take in all', decimal)
     .option('--decimation <n>', 'board steps between two membrane samples', wholeNumber(1, 1000))
     .option('--samples <n>', 'only the first n test images', wholeNumber(1, 1e6))
     .option('--seed <n>', 'order of the images (default: that of training)', wholeNumber(0, 2 ** 31))
@@ -64,81 +63,62 @@ export function register(program: Command): void {
       '--out <file>',
       'where the fine-tuned network goes (default: in the run folder); the same command resumes an interrupted run',
     )
-    .action(
-      action(
-        async (session, options: Options) => {
-          const loop = await import('../../loop/index.js');
-          const { slice } = await import('../../model/index.js');
-          const ledger = options.ledger === undefined ? undefined : loop.readLedger(options.ledger);
-          const loaded = await loadForBoard(options.model, options);
-          const count = Math.min(options.samples ?? loaded.test.count, loaded.test.count);
-          const test = slice(loaded.test, 0, count);
-          const { decimation, maxPulses, maxEnergy, rate, adapt } = options;
-          const seed = options.seed ?? Number(loaded.metadata['memloop.seed'] ?? 1);
-          const deployment = await deploy(session, loaded, decimation === undefined ? {} : { decimation });
-          const out = options.out ?? join(session.run!.dir, 'finetuned.safetensors');
-          const recovery = await loop.recover(
-            deployment,
-            { train: loaded.train, test },
-            {
-              method: options.method,
-              epochs: options.epochs,
-              batch: options.batch,
-              ...(adapt !== undefined && { adapt }),
-              ...(rate !== undefined && { learningRate: rate }),
-              deadband: options.deadband,
-              ...(maxPulses !== undefined && { maxPulses }),
-              ...(maxEnergy !== undefined && { maxEnergy }),
-              seed,
-              checkpoint: `${out}.checkpoint`,
-            },
-          );
-          const { software, before, tuning, after } = recovery;
-          loop.saveOnChip(out, loaded.network, loaded.metadata, loaded.scales);
-          const report = join(session.run!.dir, 'report.html');
-          const { model, method, epochs, batch, deadband } = options;
-          writeAtomically(
-            report,
-            loop.recoveryPage(
-              deployment,
-              recovery,
-              {
-                model,
-                method,
-                epochs,
-                batch,
-                deadband,
-                seed,
-                ...(adapt !== undefined && { adapt }),
-                ...(rate !== undefined && { rate }),
-              },
-              ledger,
-            ),
-          );
-          return {
-            result: {
-              softwareAccuracy: software,
-              accuracyBefore: before.accuracy,
-              accuracyAfter: after.accuracy,
-              samples: count,
-              pulses: before.programming.pulses + tuning.pulses,
-              tuningPulses: tuning.pulses,
-              energy: before.programming.energy + tuning.energy,
-              images: tuning.images,
-              ended: tuning.ended,
-              out,
-              report,
-            },
-            text: [
-              `software    ${percent(software)}`,
-              `programmed  ${percent(before.accuracy)}   ${before.programming.pulses} pulses`,
-              `fine-tuned  ${percent(after.accuracy)}   ${tuning.pulses} pulses, ${tuning.images} images, ended: ${tuning.ended}`,
-              `network     ${out}`,
-              `report      ${report}`,
-            ].join('\n'),
-          };
-        },
-        { show: 'dashboard', run: true },
-      ),
-    );
+    .action(action(finetune, { show: 'dashboard', run: true }));
+}
+
+async function finetune(session: Session, options: Options): Promise<Outcome> {
+  const loop = await import('../../loop/index.js');
+  const ledger = options.ledger === undefined ? undefined : loop.readLedger(options.ledger);
+  const loaded = await loadForBoard(options.model, options);
+  const { network, metadata, scales, train, test } = loaded;
+  const { dir } = session.run!;
+  const { model, method, epochs, batch, deadband, decimation, adapt, rate } = options;
+  const { out = join(dir, 'finetuned.safetensors'), seed = loaded.seed } = options;
+  const deployment = await deploy(session, loaded, { ...(decimation !== undefined && { decimation }) });
+  const settings = { ...settingsOf(options), seed, checkpoint: `${out}.checkpoint` };
+  const recovery = await loop.recover(deployment, { train, test }, settings);
+  loop.saveOnChip(out, network, metadata, scales);
+  const report = join(dir, 'report.html');
+  const chosen = { ...(adapt !== undefined && { adapt }), ...(rate !== undefined && { rate }) };
+  const shown = { model, method, epochs, batch, deadband, seed, ...chosen };
+  writeAtomically(report, loop.recoveryPage(deployment, recovery, shown, ledger));
+  const { software, before, tuning, after, samples } = recovery;
+  const { pulses, energy } = before.programming;
+  return {
+    result: {
+      softwareAccuracy: software,
+      accuracyBefore: before.accuracy,
+      accuracyAfter: after.accuracy,
+      samples,
+      pulses: pulses + tuning.pulses,
+      tuningPulses: tuning.pulses,
+      energy: energy + tuning.energy,
+      images: tuning.images,
+      ended: tuning.ended,
+      out,
+      report,
+    },
+    text: [
+      `software    ${percent(software)}`,
+      `programmed  ${percent(before.accuracy)}   ${pulses} pulses`,
+      `fine-tuned  ${percent(after.accuracy)}   ${tuning.pulses} pulses, ${tuning.images} images, ended: ${tuning.ended}`,
+      `network     ${out}`,
+      `report      ${report}`,
+    ].join('\n'),
+  };
+}
+
+/** What is not given is left to the method. */
+function settingsOf(options: Options): Partial<FinetuneOptions> {
+  const { method, epochs, batch, deadband, adapt, rate, maxPulses, maxEnergy } = options;
+  return {
+    method,
+    epochs,
+    batch,
+    deadband,
+    ...(adapt !== undefined && { adapt }),
+    ...(rate !== undefined && { learningRate: rate }),
+    ...(maxPulses !== undefined && { maxPulses }),
+    ...(maxEnergy !== undefined && { maxEnergy }),
+  };
 }

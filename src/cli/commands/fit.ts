@@ -39,8 +39,7 @@ export function register(program: Command): void {
 }
 
 async function fit({ emit, signal }: Session, files: string[], options: Options) {
-  const { fitEach } = await import('../../calibration/loops/fit-each.js');
-  const { fitTable, readLoop } = await import('../../calibration/index.js');
+  const { fitEach, fitTable, readLoop } = await import('../../calibration/index.js');
   const { fitPlot } = await import('../../plots/index.js');
   const { series, frequency, joint = false, ownThresholds = false, pulsed = false, plots, seed } = options;
   if (ownThresholds && !joint)

@@ -8,6 +8,7 @@ export function register(program: Command): void {
     .description('describe the board behind a port')
     .action(
       action(async (session) => {
+        // Not through the rooms' indexes: a question to a board must not wait for them to load.
         const { installedBackend } = await import('../../interop/backend.js');
         const { backendName } = await import('../../model/kernel/kernel.js');
         const { description: d, health } = await session.describe();

@@ -47,14 +47,12 @@ export function register(program: Command): void {
 
 async function ledger(session: Session, options: Options) {
   const loop = await import('../../loop/index.js');
-  const { chipMeasurer } = await import('../../loop/ledger/simulated.js');
-  const { slice } = await import('../../model/index.js');
   const { connectBoard, inProcessTransport } = await import('../../driver/index.js');
   const { guardBoard } = await import('../../calibration/index.js');
   const { createVirtualBoard, withEffects } = await import('../../virtual-board/index.js');
   const loaded = await loadForBoard(options.model, options);
   const { chips, seed } = options;
-  const images = slice(loaded.test, 0, Math.min(options.samples, loaded.test.count));
+  const images = loaded.test;
   const { profile, name, measured } = await chipOf(session, options, loaded, images);
 
   const effects = Object.keys(profile.effects) as EffectName[];
@@ -70,7 +68,7 @@ async function ledger(session: Session, options: Options) {
   };
   const costs = await loop.keepLedger(
     effects.filter((effect) => profile.effects[effect].enabled),
-    chipMeasurer({ ...loaded, images, open, signal: session.signal }),
+    loop.chipMeasurer({ ...loaded, images, open, signal: session.signal }),
     { chips, emit: session.emit, ...(measured && { measured }) },
   );
   const svg = options.svg ?? session.run?.file('ledger.svg');

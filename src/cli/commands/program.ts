@@ -1,6 +1,10 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import type { ProgrammingSummary } from '../../loop/index.js';
 import type { ProgrammedCell } from '../../plots/index.js';
-import { action } from '../command.js';
+import { MemloopError } from '../../shared/errors.js';
+import { writeAtomically } from '../../shared/files.js';
+import { percent } from '../../shared/text.js';
+import { action, type Outcome, type Session } from '../command.js';
 import { type DatasetOptions, deploy, loadForBoard } from '../network.js';
 import { decimal, index } from '../numbers.js';
 
@@ -28,60 +32,71 @@ export function register(program: Command): void {
     .option('--target <file>', 'matrix of conductances to program (JSON, S)')
     .option('--array <n>', 'array for --target', index, 0)
     .option('--tolerance <S>', 'largest error that counts as done (default: 2 % of the window)', siemens)
-    .option('--dataset <name>', 'dataset that the network was trained on, where its file does not say')
+    .option('--dataset <name>', 'dataset that it was trained on, where the file does not say')
     .option('--data-dir <dir>', 'folder of the dataset')
-    .option('--dry-run', 'measure and say which cells would be pulsed, but pulse none')
-    .action(
-      action(
-        async (session, options: Options) => {
-          const { MemloopError } = await import('../../shared/errors.js');
-          if ((options.model === undefined) === (options.target === undefined))
-            throw new MemloopError('usage', 'give either --model FILE or --target FILE');
-          const loop = await import('../../loop/index.js');
-          const { dryRun } = options;
-          const settings = options.tolerance === undefined ? {} : { tolerance: options.tolerance };
-          const job =
-            options.model === undefined
-              ? await loop.matrixJob(
-                  { board: await session.board({ dryRun }), emit: session.emit, signal: session.signal },
-                  options.target!,
-                  options.array,
-                )
-              : await deploy(session, await loadForBoard(options.model, options), { dryRun });
-          if (dryRun) {
-            const { cells, outside } = await job.rehearse(settings);
-            return {
-              result: { cells, outside, dryRun: true },
-              text: `${outside} of ${cells} cells are out of tolerance and would be pulsed; nothing was applied`,
-            };
-          }
-          const cells = new Map<string, ProgrammedCell>();
-          let size = { rows: 0, columns: 0 };
-          const listening = session.events.subscribe((event) => {
-            if (event.type === 'conductance') size = { rows: event.rows, columns: event.columns };
-            if (event.type !== 'cell' || event.target === undefined) return;
-            const { array, row, column, conductance, target, status } = event;
-            const failed = status === 'failed';
-            cells.set(`${array}:${row},${column}`, { array, row, column, conductance, target, failed });
-          });
-          const summary = await job.program(settings);
-          listening.unsubscribe();
-          const plot = session.run?.file('programming.svg');
-          if (plot !== undefined && cells.size > 0) {
-            const { programPlot } = await import('../../plots/index.js');
-            const text = programPlot(
-              `${(100 * summary.inTolerance).toFixed(2)} % of ${summary.cells} cells in tolerance, ${summary.pulsesPerCell.toFixed(2)} pulses per cell`,
-              [...cells.values()],
-              { ...size, tolerance: summary.tolerance },
-            );
-            (await import('../../shared/files.js')).writeAtomically(plot, text);
-          }
-          return {
-            result: { ...summary, ...(plot !== undefined && cells.size > 0 && { plot }) },
-            text: loop.summaryText(summary),
-          };
-        },
-        { show: 'lines' },
-      ),
-    );
+    .option('--dry-run', 'measure and say which cells would be pulsed; none is')
+    .action(action(programBoard, { show: 'lines' }));
+}
+
+async function programBoard(session: Session, options: Options): Promise<Outcome> {
+  const { tolerance, dryRun } = options;
+  const { summaryText } = await import('../../loop/index.js');
+  const job = await jobOf(session, options);
+  const settings = tolerance === undefined ? {} : { tolerance };
+  if (dryRun) {
+    const found = await job.rehearse(settings);
+    const { cells, outside, leftOut } = found;
+    const others = leftOut === 0 ? '' : `; ${leftOut} more are out of tolerance and get no pulse`;
+    return {
+      result: { ...found, dryRun },
+      text: `${outside} of ${cells} cells are out of tolerance and would be pulsed${others}; nothing was applied`,
+    };
+  }
+  const seen = watch(session);
+  const summary = await job.program(settings);
+  const plot = session.run?.file('programming.svg');
+  const drawn = plot !== undefined && seen.cells.size > 0;
+  if (drawn) writeAtomically(plot, await plotOf(summary, seen));
+  return { result: { ...summary, ...(drawn && { plot }) }, text: summaryText(summary) };
+}
+
+async function jobOf(session: Session, options: Options) {
+  const { model, target, array, dryRun } = options;
+  if ((model === undefined) === (target === undefined))
+    throw new MemloopError('usage', 'give either --model FILE or --target FILE');
+  if (model !== undefined) return deploy(session, await loadForBoard(model, options), { dryRun });
+  const { matrixJob } = await import('../../loop/index.js');
+  const { emit, signal } = session;
+  return matrixJob({ board: await session.board({ dryRun }), emit, signal }, target!, array);
+}
+
+/** The cells as the job leaves them, and the size of an array. */
+interface Seen {
+  cells: Map<string, ProgrammedCell>;
+  rows: number;
+  columns: number;
+}
+
+function watch({ events }: Session): Seen {
+  const seen: Seen = { cells: new Map(), rows: 0, columns: 0 };
+  events.subscribe((event) => {
+    if (event.type === 'conductance') {
+      seen.rows = event.rows;
+      seen.columns = event.columns;
+    } else if (event.type === 'cell' && event.target !== undefined) {
+      const { array, row, column, conductance, target, status } = event;
+      const failed = status === 'failed';
+      seen.cells.set(`${array}:${row},${column}`, { array, row, column, conductance, target, failed });
+    }
+  });
+  return seen;
+}
+
+async function plotOf(
+  { inTolerance, cells: count, pulsesPerCell, tolerance }: ProgrammingSummary,
+  { cells, rows, columns }: Seen,
+): Promise<string> {
+  const { programPlot } = await import('../../plots/index.js');
+  const title = `${percent(inTolerance)} of ${count} cells in tolerance, ${pulsesPerCell.toFixed(2)} pulses per cell`;
+  return programPlot(title, [...cells.values()], { rows, columns, tolerance });
 }

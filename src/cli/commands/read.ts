@@ -20,22 +20,15 @@ export function register(program: Command): void {
 }
 
 async function read(session: Session, { array, voltage, samples }: Options) {
-  const { CalibratedBoard, nominalCalibration } = await import('../../calibration/index.js');
+  const { asLastCalibrated } = await import('../../calibration/index.js');
   const board = await session.board({ readOnly: true });
-  const { arrays, rows, columns, arraySerials, limits } = board.description;
-  if (array >= arrays)
-    throw new MemloopError(
-      'bad-input',
-      `there is no array ${array}: the board has ${arrays}, counted from 0`,
-    );
+  const { rows, columns, arraySerials, limits } = board.description;
   if (voltage !== undefined && (voltage === 0 || Math.abs(voltage) > limits.maxReadVoltage))
     throw new MemloopError(
       'limit',
       `--voltage ${voltage}: cells are read with up to ${limits.maxReadVoltage} V, and not with 0 V`,
     );
-  const { converters } = board.passport;
-  const calibrated = new CalibratedBoard(board, converters ?? nominalCalibration(board));
-  const cells = await calibrated.conductances(array, {
+  const cells = await asLastCalibrated(board).conductances(array, {
     samples,
     ...(voltage === undefined ? {} : { voltage }),
   });
@@ -44,7 +37,7 @@ async function read(session: Session, { array, voltage, samples }: Options) {
     Array.from(cells.subarray(row * columns, (row + 1) * columns)),
   );
   const lines = conductance.map((row) => row.map((g) => (g * 1e6).toFixed(3).padStart(9)).join(''));
-  const how = converters ? 'converters calibrated' : 'converters not calibrated';
+  const how = board.passport.converters ? 'converters calibrated' : 'converters not calibrated';
   return {
     result: { array, conductance },
     text: [`array ${array} (${arraySerials[array]}), µS, ${how}`, ...lines].join('\n'),

@@ -11,8 +11,7 @@ export function register(program: Command): void {
 }
 
 async function replay(session: Session, file: string, { brief }: { brief?: boolean }) {
-  const { readRecording } = await import('../../driver/transport/recording.js');
-  const { summariseSession, transcriptOf } = await import('../../driver/transport/transcript.js');
+  const { readRecording, summariseSession, transcriptOf } = await import('../../driver/index.js');
   const recording = readRecording(file);
   if (!brief) for (const line of transcriptOf(recording)) session.print(line);
   const summary = summariseSession(recording);

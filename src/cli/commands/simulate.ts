@@ -76,8 +76,7 @@ async function simulate({ print }: Session, options: Options) {
 }
 
 async function stimuliOf({ peak, stimulus }: Options): Promise<Pulse[][]> {
-  const { pulseOfPeak } = await import('../../model/index.js');
-  const { loadStimulus } = await import('../../model/devices/stimulus-file.js');
+  const { loadStimulus, pulseOfPeak } = await import('../../model/index.js');
   if (peak !== undefined && stimulus === undefined) return peak.map(pulseOfPeak);
   if (peak === undefined && stimulus !== undefined) return loadStimulus(stimulus);
   throw new MemloopError('usage', 'give either --peak A or --stimulus FILE');

@@ -1,10 +1,9 @@
-import { writeFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { CalibratedBoard } from '../../calibration/index.js';
-import type { CellAddress } from '../../driver/board/board.js';
-import { MemloopError } from '../../shared/errors.js';
+import type { CellAddress } from '../../driver/index.js';
 import type { Emit } from '../../shared/events.js';
-import { si } from '../../shared/text.js';
+import { writeAtomically } from '../../shared/files.js';
+import { percent, si } from '../../shared/text.js';
 import { action, type Outcome, type Session } from '../command.js';
 import { index, positive, wholeNumber } from '../numbers.js';
 
@@ -29,8 +28,6 @@ const waveform = (text: string): Options['waveform'] => {
   throw new InvalidArgumentError('Give triangle or sine.');
 };
 
-const siemens = (g: number) => si(g, 'S');
-
 export function register(program: Command): void {
   program
     .command('sweep')
@@ -52,12 +49,12 @@ export function register(program: Command): void {
 }
 
 async function sweep(session: Session, options: Options): Promise<Outcome> {
-  const { CalibratedBoard, nominalCalibration } = await import('../../calibration/index.js');
+  const { asLastCalibrated } = await import('../../calibration/index.js');
   const board = await session.board({ readOnly: options.retention !== undefined });
   const job: Job = {
     session,
     options,
-    board: new CalibratedBoard(board, board.passport.converters ?? nominalCalibration(board)),
+    board: asLastCalibrated(board),
     address: { array: options.array, row: options.row, column: options.column },
     context: { budget: options.budget, emit: session.emit, signal: session.signal },
     stem: options.out ?? session.run?.file('sweep'),
@@ -80,43 +77,32 @@ interface Job {
 
 function save({ stem }: Job, ending: string, text: string): void {
   if (stem === undefined) return;
-  try {
-    writeFileSync(`${stem}.${ending}`, text);
-  } catch (error) {
-    throw new MemloopError('disk', `cannot write ${stem}.${ending}: ${(error as Error).message}`, {
-      cause: error,
-    });
-  }
+  writeAtomically(`${stem}.${ending}`, text);
 }
 
 async function retention(job: Job, last: number): Promise<Outcome> {
-  const { measureRetention } = await import('../../calibration/index.js');
-  const times = [0, ...Array.from({ length: 10 }, (_, i) => last * 10 ** ((i - 9) / 3))];
-  const reads = await measureRetention(job.board, job.address.array, times, job.context);
+  const { measureRetention, retentionTimes } = await import('../../calibration/index.js');
+  const reads = await measureRetention(job.board, job.address.array, retentionTimes(last), job.context);
   save(job, 'csv', reads.map(({ time, conductance }) => [time, ...conductance].join(',')).join('\n'));
   const first = reads[0].conductance;
   const lines = reads.map(({ time, conductance }) => {
     const loss = conductance.map((g, i) => g / first[i] - 1).toSorted();
-    return `${time.toFixed(3).padStart(10)} s: median change ${(100 * loss[Math.floor(loss.length / 2)]).toFixed(2)} %`;
+    return `${time.toFixed(3).padStart(10)} s: median change ${percent(loss[Math.floor(loss.length / 2)])}`;
   });
   const samples = reads.map(({ time, conductance }) => ({ time, conductance: Array.from(conductance) }));
   return { result: { samples }, text: lines.join('\n') };
 }
 
 async function endurance(job: Job, cycles: number): Promise<Outcome> {
-  const { measureEndurance } = await import('../../calibration/index.js');
-  const { limits } = job.board.description;
-  const { amplitude } = job.options;
-  const width = Math.min(3e-4, limits.maxWidth);
+  const { endurancePulses, measureEndurance } = await import('../../calibration/index.js');
   const found = await measureEndurance(job.board, job.address, cycles, {
     ...job.context,
-    write: { voltage: Math.min(amplitude, limits.maxVoltage), width },
-    erase: { voltage: Math.max(-amplitude, limits.minVoltage), width },
+    ...endurancePulses(job.board.description.limits, job.options.amplitude),
   });
   save(job, 'csv', found.high.map((high, i) => `${i + 1},${high},${found.low[i]}`).join('\n'));
   return {
     result: { samples: found },
-    text: `${cycles} cycles: ${siemens(found.low[0])} / ${siemens(found.high[0])} at first, ${siemens(found.low.at(-1)!)} / ${siemens(found.high.at(-1)!)} at last; ${found.failedAfter === undefined ? 'the window held' : `the window had halved after ${found.failedAfter} cycles`}`,
+    text: `${cycles} cycles: ${si(found.low[0], 'S')} / ${si(found.high[0], 'S')} at first, ${si(found.low.at(-1)!, 'S')} / ${si(found.high.at(-1)!, 'S')} at last; ${found.failedAfter === undefined ? 'the window held' : `the window had halved after ${found.failedAfter} cycles`}`,
   };
 }
 
@@ -125,7 +111,7 @@ async function forming(job: Job): Promise<Outcome> {
   const { formed, samples } = await formCell(job.board, job.address, job.context);
   return {
     result: { formed, samples },
-    text: `${formed ? 'formed' : 'not formed'} after ${samples.length} pulses, at ${siemens(samples.at(-1)!.conductance)}`,
+    text: `${formed ? 'formed' : 'not formed'} after ${samples.length} pulses, at ${si(samples.at(-1)!.conductance, 'S')}`,
   };
 }
 

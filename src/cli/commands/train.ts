@@ -119,7 +119,6 @@ const SETTINGS = [
 
 async function train({ emit, signal, run }: Session, options: Options) {
   const model = await import('../../model/index.js');
-  const { planTraining } = await import('../../model/training/plan.js');
   const { trainingPlot } = await import('../../plots/index.js');
   const { dataset, dataDir, seed = 1 } = options;
   if (options.threads !== undefined) model.setKernelThreads(options.threads);
@@ -133,7 +132,7 @@ async function train({ emit, signal, run }: Session, options: Options) {
     ...(dataDir !== undefined && { dataDir }),
   });
   const { features, classes } = train;
-  const { spec, settings: recipe, limitedDrive } = planTraining({ ...options, features, classes });
+  const { spec, settings: recipe, limitedDrive } = model.planTraining({ ...options, features, classes });
   if (limitedDrive !== undefined) {
     const message = `forward-euler with ${spec.steps} steps: drives are limited to ${limitedDrive} A, where it is stable`;
     emit({ type: 'log', level: 'info', message });

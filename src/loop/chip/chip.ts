@@ -28,7 +28,7 @@ export class Chip {
   targets: ArrayConductances;
   /** Their last measured conductances, S. */
   readonly measured: ArrayConductances;
-  /** Cells that no longer move or are at the end of their range, at their measured conductance; NaN for healthy ones, S. */
+  /** Cells that no longer move, get no pulse or are at the end of their range, at their measured conductance; NaN for healthy ones, S. */
   readonly frozen: ArrayConductances;
 
   readonly #map: NetworkMap;
@@ -166,10 +166,12 @@ export class Chip {
       if (!Number.isNaN(targets[i])) wanted[i] = targets[i];
     }
     const frozen = this.frozen.get(array)!;
+    const passport = this.board.passport.array(array);
     for (const { row, column, reason, conductance } of failed) {
       const cell = row * this.#map.columns + column;
       // A cell out of reach is the partner of a stuck one; it is left where the weight is closest to right.
-      if (outOfUse(reason) || reason === 'out of reach') frozen[cell] = conductance;
+      const stays = outOfUse(reason) || reason === 'out of reach' || passport.refusal(cell) !== undefined;
+      if (stays) frozen[cell] = conductance;
     }
   }
 }

@@ -5,6 +5,8 @@ import {
   freshNeurons,
   type GuardedBoard,
   type ProgramOptions,
+  type Rehearsal,
+  rehearseArray,
 } from '../../calibration/index.js';
 import type { Stimulus } from '../../driver/board/board.js';
 import type { Dataset, Network } from '../../model/index.js';
@@ -90,22 +92,16 @@ export class Deployment {
     return summarise(await this.chip.programWeights(this.network.weights, { ...options, emit, signal }));
   }
 
-  /** What `program` would have to move: cells with a target, and those out of tolerance (S). Reads only. */
-  async rehearse({
-    tolerance,
-  }: Pick<ProgramOptions, 'tolerance'> = {}): Promise<{ cells: number; outside: number }> {
-    await this.chip.measure();
-    const { window } = this.hardware.map;
-    const allowed = tolerance ?? 0.02 * (window.max - window.min);
-    let cells = 0;
-    let outside = 0;
-    for (const [array, targets] of targetConductances(this.hardware.map, this.network.weights))
-      targets.forEach((target, i) => {
-        if (Number.isNaN(target)) return;
-        cells++;
-        if (!(Math.abs(this.chip.measured.get(array)![i] - target) <= allowed)) outside++;
-      });
-    return { cells, outside };
+  /** What `program` would find. Reads only. */
+  async rehearse(options: Pick<ProgramOptions, 'tolerance'> = {}): Promise<Rehearsal> {
+    const sum: Rehearsal = { cells: 0, outside: 0, leftOut: 0 };
+    for (const [array, targets] of targetConductances(this.hardware.map, this.network.weights)) {
+      const found = await rehearseArray(this.chip.board, array, targets, options);
+      sum.cells += found.cells;
+      sum.outside += found.outside;
+      sum.leftOut += found.leftOut;
+    }
+    return sum;
   }
 
   /** Accuracy of the network as it stands on the board; `stage` is what its progress is called. */

@@ -1,5 +1,12 @@
 /** One array programmed to a matrix that a person wrote. */
-import { arrayWindow, calibratedBoard, type ProgramOptions, programArray } from '../../calibration/index.js';
+import {
+  arrayWindow,
+  calibratedBoard,
+  type ProgramOptions,
+  programArray,
+  type Rehearsal,
+  rehearseArray,
+} from '../../calibration/index.js';
 import type { LoopContext } from './deployment.js';
 import { type ProgrammingSummary, summarise } from './summary.js';
 import { readTarget } from './target.js';
@@ -16,11 +23,8 @@ export async function matrixJob(context: LoopContext, file: string, array: numbe
     async program(settings: MatrixSettings): Promise<ProgrammingSummary> {
       return summarise([await programArray(calibrated, array, targets, { ...settings, emit, signal })]);
     },
-    async rehearse({ tolerance = 0.02 * (high - low) }: MatrixSettings) {
-      const measured = await calibrated.conductances(array);
-      const cells = targets.filter((target) => !Number.isNaN(target)).length;
-      const outside = targets.filter((target, i) => Math.abs(target - measured[i]) > tolerance).length;
-      return { cells, outside };
+    rehearse(settings: Settings): Promise<Rehearsal> {
+      return rehearseArray(calibrated, array, targets, settings);
     },
   };
 }

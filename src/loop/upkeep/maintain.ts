@@ -260,12 +260,15 @@ class Round {
   }
 }
 
-/** Freezes the cells that the passport knows not to move, at what they were measured at. */
+/** Freezes the cells that do not move or get no pulse by what the passport knows, at what they were measured at. */
 function takeOverFrozen({ chip, context }: Deployment): void {
   const { passport } = context.board;
-  for (const [array, frozen] of chip.frozen)
-    for (const cell of passport.array(array).unhealthy.keys())
-      if (cell < frozen.length) frozen[cell] = chip.measured.get(array)![cell];
+  for (const [array, frozen] of chip.frozen) {
+    const known = passport.array(array);
+    const measured = chip.measured.get(array)!;
+    for (const cell of frozen.keys())
+      if (known.unhealthy.has(cell) || known.refusal(cell) !== undefined) frozen[cell] = measured[cell];
+  }
 }
 
 /** The factor between the weights as they stand on the chip and as they should be, of each layer, least squares. */

@@ -8,6 +8,8 @@ import { loadNetwork } from '../network/network-file.js';
 export interface Trained {
   network: Network;
   metadata: Record<string, string>;
+  /** That it was trained with; 1 where the file does not say. */
+  seed: number;
   /** Split as in training: the test images are those that training never saw. */
   train: Dataset;
   test: Dataset;
@@ -27,8 +29,9 @@ export async function loadTrained(
   const name = options.dataset ?? metadata['memloop.dataset'];
   if (name === undefined)
     throw new MemloopError('usage', `${file} does not say what it was trained on; give --dataset NAME`);
+  const seed = Number(metadata['memloop.seed'] ?? 1);
   const { train, test } = await loadDataset(name, {
-    seed: Number(metadata['memloop.seed'] ?? 1),
+    seed,
     ...(options.dataDir !== undefined && { dataDir: options.dataDir }),
   });
   if (train.features !== network.features || train.classes !== network.classes)
@@ -36,5 +39,5 @@ export async function loadTrained(
       'bad-input',
       `${file} takes ${network.features} inputs to ${network.classes} classes, ${name} has ${train.features} and ${train.classes}; give the dataset it was trained on`,
     );
-  return { network, metadata, train, test };
+  return { network, metadata, seed, train, test };
 }

@@ -218,7 +218,7 @@ describe('programming an array', () => {
     const targets = new Float64Array(64).fill(Number.NaN);
     targets[10] = 1e-3;
     await expect(programArray(calibrated, 0, targets)).rejects.toThrow(
-      /array 0 row 1 column 2 is 1.00e\+3 µS, outside the array's window/,
+      /array 0 row 1 column 2 is 1.00 mS, outside the array's window/,
     );
     expect(() => passport.array(7)).toThrow(/no array 7: the board has 4/);
     expect(trace).toHaveLength(0);
