@@ -27,7 +27,7 @@ const { values } = parseArgs({
 const ARRAYS = 4;
 const SIZE = 32;
 /** Targets, S: within the window that is assumed of W+SDC cells. */
-const [LOW, HIGH] = [20e-6, 60e-6];
+const [LOW, HIGH] = [10e-6, 45e-6];
 
 type Address = Record<'array' | 'row' | 'column', number>;
 type Count = Map<string, number>;
@@ -72,7 +72,7 @@ async function command(args: string[], home: string, limit: number) {
   const child = spawn(process.execPath, args, {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, MEMLOOP_HOME: home },
-    timeout: limit * 1000,
+    timeout: Math.ceil(limit * 1000),
     killSignal: 'SIGKILL',
   });
   let last = '';
@@ -120,9 +120,12 @@ async function program(rate: number, seed: number, endings: (() => void)[]) {
         for (const pulse of event.pulses) add(event.status === 'applied' ? applied : unknown, pulse);
   }
   const seconds = (performance.now() - began) / 1000;
-  const exited = once(mock.child, 'exit');
-  mock.child.kill('SIGTERM');
-  await exited;
+  // With the relay's connection open the mock would wait for its end.
+  for (const { child } of [relay, mock]) {
+    const exited = once(child, 'exit');
+    child.kill('SIGTERM');
+    await exited;
+  }
   for (const pulse of linesOf(traceFile)) add(trace, pulse);
   return {
     seconds: Number(seconds.toFixed(2)),

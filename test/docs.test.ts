@@ -42,7 +42,9 @@ describe.each(pages)('%s', (page) => {
 
   it('names files, npm scripts and commands that exist', () => {
     const { scripts } = JSON.parse(textOf('package.json')) as { scripts: Record<string, string> };
-    const paths = [...text.matchAll(/`((?:src|test|bench|docs|examples|firmware-protocol)\/[\w./-]+)`(?! \(planned\))/g)]
+    const paths = [
+      ...text.matchAll(/`((?:src|test|bench|docs|examples|firmware-protocol)\/[\w./-]+)`(?! \(planned\))/g),
+    ]
       .map(([, path]) => path)
       .filter((path) => !existsSync(join(root, path)));
     const runs = [...text.matchAll(/npm run (?:--silent )?([\w:]+)/g)]

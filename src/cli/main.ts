@@ -96,6 +96,8 @@ try {
   else {
     const what =
       error.code === 'commander.help' ? 'no command given' : error.message.replace(/^error: |\.$/g, '');
-    process.exitCode = await fail(new MemloopError('usage', `${what}; see \`${helpFor(process.argv.slice(2))}\``));
+    process.exitCode = await fail(
+      new MemloopError('usage', `${what}; see \`${helpFor(process.argv.slice(2))}\``),
+    );
   }
 }

@@ -37,7 +37,7 @@ export function register(program: Command): void {
     )
     .option(
       '--adapt <images>',
-      'shown first in offline training for this chip (default: 40000 with state-injection, else 0)',
+      'images that offline training for this chip sees first (default: 40000 with state-injection, else 0)',
       wholeNumber(0, 1e9),
     )
     .option('--epochs <n>', 'passes over the training images; fractions are allowed', positive, 6)
@@ -53,8 +53,8 @@ export function register(program: Command): void {
       decimal,
       0.02,
     )
-    .option('--max-pulses <n>', 'that fine-tuning may apply in all', wholeNumber(0, 1e12))
-    .option('--max-energy <J>', 'that its pulses may take in all', decimal)
+    .option('--max-pulses <n>', 'pulses that fine-tuning may apply in all', wholeNumber(0, 1e12))
+    .option('--max-energy <J>', 'energy that its pulses may take in all', decimal)
     .option('--decimation <n>', 'board steps between two membrane samples', wholeNumber(1, 1000))
     .option('--samples <n>', 'only the first n test images', wholeNumber(1, 1e6))
     .option('--seed <n>', 'order of the images (default: that of training)', wholeNumber(0, 2 ** 31))

@@ -34,7 +34,7 @@ export function register(program: Command): void {
     .option('--tolerance <S>', 'largest error that counts as done (default: 2 % of the window)', siemens)
     .option('--dataset <name>', 'dataset that it was trained on, where the file does not say')
     .option('--data-dir <dir>', 'folder of the dataset')
-    .option('--dry-run', 'measure and say which cells would be pulsed; none is')
+    .option('--dry-run', 'measure and say which cells would be pulsed, but pulse none')
     .action(action(programBoard, { show: 'lines' }));
 }
 

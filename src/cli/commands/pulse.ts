@@ -25,7 +25,7 @@ export function register(program: Command): void {
     .requiredOption('--voltage <V>', 'across cell and series resistor', decimal)
     .requiredOption('--width <s>', 'such as 500e-6', decimal)
     .option('--count <n>', 'pulses', wholeNumber(1, 100_000), 1)
-    .option('--dry-run', 'check and show what would be applied; nothing is')
+    .option('--dry-run', 'check and show what would be applied, but apply nothing')
     .action(action(pulse));
 }
 

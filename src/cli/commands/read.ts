@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { MAX_SAMPLES } from '../../../firmware-protocol/generated/protocol.js';
 import { MemloopError } from '../../shared/errors.js';
 import { action, type Session } from '../command.js';
 import { decimal, index, wholeNumber } from '../numbers.js';
@@ -15,7 +16,7 @@ export function register(program: Command): void {
     .description('conductance of every cell of an array, S')
     .option('--array <n>', 'array, counted from 0', index, 0)
     .option('--voltage <V>', 'read voltage (default: 0.05, or less where the board allows less)', decimal)
-    .option('--samples <n>', 'ADC samples averaged for each cell', wholeNumber(1, 255), 8)
+    .option('--samples <n>', 'ADC samples averaged for each cell', wholeNumber(1, MAX_SAMPLES), 8)
     .action(action(read));
 }
 

@@ -23,7 +23,7 @@ export async function matrixJob(context: LoopContext, file: string, array: numbe
     async program(settings: MatrixSettings): Promise<ProgrammingSummary> {
       return summarise([await programArray(calibrated, array, targets, { ...settings, emit, signal })]);
     },
-    rehearse(settings: Settings): Promise<Rehearsal> {
+    rehearse(settings: MatrixSettings): Promise<Rehearsal> {
       return rehearseArray(calibrated, array, targets, settings);
     },
   };
