@@ -71,7 +71,7 @@ export class GuardedBoard implements Board {
   #count: BoardCount | undefined;
   /** Arrays whose passports have totals that are not saved yet. */
   readonly #unsaved = new Set<number>();
-  /** Arrays of which it was said that cells are left out: once is enough. */
+  /** Arrays of which it was said that cells are left out: once is enough, though more may be spent later. */
   readonly #told = new Set<string>();
   /** The last call with pulses, and how many are not done. */
   #last: Promise<unknown> = Promise.resolve();
@@ -216,8 +216,16 @@ export class GuardedBoard implements Board {
       const code = chip.refusal(cell, pulses);
       if (code) kinds[code].push(cell);
     }
-    this.#sayLeftOut(array, 'quarantined', kinds.QUARANTINED);
-    this.#sayLeftOut(array, 'spent', kinds.BUDGET);
+    const { QUARANTINED: quarantined, BUDGET: spent } = kinds;
+    const are = (cells: readonly number[], what: string) =>
+      cells.length === 1 ? `1 ${what} is` : `${cells.length} ${what}s are`;
+    this.#sayLeftOut(array, 'quarantine', quarantined, `${are(quarantined, 'quarantined cell')} left out`);
+    this.#sayLeftOut(
+      array,
+      'budget',
+      spent,
+      `${are(spent, 'cell')} left out, as the budget of ${chip.budget} pulses per cell does not allow ${pulses} more (\`memloop passport --array ${array} --budget N\` changes it)`,
+    );
     return new Set([...kinds.QUARANTINED, ...kinds.BUDGET]);
   }
 
@@ -388,8 +396,8 @@ export class GuardedBoard implements Board {
     return pulseEnergy(p, known, pulse, this.description.seriesResistance);
   }
 
-  #sayLeftOut(array: number, state: 'quarantined' | 'spent', cells: readonly number[]): void {
-    const key = `${array} ${state}`;
+  #sayLeftOut(array: number, reason: string, cells: readonly number[], what: string): void {
+    const key = `${array} ${reason}`;
     if (cells.length === 0 || this.#told.has(key)) return;
     this.#told.add(key);
     const { columns } = this.description;
@@ -397,12 +405,8 @@ export class GuardedBoard implements Board {
       .slice(0, NAMED)
       .map((cell) => `row ${Math.floor(cell / columns)} column ${cell % columns}`);
     if (cells.length > NAMED) names.push(`and ${cells.length - NAMED} more`);
-    const what = cells.length === 1 ? `${state} cell is` : `${state} cells are`;
-    this.#options.emit?.({
-      type: 'log',
-      level: 'warning',
-      message: `array ${array}: ${cells.length} ${what} left out: ${names.join(', ')}`,
-    });
+    const message = `array ${array}: ${what}: ${names.join(', ')}`;
+    this.#options.emit?.({ type: 'log', level: 'warning', message });
   }
 }
 

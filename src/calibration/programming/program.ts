@@ -107,7 +107,7 @@ class ProgrammingJob {
     const pulseLimits = { ...limits, seriesResistance };
     this.#estimate = new DeviceEstimate(prior, pulseLimits, readVoltageOf(board.description));
     this.#readings = new Readings(board, passport, array, cells, { tolerance, samples });
-    this.#planner = new PulsePlanner(board, this.#estimate, this.#readings, { maxPulses });
+    this.#planner = new PulsePlanner(board, this.#estimate, this.#readings, passport, { maxPulses });
     this.#rationing = new Rationing(board, this.#estimate, this.#readings, this.#cells);
   }
 

@@ -1,6 +1,7 @@
 /** The pulse that a cell needs next, or why it gets none any more. */
 import type { CalibratedBoard } from '../converters/calibrated-board.js';
 import type { Belief, DeviceEstimate } from '../devices/device-estimate.js';
+import type { ArrayPassport } from '../passport/passport.js';
 import { isBeyond, type JobCell } from './job-cell.js';
 import { type PlannedPulse, planPulse, pulseEnergy } from './pulse-plan.js';
 import type { Readings } from './readings.js';
@@ -26,17 +27,20 @@ export class PulsePlanner {
   readonly #board: CalibratedBoard;
   readonly #estimate: DeviceEstimate;
   readonly #readings: Readings;
+  readonly #passport: ArrayPassport;
   readonly #maxPulses: number;
 
   constructor(
     board: CalibratedBoard,
     estimate: DeviceEstimate,
     readings: Readings,
+    passport: ArrayPassport,
     { maxPulses = 30 }: { maxPulses?: number | undefined },
   ) {
     this.#board = board;
     this.#estimate = estimate;
     this.#readings = readings;
+    this.#passport = passport;
     this.#maxPulses = maxPulses;
   }
 
@@ -56,7 +60,7 @@ export class PulsePlanner {
       cell.failure = failureOf(cell, up, state);
       return undefined;
     }
-    if (cell.pulses >= this.#maxPulses) {
+    if (cell.pulses >= this.#maxPulses || this.#passport.refusal(cell.index) !== undefined) {
       cell.failure = 'pulse budget';
       return undefined;
     }

@@ -84,7 +84,9 @@ async function calibrateDevices(
 }
 
 function fitText({ array, window, stuckLow, stuckHigh, cells }: DeviceCalibration): string {
-  return `array ${array}: window ${si(window.low, 'S')} to ${si(window.high, 'S')}, ${stuckLow} stuck low and ${stuckHigh} stuck high of ${cells}`;
+  const found =
+    window.high > 0 ? `window ${si(window.low, 'S')} to ${si(window.high, 'S')}` : 'no window found';
+  return `array ${array}: ${found}, ${stuckLow} stuck low and ${stuckHigh} stuck high of ${cells}`;
 }
 
 async function calibrateNeurons({ emit, signal }: Session, board: GuardedBoard): Promise<string> {

@@ -1,9 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import type { Dataset } from '../../model/index.js';
-import { writeAtomically } from '../../shared/files.js';
+import { makeFolder, writeAtomically } from '../../shared/files.js';
 import type { EffectName } from '../../virtual-board/index.js';
 import { action, type Session } from '../command.js';
 import { type DatasetOptions, deploy, type LoadedNetwork, loadForBoard } from '../network.js';
@@ -51,10 +51,12 @@ async function ledger(session: Session, options: Options) {
   const { guardBoard } = await import('../../calibration/index.js');
   const { createVirtualBoard, withEffects } = await import('../../virtual-board/index.js');
   const loaded = await loadForBoard(options.model, options);
-  const { chips, seed } = options;
+  const { chips, seed, svg = session.run?.file('ledger.svg') } = options;
   const images = loaded.test;
   const { profile, name, measured } = await chipOf(session, options, loaded, images);
 
+  // A folder that cannot be written to shows before the work.
+  if (svg !== undefined) makeFolder(dirname(svg));
   const effects = Object.keys(profile.effects) as EffectName[];
   // Chips that exist for this comparison only leave no passports behind.
   const home = mkdtempSync(join(tmpdir(), 'memloop-ledger-'));
@@ -71,7 +73,6 @@ async function ledger(session: Session, options: Options) {
     loop.chipMeasurer({ ...loaded, images, open, signal: session.signal }),
     { chips, emit: session.emit, ...(measured && { measured }) },
   );
-  const svg = options.svg ?? session.run?.file('ledger.svg');
   if (svg !== undefined) writeAtomically(svg, loop.ledgerPlot(costs));
   const which =
     chips === 1

@@ -46,7 +46,7 @@ async function programBoard(session: Session, options: Options): Promise<Outcome
   if (dryRun) {
     const found = await job.rehearse(settings);
     const { cells, outside, leftOut } = found;
-    const others = leftOut === 0 ? '' : `; ${leftOut} more are out of tolerance and get no pulse`;
+    const others = leftOut === 0 ? '' : `, ${leftOut} more are and would be left out`;
     return {
       result: { ...found, dryRun },
       text: `${outside} of ${cells} cells are out of tolerance and would be pulsed${others}; nothing was applied`,

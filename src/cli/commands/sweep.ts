@@ -1,8 +1,9 @@
+import { dirname } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { CalibratedBoard } from '../../calibration/index.js';
 import type { CellAddress } from '../../driver/index.js';
 import type { Emit } from '../../shared/events.js';
-import { writeAtomically } from '../../shared/files.js';
+import { makeFolder, writeAtomically } from '../../shared/files.js';
 import { percent, si } from '../../shared/text.js';
 import { action, type Outcome, type Session } from '../command.js';
 import { index, positive, wholeNumber } from '../numbers.js';
@@ -50,6 +51,7 @@ export function register(program: Command): void {
 
 async function sweep(session: Session, options: Options): Promise<Outcome> {
   const { asLastCalibrated } = await import('../../calibration/index.js');
+  const stem = options.out ?? session.run?.file('sweep');
   const board = await session.board({ readOnly: options.retention !== undefined });
   const job: Job = {
     session,
@@ -57,9 +59,11 @@ async function sweep(session: Session, options: Options): Promise<Outcome> {
     board: asLastCalibrated(board),
     address: { array: options.array, row: options.row, column: options.column },
     context: { budget: options.budget, emit: session.emit, signal: session.signal },
-    stem: options.out ?? session.run?.file('sweep'),
+    stem,
   };
   board.passport.array(options.array);
+  // A folder that cannot be written to shows before the first pulse.
+  if (stem !== undefined) makeFolder(dirname(stem));
   if (options.retention !== undefined) return retention(job, options.retention);
   if (options.endurance !== undefined) return endurance(job, options.endurance);
   return options.forming ? forming(job) : loop(job);

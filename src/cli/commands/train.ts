@@ -175,7 +175,7 @@ async function train({ emit, signal, run }: Session, options: Options) {
     text: [
       `test ${percent(testAccuracy!)}, training ${percent(trainAccuracy)}` +
         (validationAccuracy === undefined ? '' : `, validation ${percent(validationAccuracy)}`) +
-        ` after ${history.length} epochs, ${seconds.toFixed(1)} s`,
+        ` after ${history.length} ${history.length === 1 ? 'epoch' : 'epochs'}, ${seconds.toFixed(1)} s`,
       `network: ${out}`,
       `curves:  ${plot}`,
     ].join('\n'),
