@@ -24,7 +24,7 @@ import { checkCellOperation } from '../../driver/board/limits.js';
 import { type OutcomeCode, outcomeText } from '../../driver/codes.js';
 import { stateOfConductance } from '../../model/devices/memristor.js';
 import { MemloopError } from '../../shared/errors.js';
-import type { Emit } from '../../shared/events.js';
+import type { Emit, EventBody } from '../../shared/events.js';
 import { W_SDC_PRIOR } from '../devices/prior.js';
 import { pulseEnergy } from '../programming/pulse-plan.js';
 import { type ArrayPassport, Passport } from './passport.js';
@@ -363,7 +363,7 @@ export class GuardedBoard implements Board {
     codeOf: (operation: GatedOperation) => OutcomeCode | undefined,
   ): number[] {
     const rest: number[] = [];
-    const told: (CellAddress & { voltage: number; width: number; reason: string })[] = [];
+    const told: Extract<EventBody, { type: 'pulses' }>['pulses'] = [];
     for (const i of stretch) {
       const operation = operations[i];
       const code = codeOf(operation);
@@ -375,7 +375,7 @@ export class GuardedBoard implements Board {
       outcomes[i] = { status: 'refused', code, reason };
       if (!isPulse(operation)) continue;
       const { array, row, column, voltage, width } = operation;
-      told.push({ array, row, column, voltage, width, reason });
+      told.push({ array, row, column, voltage, width, code, reason });
     }
     if (told.length > 0) this.#options.emit?.({ type: 'pulses', status: 'refused', pulses: told });
     return rest;
