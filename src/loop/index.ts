@@ -36,7 +36,7 @@ export {
 } from './ledger/ledger.js';
 export { readLedger } from './ledger/ledger-file.js';
 export { ledgerPlot, ledgerText } from './ledger/ledger-view.js';
-export { chipMeasurer } from './ledger/simulated.js';
+export { chipMeasurer, type MeasureOptions } from './ledger/simulated.js';
 export { type FinetunePageData, finetunePage } from './report/page.js';
 export { recoveryPage } from './report/recovery-page.js';
 export { finetune } from './tuning/finetune.js';

@@ -14,15 +14,17 @@ const schema = z.object({
   weights: z.string(),
 });
 
-type Metadata = Readonly<Record<string, string>>;
-
 /**
  * The normal state that an earlier round has kept in the network's metadata; undefined if there is none, or if the
  * weights have changed since. Throws `bad-file` for damaged metadata.
  *
  * @param path the network's file, for messages.
  */
-export function readNormal(path: string, network: Network, metadata: Metadata): Normal | undefined {
+export function readNormal(
+  path: string,
+  network: Network,
+  metadata: Readonly<Record<string, string>>,
+): Normal | undefined {
   const text = metadata[KEY];
   if (text === undefined) return undefined;
   const hint = 'take the file that was fine-tuned';
@@ -32,7 +34,12 @@ export function readNormal(path: string, network: Network, metadata: Metadata): 
 }
 
 /** Writes the deployed network with its scales and its normal state; the file is whole at any moment. Error: `disk`. */
-export function saveNormal(path: string, deployment: Deployment, metadata: Metadata, normal: Normal): void {
+export function saveNormal(
+  path: string,
+  deployment: Deployment,
+  metadata: Readonly<Record<string, string>>,
+  normal: Normal,
+): void {
   const { network } = deployment;
   const note = JSON.stringify({ ...normal, weights: fingerprint(network) });
   saveOnChip(path, network, { ...metadata, [KEY]: note }, scalesOf(deployment));
