@@ -16,9 +16,11 @@ beforeAll(async () => {
   const spec = networkSpec([64, 10], { steps: 50, driveScale: 3e-6 });
   ({ network } = await train({ spec, dataset: few, epochs: 20, batch: 50, decision: 1, seed: 1 }));
   scales = layerScales(network, images);
-});
+}, 180_000);
 
-it('fine-tuning that was interrupted, killed or lost its board goes on with the same command, and no pulse is unaccounted for', async () => {
+it('fine-tuning that was interrupted, killed or lost its board goes on with the same command, and no pulse is unaccounted for', {
+  timeout: 180_000,
+}, async () => {
   const folder = scratch();
   const model = join(folder, 'digits.safetensors');
   saveOnChip(model, network, { 'memloop.dataset': 'digits', 'memloop.seed': '1' }, scales);
