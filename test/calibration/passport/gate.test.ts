@@ -118,7 +118,12 @@ describe('the gate', () => {
         level: 'warning',
         message: 'array 1: 1 quarantined cell is left out: row 3 column 4',
       },
-      { type: 'log', level: 'warning', message: 'array 1: 1 spent cell is left out: row 0 column 2' },
+      {
+        type: 'log',
+        level: 'warning',
+        message:
+          'array 1: 1 cell is left out, as the budget of 5 pulses per cell does not allow 2 more (`memloop passport --array 1 --budget N` changes it): row 0 column 2',
+      },
     ]);
     for (let cell = 0; cell < 7; cell++) board.passport.array(2).setHealth(cell, 'quarantined');
     board.leaveOut(2);
