@@ -48,3 +48,28 @@ describe('products on a chip', () => {
     expect(noise).toBeGreaterThan(5e-8);
   });
 });
+
+it('cells over their budget are left out like quarantined ones: their partners make up for them', async () => {
+  const { board, deployment } = await smallChip(smallProfile(), 4, small);
+  const { chip } = deployment;
+  const [array] = chip.measured.keys();
+  const passport = board.passport.array(array);
+  const before = await deployment.rehearse();
+  passport.budget = 20;
+  const spent = [0, 3, 9];
+  for (const cell of spent) passport.tables.pulses[cell] = 20;
+  const rehearsal = await deployment.rehearse();
+  const { failed } = await deployment.program();
+  const lost = failed
+    .filter(({ reason }) => reason === 'pulse budget')
+    .map(({ row, column }) => row * 8 + column);
+  expect(lost).not.toEqual([]);
+  for (const cell of lost) {
+    expect(chip.frozen.get(array)![cell]).toBe(chip.measured.get(array)![cell]);
+    expect(passport.refusal(cell)).toBe('BUDGET');
+  }
+  expect(rehearsal.cells).toBe(before.cells);
+  expect(rehearsal.leftOut).toBeGreaterThan(0);
+  expect(rehearsal.outside + rehearsal.leftOut).toBe(before.outside + before.leftOut);
+  await board.close();
+});
