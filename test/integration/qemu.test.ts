@@ -195,7 +195,7 @@ describe.skipIf(missing.length > 0)(`a board in QEMU${why}`, () => {
     await board.cells([pulse, pulse]);
     const state = Float64Array.from(qemu.frontEnd.crossbars[0].state);
     qemu.reboot();
-    await vi.waitFor(async () => expect((await board.health()).pulsesApplied).toBe(0), { timeout: 5000 });
+    await vi.waitFor(async () => expect((await board.health()).pulsesApplied).toBe(0), { timeout: 30_000 });
     expect(qemu.frontEnd.crossbars[0].state).toEqual(state);
     expect(await board.cells([pulse])).toEqual([{ status: 'applied' }]);
   });

@@ -207,7 +207,7 @@ describe('the gate', () => {
     const waiting = slow.cells(pulses([3]));
     const reading = slow.readRows(0, 0, 1, 0.05, 1);
     reading.catch(() => {});
-    await vi.waitUntil(() => begun === 2);
+    await vi.waitUntil(() => begun === 2, { timeout: 30_000 });
     await slow.stop();
     expect((await under).at(-1)).toMatchObject({ code: 'STOPPED' });
     expect(codes(await waiting)).toEqual(['STOPPED']);

@@ -72,7 +72,7 @@ const pulse = (n: number, voltage = 0.5): CellOperation => ({
 });
 
 const reached = (trace: TracedPulse[], count: number) =>
-  vi.waitFor(() => expect(trace.length).toBeGreaterThanOrEqual(count), { interval: 1, timeout: 5000 });
+  vi.waitFor(() => expect(trace.length).toBeGreaterThanOrEqual(count), { interval: 1, timeout: 30_000 });
 
 describe.each([
   ['in this process', inProcess],
