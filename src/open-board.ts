@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { GateOptions, GuardedBoard } from './calibration/passport/gate.js';
 import type { Board, BoardDescription, BoardHealth } from './driver/board/board.js';
 import { type ConnectOptions, connectBoard } from './driver/board/protocol-board.js';
-import { openTransport } from './driver/transport/registry.js';
+import { openTransport, schemeOf } from './driver/transport/registry.js';
 
 /** The gate's options, and those of `connectBoard`. */
 export interface OpenOptions extends GateOptions, Omit<ConnectOptions, 'emit' | 'readOnly' | 'reconnect'> {
@@ -46,10 +46,8 @@ export async function describeBoard(
   }
 }
 
-const schemeOf = (url: string): string => /^([a-z][a-z0-9+.-]+):/i.exec(url)?.[1]?.toLowerCase() ?? '';
-
 function connect(url: string, options: OpenOptions): Promise<Board> {
-  const scheme = schemeOf(url);
+  const scheme = schemeOf(url) ?? '';
   const open = Object.hasOwn(OPENERS, scheme) ? OPENERS[scheme] : openPort;
   return open(url, options);
 }
@@ -57,7 +55,7 @@ function connect(url: string, options: OpenOptions): Promise<Board> {
 async function openPort(url: string, options: OpenOptions): Promise<Board> {
   const { reconnect = 0, emit, limits, link, repeatRuns, record } = options;
   // A recording cannot come back.
-  const mayReturn = reconnect > 0 && !url.startsWith('replay:');
+  const mayReturn = reconnect > 0 && schemeOf(url) !== 'replay';
   return connectBoard(await openTransport(url), {
     emit,
     limits,

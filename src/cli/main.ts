@@ -66,20 +66,19 @@ const program = new Command('memloop')
   .exitOverride()
   .configureOutput({ writeErr: () => {} });
 
-/** The command that the arguments name; else all commands, which help and messages list. */
-async function register(): Promise<void> {
+/** The command that the arguments name, if there is one. */
+function commandName(): string | undefined {
   const [name] = program.parseOptions(process.argv.slice(2)).operands;
-  const named = name !== undefined && Object.hasOwn(COMMANDS, name) ? [COMMANDS[name]] : undefined;
-  for (const load of named ?? Object.values(COMMANDS)) (await load()).register(program);
-  // Subcommands are registered before parsing, so they must inherit how errors leave.
-  for (const command of program.commands) command.copyInheritedSettings(program);
+  return name !== undefined && Object.hasOwn(COMMANDS, name) ? name : undefined;
 }
 
-/** The help of the command that the arguments name, as far as there is one. */
-function helpFor(args: readonly string[]): string {
-  const [name] = program.parseOptions([...args]).operands;
-  const known = name !== undefined && Object.hasOwn(COMMANDS, name);
-  return known ? `memloop ${name} --help` : 'memloop --help';
+/** The command that the arguments name; else all commands, which help and messages list. */
+async function register(): Promise<void> {
+  const name = commandName();
+  for (const load of name === undefined ? Object.values(COMMANDS) : [COMMANDS[name]])
+    (await load()).register(program);
+  // Subcommands are registered before parsing, so they must inherit how errors leave.
+  for (const command of program.commands) command.copyInheritedSettings(program);
 }
 
 async function fail(error: unknown): Promise<number> {
@@ -96,8 +95,7 @@ try {
   else {
     const what =
       error.code === 'commander.help' ? 'no command given' : error.message.replace(/^error: |\.$/g, '');
-    process.exitCode = await fail(
-      new MemloopError('usage', `${what}; see \`${helpFor(process.argv.slice(2))}\``),
-    );
+    const help = ['memloop', commandName(), '--help'].filter(Boolean).join(' ');
+    process.exitCode = await fail(new MemloopError('usage', `${what}; see \`${help}\``));
   }
 }

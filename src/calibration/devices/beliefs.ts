@@ -26,6 +26,9 @@ export function arrayWindow(passport: ArrayPassport, prior: Prior = W_SDC_PRIOR)
   return { low, high, reach: Math.max(high, REACH * usual) };
 }
 
+/** The largest error that counts as done where none is given, S: 2 % of the array's window. */
+export const defaultTolerance = ({ low, high }: ArrayWindow): number => 0.02 * (high - low);
+
 function nominalRange(prior: Prior): { low: number; high: number } {
   const p = prior.parameters;
   return {

@@ -3,7 +3,7 @@ import { MemloopError } from '../../shared/errors.js';
 import type { Emit } from '../../shared/events.js';
 import { progressOf } from '../../shared/progress.js';
 import { type CalibratedBoard, readVoltageOf } from '../converters/calibrated-board.js';
-import { arrayWindow, remember } from '../devices/beliefs.js';
+import { arrayWindow, defaultTolerance, remember } from '../devices/beliefs.js';
 import { believeThreshold, DeviceEstimate, type Prior } from '../devices/device-estimate.js';
 import { learnFromDisturb } from '../devices/half-select.js';
 import { W_SDC_PRIOR } from '../devices/prior.js';
@@ -97,7 +97,7 @@ class ProgrammingJob {
     }
     const { prior = W_SDC_PRIOR, samples, maxPulses } = options;
     const window = arrayWindow(passport, prior);
-    const tolerance = options.tolerance ?? 0.02 * (window.high - window.low);
+    const tolerance = options.tolerance ?? defaultTolerance(window);
     const cells = jobCells(passport, array, targets, window, { tolerance, prior });
     this.#cells = new Map(cells.map((cell) => [cell.index, cell]));
     for (const index of board.board.leaveOut(array)) {

@@ -2,7 +2,7 @@
  * From the pulse that is wanted to the one that the board gives: the row DAC has steps, the pulse's width has steps, and
  * the board has a shortest width. The one place where a pulse is planned.
  *
- *     const pulse = planPulse(board, row, aimPulse(…));          // programming: the nearest width
+ *     const pulse = planPulse(board, row, estimate.aim(…));      // programming: the nearest width
  *     const pulse = planPulse(board, row, wanted, Math.floor);   // at a limit: never a longer one
  *     await board.board.cells([{ kind: 'pulse', array, row, column, voltage: pulse.nominal, width: pulse.width, energy }]);
  */

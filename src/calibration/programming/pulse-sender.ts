@@ -1,4 +1,5 @@
 /** Sends the pulses of a job on one array. */
+import type { OutcomeCode } from '../../driver/codes.js';
 import { MemloopError } from '../../shared/errors.js';
 import type { CalibratedBoard } from '../converters/calibrated-board.js';
 import { isUnsettled } from '../passport/gate.js';
@@ -14,8 +15,8 @@ export interface CellPulse {
   energy: number;
 }
 
-/** The cell can have no more pulses now: of the board since it was started, or of its passport. */
-const EXHAUSTED: readonly string[] = ['LIMIT_PULSES', 'BUDGET', 'QUARANTINED'];
+/** Refusals that end a cell's part in the job: the board's limit since its start, the cell's budget, its quarantine. */
+const EXHAUSTED: readonly OutcomeCode[] = ['LIMIT_PULSES', 'BUDGET', 'QUARANTINED'];
 
 /**
  * Applies pulses in order. `exhausted` are cells that were refused for the number of their pulses. With `unknown` the

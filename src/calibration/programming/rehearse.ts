@@ -1,5 +1,5 @@
 import type { CalibratedBoard } from '../converters/calibrated-board.js';
-import { arrayWindow } from '../devices/beliefs.js';
+import { arrayWindow, defaultTolerance } from '../devices/beliefs.js';
 
 /** What a programming job would find. */
 export interface Rehearsal {
@@ -19,8 +19,7 @@ export async function rehearseArray(
   { tolerance }: { tolerance?: number } = {},
 ): Promise<Rehearsal> {
   const passport = board.passport.array(array);
-  const { low, high } = arrayWindow(passport);
-  const allowed = tolerance ?? 0.02 * (high - low);
+  const allowed = tolerance ?? defaultTolerance(arrayWindow(passport));
   const refused = board.board.leaveOut(array);
   const measured = await board.conductances(array);
   const found: Rehearsal = { cells: 0, outside: 0, leftOut: 0 };

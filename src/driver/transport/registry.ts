@@ -33,9 +33,13 @@ export function registerTransport(scheme: string, open: Opener, example = `${sch
   TRANSPORTS.set(scheme, { open, example });
 }
 
+/** The scheme of a URL, in lower case; undefined for a path. A single letter is a drive of Windows. */
+export const schemeOf = (url: string): string | undefined =>
+  /^([a-z][a-z0-9+.-]+):/i.exec(url)?.[1]?.toLowerCase();
+
 /** Opens the port that `url` names. Errors: `usage`, `port-not-found`, `port-in-use`, `bad-file`. */
 export async function openTransport(url: string): Promise<Transport> {
-  const scheme = /^([a-z][a-z0-9+.-]+):/i.exec(url)?.[1]?.toLowerCase() ?? 'serial';
+  const scheme = schemeOf(url) ?? 'serial';
   const transport = TRANSPORTS.get(scheme);
   if (transport) return transport.open(url);
   const examples = [...TRANSPORTS.values()].map(({ example }) => example);
