@@ -1,6 +1,6 @@
 import { appendFileSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { type GateOptions, guardBoard, Passport } from '../../../src/calibration/index.js';
 import type { Board, CellOperation, CellOutcome } from '../../../src/driver/board/board.js';
 import { connectBoard, inProcessTransport } from '../../../src/driver/index.js';
@@ -192,10 +192,15 @@ describe('the gate', () => {
     const { open, trace, port } = await chip();
     const board = open();
     let begun = 0;
+    let atSecond = () => {};
+    const second = new Promise<void>((resolve) => {
+      atSecond = resolve;
+    });
     const slow = open(
       {},
       withCells(port, (operations) => {
         begun++;
+        if (begun === 2) atSecond();
         return port.cells(operations);
       }),
     );
@@ -207,7 +212,7 @@ describe('the gate', () => {
     const waiting = slow.cells(pulses([3]));
     const reading = slow.readRows(0, 0, 1, 0.05, 1);
     reading.catch(() => {});
-    await vi.waitUntil(() => begun === 2, { timeout: 30_000 });
+    await second;
     await slow.stop();
     expect((await under).at(-1)).toMatchObject({ code: 'STOPPED' });
     expect(codes(await waiting)).toEqual(['STOPPED']);
