@@ -2,10 +2,12 @@
 import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type BoardKind, kindOf } from './boards/kinds.js';
 import type { GateOptions, GuardedBoard } from './calibration/passport/gate.js';
 import type { Board, BoardDescription, BoardHealth } from './driver/board/board.js';
 import { type ConnectOptions, connectBoard } from './driver/board/protocol-board.js';
 import { openTransport, schemeOf } from './driver/transport/registry.js';
+import { MemloopError } from './shared/errors.js';
 
 /** The gate's options, and those of `connectBoard`. */
 export interface OpenOptions extends GateOptions, Omit<ConnectOptions, 'emit' | 'readOnly' | 'reconnect'> {
@@ -15,8 +17,11 @@ export interface OpenOptions extends GateOptions, Omit<ConnectOptions, 'emit' | 
 
 type Opener = (url: string, options: OpenOptions) => Promise<Board>;
 
-/** Kinds of boards by the scheme of their URL. Any other URL names a port with a memloop board behind it. */
-const OPENERS: Readonly<Record<string, Opener>> = {
+/**
+ * Boards without hardware by the scheme of their URL. Other schemes are looked for among the foreign boards; any other URL
+ * names a port with a memloop board behind it.
+ */
+const VIRTUAL: Readonly<Record<string, Opener>> = {
   virtual: openVirtual,
 };
 
@@ -48,8 +53,22 @@ export async function describeBoard(
 
 function connect(url: string, options: OpenOptions): Promise<Board> {
   const scheme = schemeOf(url) ?? '';
-  const open = Object.hasOwn(OPENERS, scheme) ? OPENERS[scheme] : openPort;
-  return open(url, options);
+  if (Object.hasOwn(VIRTUAL, scheme)) return VIRTUAL[scheme](url, options);
+  const kind = kindOf(scheme);
+  return kind ? openForeign(kind, url, options) : openPort(url, options);
+}
+
+async function openForeign(kind: BoardKind, url: string, options: OpenOptions): Promise<Board> {
+  const { emit, reconnect, record } = options;
+  if (record !== undefined)
+    throw new MemloopError(
+      'usage',
+      `--record keeps the bytes of a memloop board's link; a ${kind.name} has none`,
+    );
+  const board = await kind.open(url, { emit, reconnect });
+  const { boardSerial, firmwareVersion, arrays, rows, columns, neurons } = board.description;
+  emit?.({ type: 'board', port: url, boardSerial, firmwareVersion, arrays, rows, columns, neurons });
+  return board;
 }
 
 async function openPort(url: string, options: OpenOptions): Promise<Board> {

@@ -25,4 +25,12 @@ export type { FrontEndCall } from './qemu/calls.js';
 export { openPty, type Pty } from './serving/pty.js';
 export { type Served, servePty, serveTcp } from './serving/serve.js';
 export { type SpawnedBoard, type SpawnOptions, spawnBoard } from './serving/spawn.js';
+export { BareChip, type BareChipOptions } from './stand-ins/bare-chip.js';
+export {
+  type ServedStandIn,
+  STAND_INS,
+  type StandIn,
+  type StandInOptions,
+  standInOf,
+} from './stand-ins/kinds.js';
 export type { VirtualBoard, VirtualBoardOptions } from './types.js';

@@ -351,7 +351,8 @@ export class GuardedBoard implements Board {
     }
     const applied = pulses.map((i) => (outcomes[i].status === 'applied' ? 1 : 0));
     log.end(applied);
-    this.#count!.pulsesApplied += applied.filter((one) => one === 1).length;
+    const count = this.#count!;
+    if (count.pulsesApplied !== undefined) count.pulsesApplied += applied.filter((one) => one === 1).length;
     return true;
   }
 

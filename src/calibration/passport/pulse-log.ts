@@ -19,7 +19,8 @@ export interface LoggedPulse {
 export interface BoardCount {
   /** s since the board's boot */
   uptime: number;
-  pulsesApplied: number;
+  /** undefined: it does not count, so what is not known of a pulse cannot be told afterwards. */
+  pulsesApplied: number | undefined;
   /** When it was asked, s since 1970. */
   seen: number;
 }
@@ -33,7 +34,7 @@ const begun = z.object({
   time: z.number(),
   /** The board's, before the batch. */
   uptime: z.number(),
-  pulsesApplied: z.number().int().nonnegative(),
+  pulsesApplied: z.number().int().nonnegative().optional(),
   cells: z.array(z.number().int().nonnegative()),
   energies: z.array(z.number().nonnegative()),
 });
@@ -169,9 +170,11 @@ export function hasPulseLog(passportPath: string): boolean {
 function countedSince(batch: Begun, known: Waiting['known'], count: BoardCount): number | undefined {
   const unknown = known.filter((one) => one === undefined).length;
   const sure = known.filter((one) => one === 1).length;
+  if (unknown === 0) return 0;
+  if (count.pulsesApplied === undefined || batch.pulsesApplied === undefined) return undefined;
   const arrived = count.pulsesApplied - batch.pulsesApplied - sure;
   const sameBoot = count.uptime + 1 >= batch.uptime + (count.seen - batch.time);
-  return unknown === 0 || (sameBoot && arrived >= 0 && arrived <= unknown) ? arrived : undefined;
+  return sameBoot && arrived >= 0 && arrived <= unknown ? arrived : undefined;
 }
 
 /** The batches of a log that come after number `settled`. */

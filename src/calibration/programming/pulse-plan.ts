@@ -9,12 +9,9 @@
 import type { BoardDescription } from '../../driver/board/board.js';
 import { dividedVoltage, type MemristorParameters, memristorCurrent } from '../../model/devices/memristor.js';
 
-/** Steps of a pulse's width in a second: 0.1 µs. */
-const WIDTH_STEPS = 1e7;
-
 /** What a plan needs of a `CalibratedBoard`. */
 interface RowDacs {
-  description: Pick<BoardDescription, 'rowVoltageStep' | 'limits'>;
+  description: Pick<BoardDescription, 'rowVoltageStep' | 'widthStep' | 'limits'>;
   nominalVoltage(row: number, voltage: number): number;
   trueVoltage(row: number, voltage: number): number;
 }
@@ -38,12 +35,14 @@ export function planPulse(
   wanted: { voltage: number; width: number },
   toStep: (steps: number) => number = Math.round,
 ): PlannedPulse {
-  const { rowVoltageStep, limits } = board.description;
+  const { rowVoltageStep, widthStep, limits } = board.description;
   const nominal = Math.round(board.nominalVoltage(row, wanted.voltage) / rowVoltageStep) * rowVoltageStep;
+  // Not multiplied by the step: 3 · 1e-7 is not 3e-7.
+  const perSecond = Math.round(1 / widthStep);
   return {
     nominal,
     voltage: board.trueVoltage(row, nominal),
-    width: Math.max(limits.minWidth, toStep(wanted.width * WIDTH_STEPS) / WIDTH_STEPS),
+    width: Math.max(limits.minWidth, toStep(wanted.width * perSecond) / perSecond),
   };
 }
 

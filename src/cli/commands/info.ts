@@ -42,7 +42,10 @@ export function register(program: Command): void {
               `reads up to ${quantity(limits.maxReadVoltage, 'V')}`,
           ],
           ['dead-man', `all lines to 0 V after ${quantity(d.deadManTime, 's')} without the host`],
-          ['since boot', `${health.uptime.toFixed(1)} s, ${health.pulsesApplied} pulses`],
+          [
+            'since boot',
+            `${health.uptime.toFixed(1)} s${health.pulsesApplied === undefined ? '' : `, ${health.pulsesApplied} pulses`}`,
+          ],
           ['training', backend],
         ];
         return {

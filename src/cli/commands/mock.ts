@@ -4,7 +4,8 @@ import { action, type Session, writeLine } from '../command.js';
 import { wholeNumber } from '../numbers.js';
 
 interface Options {
-  profile: string;
+  profile?: string;
+  as?: string;
   seed: number;
   pty?: boolean;
   link?: string;
@@ -26,10 +27,8 @@ export function register(program: Command): void {
   program
     .command('mock')
     .description('serve a virtual board until Ctrl-C')
-    .requiredOption(
-      '--profile <name>',
-      'built-in profile, or the path of a JSON file (docs/reference/profiles.md)',
-    )
+    .option('--profile <name>', 'built-in profile, or the path of a JSON file (docs/reference/profiles.md)')
+    .option('--as <kind>', "stand in for a foreign board, with that board's own interface")
     .option('--seed <n>', 'decides the chip and its noise', wholeNumber(0, Number.MAX_SAFE_INTEGER), 1)
     .option('--pty', 'on a pseudo-terminal (default)')
     .option('--link <path>', 'symbolic link to the pseudo-terminal')
@@ -49,7 +48,10 @@ async function mock(session: Session, options: Options) {
   const { createVirtualBoard, servePty, serveTcp, startQemuBoard } = await import(
     '../../virtual-board/index.js'
   );
+  if (options.as !== undefined) return standIn(session, options, options.as);
   const { profile, seed, trace, realTime, faults, qemu, tcp } = options;
+  if (profile === undefined)
+    throw new MemloopError('usage', 'give --profile NAME: `memloop mock --profile w-sdc-8x8x4`');
   if (tcp && (options.pty || options.link !== undefined))
     throw new MemloopError('usage', 'give either --tcp or --pty (with --link), not both');
   if (qemu && realTime)
@@ -73,4 +75,18 @@ async function mock(session: Session, options: Options) {
   };
   const lines = Object.entries(result).map(([name, value]) => `${name}: ${JSON.stringify(value)}`);
   return lines.length > 0 ? { result, text: lines.join('\n') } : undefined;
+}
+
+async function standIn(session: Session, options: Options, name: string) {
+  const { MemloopError } = await import('../../shared/errors.js');
+  const { standInOf } = await import('../../virtual-board/index.js');
+  const { qemu, realTime, pty: _, as: __, ...others } = options;
+  if (qemu || realTime)
+    throw new MemloopError('usage', '--qemu and --real-time are for memloop boards, not for --as');
+  const kind = standInOf(name);
+  const { port, environment, close } = await kind.serve({ profile: kind.profile, ...others });
+  session.atEnd(close);
+  writeLine(JSON.stringify({ type: 'ready', port, ...(environment && { environment }) }));
+  if (!session.signal.aborted) await once(session.signal, 'abort');
+  return undefined;
 }

@@ -6,21 +6,35 @@ import type { Observable } from 'rxjs';
 import type { OutcomeCode } from '../codes.js';
 
 export interface BoardDescription {
+  /** What it is, for people: `memloop board`, `KNOWM kT-RAM server`. */
+  kind: string;
   boardSerial: string;
   firmwareVersion: string;
-  protocolVersion: number;
+  /** Of memloop's own protocol; absent on boards that speak another. */
+  protocolVersion?: number | undefined;
+  /** What a board of this kind cannot promise, one sentence each; empty for a memloop board. */
+  caveats: readonly string[];
   /** One serial number per array. */
   arraySerials: string[];
   arrays: number;
   rows: number;
   columns: number;
+  /** MIF neurons on the board; 0: the host runs them on the measured column currents. */
   neurons: number;
+  /**
+   * How column sums come about. `analog`: by the array, all rows driven at once. `bit-planes`: by the array, one bit of
+   * the inputs after another. `none`: not at all, so the host sums measured conductances.
+   */
+  products: 'analog' | 'bit-planes' | 'none';
   /** Row DACs: nominal step and largest magnitude, V. */
   rowVoltageStep: number;
   rowVoltageMax: number;
   /** Column ADCs by range, lowest first: nominal step and the magnitude at which they saturate, A. */
   currentRanges: { step: number; max: number }[];
-  /** A neuron's drive, i.e. the jump of the alpha current's state a at an input pulse, A. */
+  /**
+   * A neuron's drive, i.e. the jump of the alpha current's state a at an input pulse, A. This and the next five are 0 on a
+   * board without neurons.
+   */
   driveStep: number;
   driveMax: number;
   /** Membrane ADC, V. */
@@ -40,14 +54,16 @@ export interface BoardDescription {
     minWidth: number;
     maxWidth: number;
     maxEnergy: number;
-    /** Pulses per cell in one boot. */
+    /** Pulses per cell in one boot; Infinity where the board does not count. */
     maxPulses: number;
   };
+  /** Widths of pulses are multiples of this, s. */
+  widthStep: number;
   /** How long the voltage is applied for each ADC sample, s. */
   readTime: number;
-  /** s */
+  /** Silence of the host after which the board puts all lines to 0 V, s; Infinity where it never does. */
   deadManTime: number;
-  /** Ω */
+  /** Resistors that the converters are calibrated by, Ω; empty: the converters are taken at their word. */
   references: number[];
 }
 
@@ -110,12 +126,24 @@ export interface NeuronRun {
 }
 
 export interface BoardHealth {
-  /** s since boot */
+  /** s since boot, or since it was opened where the board cannot tell */
   uptime: number;
-  framesReceived: number;
-  crcErrors: number;
-  duplicates: number;
-  pulsesApplied: number;
+  /** By the board's own counter; absent where it has none, and the fate of a lost pulse cannot be told afterwards. */
+  pulsesApplied?: number | undefined;
+  /** Of a memloop board's link. */
+  framesReceived?: number | undefined;
+  crcErrors?: number | undefined;
+  duplicates?: number | undefined;
+}
+
+/** What a scope saw of a wave across cell and series resistor, one entry a sample. */
+export interface CellTrace {
+  /** Across the cell alone, V. */
+  voltage: Float64Array;
+  /** A */
+  current: Float64Array;
+  /** Samples a second, Hz. */
+  rate: number;
 }
 
 /** Counted since the board was opened. A kind of board may have more: one behind a link has `LinkCounters`. */
@@ -169,6 +197,14 @@ export interface Board {
     voltages: Float32Array,
     options?: { range?: number; samples?: number },
   ): Promise<Float32Array>;
+  /**
+   * Drives one cell by a wave of voltages across cell and series resistor, V, at `rate` samples a second, Hz, and measures
+   * it meanwhile. Absent on boards without a scope. For limits, budgets and totals each stretch of one polarity is a pulse.
+   * Rejects with `board-lost` when the board is gone: the wave may then have been applied or not.
+   */
+  readonly trace?:
+    | ((address: CellAddress, samples: Float64Array, rate: number) => Promise<CellTrace>)
+    | undefined;
   health(): Promise<BoardHealth>;
   /** All lines to 0 V; ends a streaming run, and refuses what was asked for before it and not sent yet. */
   stop(): Promise<void>;

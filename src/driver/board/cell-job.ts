@@ -8,10 +8,11 @@ import {
 } from '../../../firmware-protocol/generated/protocol.js';
 import { MemloopError } from '../../shared/errors.js';
 import type { EventBody } from '../../shared/events.js';
-import { type OutcomeCode, outcomeText } from '../codes.js';
+import type { OutcomeCode } from '../codes.js';
 import { LinkError, ProtocolError, RefusedError, TooLargeError } from '../link/errors.js';
 import type { RequestOptions } from '../link/link-machine.js';
 import type { CellOperation, CellOutcome } from './board.js';
+import { pulsesEvents, refusal } from './outcomes.js';
 
 type PulsesEvent = Extract<EventBody, { type: 'pulses' }>;
 type PulseOutcome = Exclude<CellOutcome, { status: 'applied' }>;
@@ -77,19 +78,7 @@ export class CellJob {
 
   /** Emits what became of pulses: of those with one status one event. */
   tell(indices: Iterable<number>): void {
-    const pulses = { applied: [], refused: [], unknown: [] } as Record<
-      CellOutcome['status'],
-      PulsesEvent['pulses']
-    >;
-    for (const i of indices) {
-      const [operation, outcome] = [this.#operations[i], this.outcomes[i]];
-      if (operation.kind !== 'pulse') continue;
-      const { array, row, column, voltage, width } = operation;
-      const why = outcome.status === 'applied' ? {} : { code: outcome.code, reason: outcome.reason };
-      pulses[outcome.status].push({ array, row, column, voltage, width, ...why });
-    }
-    for (const status of ['applied', 'refused', 'unknown'] as const)
-      if (pulses[status].length > 0) this.#desk.tell({ type: 'pulses', status, pulses: pulses[status] });
+    for (const event of pulsesEvents(this.#operations, this.outcomes, indices)) this.#desk.tell(event);
   }
 
   finish(): CellOutcome[] {
@@ -140,12 +129,6 @@ export class CellJob {
     else this.tell(batch);
   }
 }
-
-export const refusal = (code: OutcomeCode): PulseOutcome => ({
-  status: 'refused',
-  code,
-  reason: outcomeText(code),
-});
 
 /** What is known of the operations of a batch whose request failed. */
 function failedOutcome(error: MemloopError): PulseOutcome {

@@ -6,6 +6,9 @@ import type { BoardDescription } from './board.js';
 /** The wire has 32-bit floats: 5e-4 comes as 4.99999987e-4. */
 const tidy = (value: number): number => Number(value.toPrecision(7));
 
+/** Of the wire: widths are counted in 0.1 µs. */
+const WIDTH_STEP = 1e-7;
+
 export async function describe(link: Link): Promise<BoardDescription> {
   const reply: DescribeReply = await link.request({ name: 'Describe' });
   const arraySerials: string[] = [];
@@ -15,9 +18,12 @@ export async function describe(link: Link): Promise<BoardDescription> {
   const { boardSerial, firmwareVersion, protocolVersion } = link.hello;
   const step = tidy(reply.rowVoltsPerCount);
   return {
+    kind: 'memloop board',
     boardSerial,
     firmwareVersion,
     protocolVersion,
+    caveats: [],
+    products: 'analog',
     arraySerials,
     arrays: reply.arrays,
     rows: reply.rows,
@@ -46,6 +52,7 @@ export async function describe(link: Link): Promise<BoardDescription> {
       maxEnergy: tidy(reply.maxEnergy),
       maxPulses: reply.maxPulses,
     },
+    widthStep: WIDTH_STEP,
     readTime: tidy(reply.readTime),
     deadManTime: tidy(reply.deadManTime),
     references: Array.from(reply.references, tidy),

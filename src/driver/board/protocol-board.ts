@@ -35,7 +35,7 @@ import type {
   NeuronRun,
   Stimulus,
 } from './board.js';
-import { CellJob, MAX_BOARD_TIME, OPERATION_BYTES, refusal } from './cell-job.js';
+import { CellJob, MAX_BOARD_TIME, OPERATION_BYTES } from './cell-job.js';
 import { describe } from './describe.js';
 import {
   checkCellOperation,
@@ -47,6 +47,7 @@ import {
   SLACK,
   tightenLimits,
 } from './limits.js';
+import { refusal } from './outcomes.js';
 import { fillLost, RunAssembly } from './run-assembly.js';
 import { Turns } from './turns.js';
 

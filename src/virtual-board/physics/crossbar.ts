@@ -113,8 +113,8 @@ export class Crossbar {
     return this.state.map((x, i) => this.#low[i] + this.#span[i] * x + schottky);
   }
 
-  /** `voltage` (V) behind the series resistor on one cell for `width` (s). */
-  pulse(row: number, column: number, voltage: number, width: number): void {
+  /** `voltage` (V) behind a series resistor (Ω; default: the profile's) on one cell for `width` (s). */
+  pulse(row: number, column: number, voltage: number, width: number, series?: number): void {
     const { pulse, effects } = this.#profile;
     const i = row * this.columns + column;
     if (this.stuck[i] === 0) {
@@ -130,7 +130,7 @@ export class Crossbar {
         cell.von += pulseSpread.threshold * this.#noise.normal();
         cell.voff += pulseSpread.threshold * this.#noise.normal();
       }
-      const resistance = pulse.seriesResistance + this.#lineResistance(row, column);
+      const resistance = (series ?? pulse.seriesResistance) + this.#lineResistance(row, column);
       const before = this.state[i];
       this.state[i] = stateAfterPulse(cell, before, voltage, width, resistance);
       if (relaxation.enabled) this.#relaxing[i] += relaxation.share * (this.state[i] - before);

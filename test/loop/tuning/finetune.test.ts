@@ -73,7 +73,7 @@ describe('fine-tuning on a chip', () => {
       await deployment.program();
       const { pulsesApplied } = await board.health();
       const tuning = await finetune(deployment, small.dataset, { ...QUICK, maxPulses });
-      const given = (await board.health()).pulsesApplied - pulsesApplied;
+      const given = (await board.health()).pulsesApplied! - pulsesApplied!;
       expect(given).toBe(tuning.pulses);
       expect(given).toBeLessThanOrEqual(maxPulses);
       // What costs no pulse is tuned all the same.
@@ -93,7 +93,7 @@ describe('fine-tuning on a chip', () => {
     expect(adapted.images).toBe(0);
     expect(adapted.accuracy).toBeGreaterThan(before.accuracy + 0.05);
     expect(own.weights).not.toEqual(start.weights);
-    expect((await board.health()).pulsesApplied - pulsesApplied).toBe(tuning.pulses);
+    expect((await board.health()).pulsesApplied! - pulsesApplied!).toBe(tuning.pulses);
     await board.close();
   });
 
@@ -147,7 +147,7 @@ describe('fine-tuning on a chip', () => {
     const few = await finetune(deployment, small.dataset, { ...QUICK, seed: 2, adapt: 4000, maxPulses: 8 });
     expect(few.history[1].images).toBeGreaterThan(0);
     expect(few.pulses).toBeLessThanOrEqual(8);
-    const given = (await board.health()).pulsesApplied - pulsesApplied;
+    const given = (await board.health()).pulsesApplied! - pulsesApplied!;
     expect(given).toBe(enough.pulses + few.pulses);
     await board.close();
   });

@@ -21,7 +21,7 @@ async function aged(change: { exponent: number; deviation: number; months?: numb
   const first = await maintain(deployment, images);
   expect(first).toMatchObject({ did: [], pulses: 0 });
   virtual.elapse((change.months ?? 1) * MONTH);
-  const pulses = async () => (await board.health()).pulsesApplied;
+  const pulses = async () => (await board.health()).pulsesApplied!;
   return { deployment, board, network: own, normal: first.normal, pulses };
 }
 
