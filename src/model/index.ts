@@ -9,6 +9,7 @@ export * from './devices/mif.js';
 export * from './devices/simulate.js';
 export { loadStimulus } from './devices/stimulus-file.js';
 export { backendName, kernelThreads, setKernelThreads } from './kernel/kernel.js';
+export { type MifPopulation, MifRunner } from './kernel/mif-runner.js';
 export * from './network/network.js';
 export { loadNetwork, saveNetwork } from './network/network-file.js';
 export { type NetworkLike, outputVoltages } from './network/reference.js';

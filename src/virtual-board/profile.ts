@@ -243,14 +243,21 @@ export const profileSchema = z.strictObject({
   arrays: count(255).describe('number of crossbar arrays'),
   rows: count(255).describe('rows of each array'),
   columns: count(255).describe('columns of each array'),
-  neurons: count(255).describe('number of MIF neurons'),
+  neurons: z
+    .int()
+    .min(0)
+    .max(255)
+    .describe('number of MIF neurons; 0: the host runs them on the measured column currents'),
   device,
   pulse,
   read,
   converters,
   run,
   deadManTime: positive.describe('silence of the host after which all lines go to 0 V, s'),
-  references: z.array(positive).max(8).describe('reference resistors, Ω'),
+  references: z
+    .array(positive)
+    .max(8)
+    .describe('reference resistors, Ω; none: the converters are taken at their word'),
   effects,
 });
 

@@ -64,7 +64,10 @@ const chipSchema = z.object({
   arraySerials: z.array(z.string()),
   rows: z.number().int().positive(),
   columns: z.number().int().positive(),
-  neurons: z.number().int().positive(),
+  /** 0: the host runs them. */
+  neurons: z.number().int().nonnegative(),
+  /** Ω; absent in passports of before boards could be without. */
+  references: z.array(z.number().positive()).optional(),
 });
 
 /** A board's passport, `board.json`. */
@@ -79,7 +82,12 @@ export const boardSchema = z.object({
 });
 
 /** What a passport must know of its board. */
-export type ChipDescription = Pick<BoardDescription, 'boardSerial' | keyof z.infer<typeof chipSchema>>;
+export type ChipDescription = Pick<
+  BoardDescription,
+  'boardSerial' | 'arraySerials' | 'rows' | 'columns' | 'neurons'
+> & {
+  references?: BoardDescription['references'] | undefined;
+};
 
 /** Rows of numbers; null is "not known". */
 const table = z.array(z.array(z.number().nullable()));
@@ -357,21 +365,22 @@ export class Passport {
 
   saveConverters(converters: ConverterCalibration): void {
     this.converters = converters;
-    this.#saveBoard();
+    this.saveBoard();
   }
 
   saveNeurons(neurons: NeuronCalibration): void {
     this.neurons = neurons;
-    this.#saveBoard();
+    this.saveBoard();
   }
 
-  #saveBoard(): void {
-    const { boardSerial, arraySerials, rows, columns, neurons } = this.description;
+  /** Writes what is known of the board itself; arrays are kept apart. */
+  saveBoard(): void {
+    const { boardSerial, arraySerials, rows, columns, neurons, references } = this.description;
     const file: z.infer<typeof boardSchema> = {
       memloopPassport: 1,
       kind: 'board',
       boardSerial,
-      chip: { arraySerials, rows, columns, neurons },
+      chip: { arraySerials, rows, columns, neurons, references },
       converters: this.converters ?? null,
       neurons: this.neurons ?? null,
     };

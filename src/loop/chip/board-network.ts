@@ -15,7 +15,7 @@ import {
   WAVEFORM_UNIT,
 } from '../../model/index.js';
 import { answered, inTurns, type Steps } from './in-turns.js';
-import { type LayerMap, type NetworkMap, weightScale } from './mapping.js';
+import { type LayerMap, type NetworkMap, pairsInRows, type Tile, weightScale } from './mapping.js';
 
 /** The products of an array, corrected for what is known of the converters: A, vectors × columns. */
 export type Multiply = (array: number, voltages: Float32Array) => Promise<Float32Array>;
@@ -201,16 +201,13 @@ export class BoardNetwork {
     const baselines = layer.inputMin < 0 ? BASELINE_VECTORS : 0;
     await Promise.all(
       layer.tiles.map(async (tile) => {
-        const voltages = new Float32Array((count + baselines) * map.rows);
+        const voltages = new Float32Array((count + baselines) * tile.inputCount);
         for (let n = 0; n < count; n++)
           for (let i = 0; i < tile.inputCount; i++)
-            voltages[n * map.rows + i] =
+            voltages[n * tile.inputCount + i] =
               (inputs[n * layer.inputs + tile.inputStart + i] - layer.inputMin) * voltsPerUnit;
-        for (let n = count; n < count + baselines; n++)
-          voltages.fill(-layer.inputMin * voltsPerUnit, n * map.rows, n * map.rows + tile.inputCount);
-        const currents = await this.#multiply(tile.array, voltages);
-        const difference = (n: number, j: number) =>
-          currents[n * map.columns + 2 * j] - currents[n * map.columns + 2 * j + 1];
+        voltages.fill(-layer.inputMin * voltsPerUnit, count * tile.inputCount);
+        const difference = await this.#differences(tile, voltages);
         for (let j = 0; j < tile.outputCount; j++) {
           let baseline = 0;
           for (let n = count; n < count + baselines; n++) baseline += difference(n, j) / baselines;
@@ -220,6 +217,32 @@ export class BoardNetwork {
       }),
     );
     return sums;
+  }
+
+  /**
+   * Differences of the currents of a tile's plus and minus cells, A, by vector and output, for voltages, V, vectors ×
+   * inputs. Where pairs are in rows, the plus cells are driven first, then the minus cells.
+   */
+  async #differences(
+    { array, inputCount }: Tile,
+    voltages: Float32Array,
+  ): Promise<(vector: number, output: number) => number> {
+    const { rows, columns } = this.map;
+    const inRows = pairsInRows(this.map);
+    const vectors = voltages.length / inputCount;
+    const driven = new Float32Array((inRows ? 2 : 1) * vectors * rows);
+    for (let n = 0; n < vectors; n++)
+      for (let i = 0; i < inputCount; i++) {
+        const voltage = voltages[n * inputCount + i];
+        if (inRows) {
+          driven[n * rows + 2 * i] = voltage;
+          driven[(vectors + n) * rows + 2 * i + 1] = voltage;
+        } else driven[n * rows + i] = voltage;
+      }
+    const currents = await this.#multiply(array, driven);
+    return inRows
+      ? (n, j) => currents[n * columns + j] - currents[(vectors + n) * columns + j]
+      : (n, j) => currents[n * columns + 2 * j] - currents[n * columns + 2 * j + 1];
   }
 
   /** Runs the neurons that layer l drives, as many at once as the board has. */

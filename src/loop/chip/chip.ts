@@ -32,6 +32,8 @@ export class Chip {
   readonly frozen: ArrayConductances;
 
   readonly #map: NetworkMap;
+  /** Arrays whose conductances were all read since they last got pulses: what the host may sum. */
+  readonly #known = new Map<number, Promise<void>>();
 
   constructor(
     readonly board: CalibratedBoard,
@@ -53,9 +55,10 @@ export class Chip {
   /**
    * Column currents, A, vectors × columns, for row voltages, V, vectors × rows. A larger current range has more noise,
    * so each vector is multiplied in the lowest range that fits the currents expected from the measured conductances; if
-   * need be in a few parts, which are added.
+   * need be in a few parts, which are added. Where the board has no analog products, the host sums the conductances.
    */
   readonly multiply = async (array: number, voltages: Float32Array): Promise<Float32Array> => {
+    if (this.board.description.products === 'none') return this.#sumsByHost(array, voltages);
     if (this.measured.get(array)!.every(Number.isNaN))
       this.measured.set(array, await this.board.conductances(array));
     const { rows, columns } = this.#map;
@@ -81,6 +84,37 @@ export class Chip {
     );
     return sums;
   };
+
+  /** The same from the conductances, which are read again after pulses. */
+  async #sumsByHost(array: number, voltages: Float32Array): Promise<Float32Array> {
+    await (this.#known.get(array) ?? this.#read(array));
+    const { rows, columns } = this.#map;
+    const conductance = this.measured.get(array)!;
+    const sums = new Float32Array((voltages.length / rows) * columns);
+    const vector = new Float64Array(columns);
+    for (let v = 0; v < voltages.length / rows; v++) {
+      vector.fill(0);
+      for (let row = 0; row < rows; row++) {
+        const voltage = voltages[v * rows + row];
+        if (voltage === 0) continue;
+        for (let c = 0; c < columns; c++) vector[c] += voltage * conductance[row * columns + c];
+      }
+      sums.set(vector, v * columns);
+    }
+    return sums;
+  }
+
+  #read(array: number): Promise<void> {
+    const reading = this.board.conductances(array).then(
+      (conductances) => void this.measured.set(array, conductances),
+      (error: unknown) => {
+        this.#known.delete(array);
+        throw error;
+      },
+    );
+    this.#known.set(array, reading);
+    return reading;
+  }
 
   /** The lowest range that a vector can be multiplied in, and the stretches of rows [first, end) that this takes. */
   #partsOf(array: number, voltages: Float32Array): { range: number; parts: [number, number][] } {
@@ -132,6 +166,7 @@ export class Chip {
   async program(targets: ArrayConductances, options: ProgramOptions): Promise<ProgrammingReport[]> {
     const reports: ProgrammingReport[] = [];
     for (const [array, wanted] of targets) {
+      if (!wanted.every(Number.isNaN)) this.#known.delete(array);
       const report = await programArray(this.board, array, wanted, options);
       this.#note(report);
       reports.push(report);
@@ -155,7 +190,7 @@ export class Chip {
 
   /** Reads all mapped arrays again. */
   async measure(): Promise<void> {
-    for (const array of this.measured.keys()) this.measured.set(array, await this.board.conductances(array));
+    for (const array of this.measured.keys()) await this.#read(array);
   }
 
   #note({ array, conductance, targets, failed }: ProgrammingReport): void {

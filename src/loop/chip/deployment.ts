@@ -8,12 +8,12 @@ import {
   type Rehearsal,
   rehearseArray,
 } from '../../calibration/index.js';
-import type { Stimulus } from '../../driver/board/board.js';
-import type { Dataset, Network } from '../../model/index.js';
+import type { Dataset, Network, NetworkSpec } from '../../model/index.js';
 import type { Emit } from '../../shared/events.js';
-import { BoardNetwork } from './board-network.js';
+import { BoardNetwork, type NeuronBank } from './board-network.js';
 import { Chip } from './chip.js';
 import { type BoardEvaluation, evaluateOnBoard } from './evaluate.js';
+import { hostDecimation, hostNeurons } from './host-neurons.js';
 import { commonWindow, mapLayers, type NetworkMap, READ_VOLTAGE, targetConductances } from './mapping.js';
 import type { LayerScales } from './scales.js';
 import { type ProgrammingSummary, summarise } from './summary.js';
@@ -26,13 +26,43 @@ export interface LoopContext {
   emit: Emit;
   /** Ends the job at the next safe point, with the error `interrupted`; the board is then at 0 V. */
   signal: AbortSignal;
-  /** Board steps between two membrane samples. Default: 8, and 20 where samples drive a next layer. */
+  /**
+   * Steps between two membrane samples. Default on a board: 8, and 20 where samples drive a next layer; of neurons that
+   * the host runs, what gives 125 samples, or 50.
+   */
   decimation?: number;
 }
 
 /** Board steps between two membrane samples; more where samples drive the next layer, as many as a request takes. */
 const DECIMATION = 8;
 const WAVEFORM_DECIMATION = 20;
+
+/** Where measured results come from. */
+export interface Origin {
+  /** `array`: analog sums. `bit-planes`: analog sums, one bit of the inputs after another. `host`: of measured conductances. */
+  sums: 'array' | 'bit-planes' | 'host';
+  neurons: 'board' | 'host';
+}
+
+/** The board's own neurons, calibrated, and the steps between two of their samples. */
+async function ownNeurons(
+  context: LoopContext,
+  spec: NetworkSpec,
+): Promise<{ bank: NeuronBank; decimation: number }> {
+  const { board } = context;
+  const { description } = board;
+  const { neurons } = await freshNeurons(board, context);
+  const offset = Math.max(...neurons.map(({ driveOffset }) => Math.abs(driveOffset)));
+  const waveforms = spec.layers.some((layer) => layer.activation === 'mif');
+  return {
+    bank: {
+      description: { ...description, driveMax: description.driveMax - offset },
+      parameters: neurons.map(({ parameters }) => parameters),
+      run: (stimuli) => board.run(correctedStimuli(stimuli, neurons)),
+    },
+    decimation: waveforms ? WAVEFORM_DECIMATION : DECIMATION,
+  };
+}
 
 /** A network with its place on the arrays of one board. */
 export class Deployment {
@@ -64,22 +94,35 @@ export class Deployment {
       });
     const calibrated = await calibratedBoard(board, context);
     const chip = new Chip(calibrated, map);
-    const { neurons } = await freshNeurons(board, context);
-    const offset = Math.max(...neurons.map(({ driveOffset }) => Math.abs(driveOffset)));
-    const bank = {
-      description: { ...description, driveMax: description.driveMax - offset },
-      parameters: neurons.map(({ parameters }) => parameters),
-      run: (stimuli: readonly Stimulus[]) => board.run(correctedStimuli(stimuli, neurons)),
+    const { bank, decimation } =
+      description.neurons === 0
+        ? { bank: hostNeurons(network.spec), decimation: hostDecimation(network.spec) }
+        : await ownNeurons(context, network.spec);
+    const hardware = new BoardNetwork(bank, chip.multiply, network, map, context.decimation ?? decimation);
+    const deployment = new Deployment(context, network, chip, hardware);
+    const { doneByHost } = deployment;
+    if (doneByHost !== '') context.emit({ type: 'log', level: 'info', message: doneByHost });
+    return deployment;
+  }
+
+  /** Where column sums and neurons come from: of the results that are measured here. */
+  get origin(): Origin {
+    const { products, neurons } = this.context.board.description;
+    return {
+      sums: products === 'analog' ? 'array' : products === 'none' ? 'host' : products,
+      neurons: neurons === 0 ? 'host' : 'board',
     };
-    const waveforms = network.spec.layers.some((layer) => layer.activation === 'mif');
-    const hardware = new BoardNetwork(
-      bank,
-      chip.multiply,
-      network,
-      map,
-      context.decimation ?? (waveforms ? WAVEFORM_DECIMATION : DECIMATION),
-    );
-    return new Deployment(context, network, chip, hardware);
+  }
+
+  /** The same in words, as far as the array and the board do not do it all; empty where they do. */
+  get doneByHost(): string {
+    const { sums, neurons } = this.origin;
+    const parts = [
+      ...(sums === 'host' ? ['column sums by the host from measured conductances'] : []),
+      ...(sums === 'bit-planes' ? ['column sums by bit planes'] : []),
+      ...(neurons === 'host' ? ['neurons by the host'] : []),
+    ];
+    return parts.join(', ');
   }
 
   /**

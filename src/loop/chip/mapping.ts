@@ -1,6 +1,6 @@
 /**
  * A dense layer on crossbar arrays. Weight w(j, i) becomes the difference of two conductances in row i of a tile,
- * columns 2k (plus) and 2k + 1 (minus). A layer larger than an array is cut into tiles whose partial sums the host
+ * columns 2k (plus) and 2k + 1 (minus); in arrays of one column, rows 2i (plus) and 2i + 1 (minus). A layer larger than an array is cut into tiles whose partial sums the host
  * adds. Biases stay in the host: they are added after the converters.
  */
 import { arrayWindow, type Passport } from '../../calibration/index.js';
@@ -18,7 +18,7 @@ export interface ConductanceWindow {
   reach?: number;
 }
 
-/** Part of a layer on one array: rows 0 … inputCount − 1, columns 0 … 2·outputCount − 1. */
+/** Part of a layer on one array: rows 0 … inputCount − 1, columns 0 … 2·outputCount − 1; or rows 0 … 2·inputCount − 1. */
 export interface Tile {
   array: number;
   inputStart: number;
@@ -56,19 +56,29 @@ export interface LayerShape {
   inputMax: number;
 }
 
-/** Places layers one after the other, one tile per array. Throws `bad-input` if the board has too few arrays. */
+/** Whether the two cells of a weight are in two rows: where there is one column. A column without a partner stays unused. */
+export const pairsInRows = ({ columns }: Pick<NetworkMap, 'columns'>): boolean => columns === 1;
+
+/** Places layers one after the other, one tile per array. Throws `bad-input` if the board has too few arrays or cells. */
 export function mapLayers(
   layers: readonly LayerShape[],
   board: Pick<BoardDescription, 'arrays' | 'rows' | 'columns'>,
   window: ConductanceWindow,
   readVoltage: number,
 ): NetworkMap {
-  const pairs = Math.floor(board.columns / 2);
+  const { rows, columns } = board;
+  const inRows = pairsInRows(board);
+  const inputs = inRows ? Math.floor(rows / 2) : rows;
+  if (inputs === 0)
+    throw new MemloopError(
+      'bad-input',
+      'a weight takes two cells of an array, the arrays of this board have one; use a board with larger arrays',
+    );
   let array = 0;
   const maps = layers.map((shape): LayerMap => {
     const tiles: Tile[] = [];
-    for (const [inputStart, inputCount] of cut(shape.inputs, board.rows))
-      for (const [outputStart, outputCount] of cut(shape.outputs, pairs))
+    for (const [inputStart, inputCount] of cut(shape.inputs, inputs))
+      for (const [outputStart, outputCount] of cut(shape.outputs, inRows ? columns : Math.floor(columns / 2)))
         tiles.push({ array: array++, inputStart, inputCount, outputStart, outputCount });
     return { ...shape, inputMin: shape.inputMin ?? 0, tiles };
   });
@@ -76,10 +86,10 @@ export function mapLayers(
     const shapes = layers.map((l) => `${l.inputs}×${l.outputs}`).join(', ');
     throw new MemloopError(
       'bad-input',
-      `the network (${shapes}) needs ${array} arrays of ${board.rows}×${board.columns}, the board has ${board.arrays}; use a smaller network or a larger board`,
+      `the network (${shapes}) needs ${array} arrays of ${rows}×${columns}, the board has ${board.arrays}; use a smaller network or a larger board`,
     );
   }
-  return { rows: board.rows, columns: board.columns, window, readVoltage, layers: maps };
+  return { rows, columns, window, readVoltage, layers: maps };
 }
 
 /** The range that all arrays of the network share, S. */
@@ -113,11 +123,12 @@ export function forEachPair(
   layer: LayerMap,
   visit: (weight: number, array: number, plus: number, minus: number) => void,
 ): void {
+  const inRows = pairsInRows(map);
   for (const tile of layer.tiles)
     for (let i = 0; i < tile.inputCount; i++)
       for (let j = 0; j < tile.outputCount; j++) {
         const weight = (tile.outputStart + j) * layer.inputs + tile.inputStart + i;
-        const plus = i * map.columns + 2 * j;
+        const plus = inRows ? 2 * i + j : i * map.columns + 2 * j;
         visit(weight, tile.array, plus, plus + 1);
       }
 }
