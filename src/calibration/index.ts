@@ -16,7 +16,7 @@ export {
 } from './devices/calibrate-devices.js';
 export type { Belief, Prior } from './devices/device-estimate.js';
 export { W_SDC_PRIOR } from './devices/prior.js';
-export { asLastCalibrated, calibratedBoard, freshNeurons } from './fresh.js';
+export { asLastCalibrated, calibratedBoard, freshNeurons, notThere } from './fresh.js';
 export { type FitOptions, fitLoops, predictionError } from './loops/fit.js';
 export { type FitEachOptions, fitEach } from './loops/fit-each.js';
 export type { Fit, FittedName } from './loops/fit-report.js';

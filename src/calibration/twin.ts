@@ -202,14 +202,14 @@ export function twinProfile<T extends TwinFields>(
 ): T {
   const { known, stuck } = survey(passport, arrays);
   const { converters, neurons } = passport;
-  if (known.von.length < CELLS_MIN || !converters) {
+  const { seriesResistance, halfSelect, references } = description;
+  if (known.von.length < CELLS_MIN || (!converters && references.length > 0)) {
     throw new MemloopError(
       'calibration',
       `too little is known of the chip on board ${description.boardSerial} for a twin: run \`memloop calibrate\` first`,
     );
   }
   const { device, deviceSpread } = devicesOf(base, known);
-  const { seriesResistance, halfSelect, references } = description;
   const { effects } = base;
   return {
     ...base,
@@ -227,7 +227,10 @@ export function twinProfile<T extends TwinFields>(
       stuckCells: { ...effects.stuckCells, ...stuck },
       converterErrors: {
         ...effects.converterErrors,
-        ...converterErrorsOf(converters, description),
+        // Without references their errors are in the conductances that were measured of the cells.
+        ...(converters
+          ? converterErrorsOf(converters, description)
+          : { rowOffset: 0, rowGain: 0, columnOffset: 0, columnGain: 0 }),
         // The errors of the neurons' converters are in their effective parameters.
         ...(neurons && { driveOffset: 0, driveGain: 0, membraneOffset: 0, membraneGain: 0 }),
       },

@@ -37,7 +37,12 @@ export interface ReadOptions {
   samples?: number;
   /** Only these rows are read (others are NaN); default all. */
   rows?: readonly number[];
+  /** Ends the read between two requests, by its reason; default: that of the board. */
+  signal?: AbortSignal | undefined;
 }
+
+/** How long a request may read while a person waits for Ctrl-C to be heard, s. */
+const LONGEST_READ = 1;
 
 export class CalibratedBoard {
   /** Throws `calibration` when the calibration is of another board, of another size, or too old. */
@@ -45,6 +50,8 @@ export class CalibratedBoard {
     readonly board: GuardedBoard,
     readonly calibration: ConverterCalibration,
     now: Date = new Date(),
+    /** Of the job that the board is used for. */
+    readonly signal?: AbortSignal,
   ) {
     const { boardSerial, rows, columns, currentRanges } = board.description;
     if (calibration.boardSerial !== boardSerial) {
@@ -96,34 +103,38 @@ export class CalibratedBoard {
 
   /**
    * Conductances at the read voltage, rows x columns, S; NaN in rows not asked for. Adjacent rows share a
-   * request.
+   * request; slow boards are asked for fewer at once. Rejects with the signal's reason when it aborts.
    */
   async conductances(array: number, options: ReadOptions = {}): Promise<Float64Array> {
-    const { rows, columns } = this.description;
+    const { rows, columns, products, readTime } = this.description;
     const voltage = readVoltageOf(this.description, options.voltage);
-    const samples = options.samples ?? 8;
+    const { samples = 8, signal = this.signal } = options;
+    // A board that drives whole arrays reads the cells of a row at once, others one after the other.
+    const rowTime = samples * readTime * (products === 'analog' ? 1 : columns);
+    const most = Math.max(1, Math.floor(LONGEST_READ / rowTime));
     const wanted = options.rows ? [...new Set(options.rows)].sort((a, b) => a - b) : undefined;
     const result = new Float64Array(rows * columns).fill(Number.NaN);
     const stretches: [first: number, count: number][] = [];
-    if (!wanted) stretches.push([0, rows]);
-    else {
-      for (const row of wanted) {
-        const last = stretches.at(-1);
-        if (last && last[0] + last[1] === row) last[1]++;
-        else stretches.push([row, 1]);
-      }
+    for (const row of wanted ?? Array.from({ length: rows }, (_, r) => r)) {
+      const last = stretches.at(-1);
+      if (last && last[0] + last[1] === row && last[1] < most) last[1]++;
+      else stretches.push([row, 1]);
     }
     const conductance = this.#conductanceAt(voltage);
-    await Promise.all(
-      stretches.map(async ([first, count]) => {
-        const currents = await this.board.readRows(array, first, count, voltage, samples);
-        for (let r = 0; r < count; r++) {
-          const applied = this.trueVoltage(first + r, voltage);
-          for (let c = 0; c < columns; c++)
-            result[(first + r) * columns + c] = conductance(c, currents[r * columns + c], applied);
-        }
-      }),
-    );
+    const read = async ([first, count]: (typeof stretches)[number]) => {
+      const currents = await this.board.readRows(array, first, count, voltage, samples);
+      for (let r = 0; r < count; r++) {
+        const applied = this.trueVoltage(first + r, voltage);
+        for (let c = 0; c < columns; c++)
+          result[(first + r) * columns + c] = conductance(c, currents[r * columns + c], applied);
+      }
+    };
+    if (most >= rows) await Promise.all(stretches.map(read));
+    else
+      for (const stretch of stretches) {
+        signal?.throwIfAborted();
+        await read(stretch);
+      }
     return result;
   }
 

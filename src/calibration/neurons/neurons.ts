@@ -83,13 +83,18 @@ export interface NeuronOptions {
 
 /**
  * Drives all neurons of the board, at once, and fits each. No array is touched. Throws `calibration` if a neuron
- * does not answer as a MIF neuron.
+ * does not answer as a MIF neuron, or if there are none.
  */
 export async function calibrateNeurons(
   board: Board,
   { emit, signal }: NeuronOptions = {},
 ): Promise<NeuronCalibration> {
   const { neurons, boardSerial } = board.description;
+  if (neurons === 0)
+    throw new MemloopError(
+      'calibration',
+      `board ${boardSerial} has no neurons to calibrate: the host runs nominal ones`,
+    );
   const progress = progressOf(emit, 'calibrate neurons', 'neurons', neurons);
   const stimuli = stimuliOf(board.description);
   const runs = await board.run(Array.from({ length: REPEATS }, () => stimuli).flat());

@@ -36,21 +36,32 @@ async function calibrate(session: Session, options: Options): Promise<Outcome> {
   const { array, convertersOnly = false, neuronsOnly = false } = options;
   if (convertersOnly && neuronsOnly)
     throw new MemloopError('usage', 'give --converters-only or --neurons-only, not both');
-  const { CalibratedBoard, passportSummary } = await import('../../calibration/index.js');
+  const { calibratedBoard, notThere, passportSummary } = await import('../../calibration/index.js');
   const board = await session.board({ readOnly: convertersOnly || neuronsOnly });
   const { passport } = board;
+  const missing = notThere(board.description);
+  if (convertersOnly && missing.converters !== undefined)
+    throw new MemloopError(
+      'usage',
+      `${missing.converters}; leave --converters-only out to calibrate devices`,
+    );
+  if (neuronsOnly && missing.neurons !== undefined)
+    throw new MemloopError('usage', `${missing.neurons}; leave --neurons-only out to calibrate devices`);
   const arrays = array === undefined ? [...board.description.arraySerials.keys()] : [array];
   // A passport that cannot be read is told before anything is done.
   for (const i of arrays) passport.array(i);
   const text: string[] = [];
   const fits: DeviceCalibration[] = [];
-  if (!neuronsOnly) text.push(...(await calibrateConverters(session, board, options.readProfile)));
+  if (!neuronsOnly && missing.converters === undefined)
+    text.push(...(await calibrateConverters(session, board, options.readProfile)));
   if (!neuronsOnly && !convertersOnly) {
-    const calibrated = new CalibratedBoard(board, passport.converters!);
+    const calibrated = await calibratedBoard(board, session);
+    if (missing.converters !== undefined) text.push(missing.converters);
     for (const i of arrays) fits.push(await calibrateDevices(session, calibrated, i));
     text.push(...fits.map(fitText));
   }
-  if (!convertersOnly) text.push(await calibrateNeurons(session, board));
+  if (!convertersOnly) text.push(await calibrateNeurons(session, board, missing.neurons));
+  passport.saveBoard();
   return {
     result: { passport: passportSummary(passport, arrays), fits },
     text: [...text, `passport in ${passport.folder}`].join('\n'),
@@ -89,7 +100,16 @@ function fitText({ array, window, stuckLow, stuckHigh, cells }: DeviceCalibratio
   return `array ${array}: ${found}, ${stuckLow} stuck low and ${stuckHigh} stuck high of ${cells}`;
 }
 
-async function calibrateNeurons({ emit, signal }: Session, board: GuardedBoard): Promise<string> {
+/** @param missing why there are none to calibrate. */
+async function calibrateNeurons(
+  { emit, signal }: Session,
+  board: GuardedBoard,
+  missing: string | undefined,
+): Promise<string> {
+  if (missing !== undefined) {
+    emit({ type: 'log', level: 'info', message: missing });
+    return missing;
+  }
   const calibration = await import('../../calibration/index.js');
   emit({ type: 'stage', stage: 'calibrate neurons' });
   const measured = await calibration.calibrateNeurons(board, { emit, signal });

@@ -31,6 +31,7 @@ async function read(session: Session, { array, voltage, samples }: Options) {
     );
   const cells = await asLastCalibrated(board).conductances(array, {
     samples,
+    signal: session.signal,
     ...(voltage === undefined ? {} : { voltage }),
   });
   session.emit({ type: 'conductance', array, rows, columns, conductance: Array.from(cells) });

@@ -62,6 +62,8 @@ export interface BoardForward {
 
 /** Reads of the constant that a signed input is shifted by, in every batch: their mean is subtracted. */
 const BASELINE_VECTORS = 8;
+/** How long the board may have a batch while a person waits for progress or for Ctrl-C to be heard, s. */
+const LONGEST_BATCH = 1;
 
 export class BoardNetwork {
   readonly stepTime: number;
@@ -73,15 +75,21 @@ export class BoardNetwork {
 
   readonly #bank: NeuronBank;
   readonly #multiply: Multiply;
+  readonly #productTime: number;
 
-  /** @param decimation board steps between two membrane samples. */
+  /**
+   * @param decimation board steps between two membrane samples.
+   * @param productTime what the board takes for the product of one vector, s.
+   */
   constructor(
     bank: NeuronBank,
     multiply: Multiply,
     readonly network: Network,
     readonly map: NetworkMap,
     readonly decimation: number,
+    productTime = 0,
   ) {
+    this.#productTime = productTime;
     this.#bank = bank;
     this.#multiply = multiply;
 
@@ -136,7 +144,7 @@ export class BoardNetwork {
 
   /**
    * Forward passes of a dataset in batches, in order. Two are under way at once: while the host works on one, the board
-   * has the other.
+   * has the other. A slow board gets fewer images at once.
    *
    * @param dropout drawn anew for each image; the outputs that are driven are scaled up to make up for it.
    */
@@ -145,7 +153,19 @@ export class BoardNetwork {
     batch: number,
     dropout?: Dropout,
   ): AsyncGenerator<{ images: Dataset; forward: BoardForward }> {
-    yield* inTurns(batches(dataset, batch).map((images) => this.#batchSteps(images, dropout)));
+    const size = Math.max(1, Math.min(batch, Math.floor(LONGEST_BATCH / this.#imageTime)));
+    yield* inTurns(batches(dataset, size).map((images) => this.#batchSteps(images, dropout)));
+  }
+
+  /** What the products of one image take on the board, s. */
+  get #imageTime(): number {
+    const passes = pairsInRows(this.map) ? 2 : 1;
+    const products = this.map.layers.reduce(
+      (sum, { tiles }, l) =>
+        sum + passes * tiles.length * (this.takesWaveforms(l) ? this.pulseSteps(l).length : 1),
+      0,
+    );
+    return products * this.#productTime;
   }
 
   /** The forward pass of a batch, with a step each time the board is asked. */

@@ -52,10 +52,17 @@ export class Chip {
     return [boardSerial, ...[...this.measured.keys()].map((array) => arraySerials[array])];
   }
 
+  /** What the board takes for the product of one vector, s. */
+  get productTime(): number {
+    const { products, readTime, rowVoltageMax, rowVoltageStep } = this.board.description;
+    const planes = products === 'bit-planes' ? Math.ceil(Math.log2(rowVoltageMax / rowVoltageStep)) : 1;
+    return products === 'none' ? 0 : planes * MULTIPLY_SAMPLES * readTime;
+  }
+
   /**
    * Column currents, A, vectors × columns, for row voltages, V, vectors × rows. A larger current range has more noise,
    * so each vector is multiplied in the lowest range that fits the currents expected from the measured conductances; if
-   * need be in a few parts, which are added. Where the board has no analog products, the host sums the conductances.
+   * need be in a few parts, in the highest range in any number of them, which are added. Where the board has no analog products, the host sums the conductances.
    */
   readonly multiply = async (array: number, voltages: Float32Array): Promise<Float32Array> => {
     if (this.board.description.products === 'none') return this.#sumsByHost(array, voltages);
@@ -121,12 +128,13 @@ export class Chip {
     const { rows, columns } = this.#map;
     const { currentRanges } = this.board.description;
     const conductance = this.measured.get(array)!;
-    for (let range = 0; range < currentRanges.length - 1; range++) {
+    for (let range = 0; ; range++) {
+      const most = range === currentRanges.length - 1 ? rows : MAX_PARTS;
       const limit = MARGIN * currentRanges[range].max;
       const parts: [number, number][] = [];
       const currents = new Float64Array(columns);
       let first = 0;
-      for (let row = 0; row < rows && parts.length < MAX_PARTS; row++) {
+      for (let row = 0; row < rows && parts.length < most; row++) {
         if (!(voltages[row] > 0)) continue;
         let largest = 0;
         for (let c = 0; c < columns; c++) {
@@ -140,9 +148,8 @@ export class Chip {
         first = row;
         for (let c = 0; c < columns; c++) currents[c] = voltages[row] * conductance[row * columns + c] || 0;
       }
-      if (parts.length < MAX_PARTS) return { range, parts: [...parts, [first, rows]] };
+      if (parts.length < most) return { range, parts: [...parts, [first, rows]] };
     }
-    return { range: currentRanges.length - 1, parts: [[0, rows]] };
   }
 
   /**

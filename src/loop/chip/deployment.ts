@@ -98,7 +98,14 @@ export class Deployment {
       description.neurons === 0
         ? { bank: hostNeurons(network.spec), decimation: hostDecimation(network.spec) }
         : await ownNeurons(context, network.spec);
-    const hardware = new BoardNetwork(bank, chip.multiply, network, map, context.decimation ?? decimation);
+    const hardware = new BoardNetwork(
+      bank,
+      chip.multiply,
+      network,
+      map,
+      context.decimation ?? decimation,
+      chip.productTime,
+    );
     const deployment = new Deployment(context, network, chip, hardware);
     const { doneByHost } = deployment;
     if (doneByHost !== '') context.emit({ type: 'log', level: 'info', message: doneByHost });

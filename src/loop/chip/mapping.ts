@@ -128,7 +128,7 @@ export function forEachPair(
     for (let i = 0; i < tile.inputCount; i++)
       for (let j = 0; j < tile.outputCount; j++) {
         const weight = (tile.outputStart + j) * layer.inputs + tile.inputStart + i;
-        const plus = inRows ? 2 * i + j : i * map.columns + 2 * j;
+        const plus = inRows ? 2 * i : i * map.columns + 2 * j;
         visit(weight, tile.array, plus, plus + 1);
       }
 }

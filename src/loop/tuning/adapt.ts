@@ -12,11 +12,11 @@ const DECISION = 100;
 export function twinOf({ network, hardware, context }: Deployment): TwinTraining | undefined {
   const { spec } = network;
   const { passport } = context.board;
-  const unknown = spec.layers.slice(0, -1).some(({ activation }) => activation === 'mif')
-    ? 'hidden MIF neurons are taken as nominal there'
-    : passport.converters === undefined && 'the converters are taken as exact';
-  if (!unknown) return twinTraining(passport, spec, hardware.map.layers);
-  context.emit({ type: 'log', level: 'info', message: `not trained offline for this chip: ${unknown}` });
+  const { neurons } = passport.description;
+  const hidden = spec.layers.slice(0, -1).some(({ activation }) => activation === 'mif');
+  if (!hidden || neurons === 0) return twinTraining(passport, spec, hardware.map.layers);
+  const message = 'not trained offline for this chip: hidden MIF neurons are taken as nominal there';
+  context.emit({ type: 'log', level: 'info', message });
   return undefined;
 }
 

@@ -1,6 +1,6 @@
 /** What a passport tells offline training about the chip that a network is trained for. */
 import { type ArrayPassport, checkNeurons, type Passport } from '../../calibration/index.js';
-import type { ChipTwin, NetworkSpec, TrainSettings } from '../../model/index.js';
+import type { ChipTwin, MifParameters, NetworkSpec, TrainSettings } from '../../model/index.js';
 import { MemloopError } from '../../shared/errors.js';
 import {
   type ConductanceWindow,
@@ -19,6 +19,19 @@ const SAMPLES = 16 / 4;
  * voltages, which no drive can do.
  */
 const DECISION = 10;
+/** Standard deviations of what is known exactly. */
+const EXACT: MifParameters = {
+  capacitance: 0,
+  e1: 0,
+  e2: 0,
+  k: 0,
+  voff: 0,
+  von: 0,
+  roff: 0,
+  ron: 0,
+  tau: 0,
+  tauAlpha: 0,
+};
 
 export interface TwinTraining {
   twin: ChipTwin;
@@ -39,13 +52,10 @@ export function twinTraining(
   now: Date = new Date(),
 ): TwinTraining {
   const { description, converters } = passport;
-  if (!passport.neurons || !converters)
-    throw new MemloopError(
-      'calibration',
-      `the ${passport.neurons ? 'converters' : 'neurons'} of board ${passport.boardSerial} are not calibrated: run \`memloop calibrate\``,
-    );
-  const { neurons, measured } = checkNeurons(passport.neurons, description, now);
-  const { outputs } = spec.layers.at(-1)!;
+  const { neurons, measured } = neuronsOf(passport, spec, now);
+  // Converters that no reference tells of are taken as exact.
+  const exact = description.references?.length === 0;
+  if (!converters && !exact) throw uncalibrated(passport, 'converters');
   const shapes = spec.layers.map((layer) => ({ ...layer, weightMax: 1, inputMax: 1 }));
   const map = mapLayers(
     shapes,
@@ -69,15 +79,11 @@ export function twinTraining(
   });
   // A sum is the difference of two columns in every tile along its inputs.
   const tiles = Math.max(...map.layers.map(({ tiles }) => new Set(tiles.map((t) => t.inputStart)).size));
-  const current = converters.residuals.at(-1)! * Math.sqrt(2 * tiles * SAMPLES);
+  const current = (converters?.residuals.at(-1) ?? 0) * Math.sqrt(2 * tiles * SAMPLES);
   return {
     twin: {
-      name: `board ${passport.boardSerial}, neurons measured ${measured}`,
-      neurons: Array.from({ length: outputs }, (_, n) => {
-        const { parameters, sigma } = neurons[n % neurons.length];
-        const { driveOffset: _offset, ...known } = sigma;
-        return { parameters, sigma: known };
-      }),
+      name: `board ${passport.boardSerial}, neurons ${measured}`,
+      neurons,
       limits,
     },
     settings: {
@@ -85,6 +91,35 @@ export function twinTraining(
       sumNoise: current / (READ_VOLTAGE * span),
       decision: DECISION,
     },
+  };
+}
+
+const uncalibrated = ({ boardSerial }: Passport, what: 'converters' | 'neurons') =>
+  new MemloopError(
+    'calibration',
+    `the ${what} of board ${boardSerial} are not calibrated: run \`memloop calibrate\``,
+  );
+
+/** The output neurons: measured ones, or on a board that has none the network's own, of the host. */
+function neuronsOf(
+  passport: Passport,
+  spec: NetworkSpec,
+  now: Date,
+): { neurons: ChipTwin['neurons']; measured: string } {
+  const { outputs } = spec.layers.at(-1)!;
+  if (passport.description.neurons === 0) {
+    const own = { parameters: spec.neuron, sigma: EXACT };
+    return { neurons: Array.from({ length: outputs }, () => own), measured: 'of the host' };
+  }
+  if (!passport.neurons) throw uncalibrated(passport, 'neurons');
+  const { neurons, measured } = checkNeurons(passport.neurons, passport.description, now);
+  return {
+    neurons: Array.from({ length: outputs }, (_, n) => {
+      const { parameters, sigma } = neurons[n % neurons.length];
+      const { driveOffset: _offset, ...known } = sigma;
+      return { parameters, sigma: known };
+    }),
+    measured: `measured ${measured}`,
   };
 }
 
