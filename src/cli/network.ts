@@ -1,5 +1,5 @@
 /** What the commands share that run a network on a board or in software. */
-import type { LayerScales } from '../loop/index.js';
+import type { Deployment, LayerScales } from '../loop/index.js';
 import type { Trained } from '../model/index.js';
 import type { OpenOptions } from '../open-board.js';
 import type { Session } from './command.js';
@@ -25,6 +25,10 @@ export async function loadForBoard(file: string, options: DatasetOptions): Promi
   const test = slice(trained.test, 0, options.samples ?? count);
   return { ...trained, test, scales: networkScales(file, network, metadata, train) };
 }
+
+/** After an accuracy, what the array and the board did not do themselves: of such boards only. */
+export const inBrackets = ({ doneByHost }: Deployment): string =>
+  doneByHost === '' ? '' : ` (${doneByHost})`;
 
 /** The network placed on the board behind `--port`. */
 export async function deploy(

@@ -11,7 +11,7 @@ export {
 } from './chip/board-network.js';
 export { networkScales, saveOnChip } from './chip/checkpoint.js';
 export { Chip } from './chip/chip.js';
-export { Deployment, type LoopContext } from './chip/deployment.js';
+export { Deployment, type LoopContext, type Origin } from './chip/deployment.js';
 export { type BoardEvaluation, evaluateOnBoard } from './chip/evaluate.js';
 export {
   type ArrayConductances,

@@ -28,12 +28,26 @@ function failure(work: () => unknown): MemloopError {
 
 describe('built-in profiles', () => {
   it('are valid and have the sizes that their names say', () => {
-    expect(builtInProfiles()).toEqual(['ideal', 'w-sdc-128x128x15', 'w-sdc-32x32x5', 'w-sdc-8x8x4']);
+    expect(builtInProfiles()).toEqual([
+      'ideal',
+      'knowm-16x16x2',
+      'knowm-2x2x16',
+      'knowm-32x32x1',
+      'knowm-4x4x8',
+      'knowm-8x8x4',
+      'knowm-discrete-16',
+      'w-sdc-128x128x15',
+      'w-sdc-32x32x5',
+      'w-sdc-8x8x4',
+    ]);
     for (const name of builtInProfiles()) {
       const profile = loadProfile(name);
-      const size = /(\d+)x(\d+)x(\d+)$/.exec(name)?.slice(1).map(Number) ?? [32, 32, 5];
+      const other = name === 'ideal' ? [32, 32, 5] : [8, 2, 1];
+      const size = /(\d+)x(\d+)x(\d+)$/.exec(name)?.slice(1).map(Number) ?? other;
       expect([profile.rows, profile.columns, profile.arrays]).toEqual(size);
-      expect(profile.neurons).toBe(10);
+      const bare = name.startsWith('knowm');
+      expect(profile.neurons).toBe(bare ? 0 : 10);
+      expect(profile.references.length > 0).toBe(!bare);
     }
   });
 
@@ -64,7 +78,7 @@ describe('loading', () => {
   it('names an unknown profile and those there are', () => {
     const { reason, message } = failure(() => loadProfile('w-sdc-9x9'));
     expect(reason).toBe('bad-input');
-    expect(message).toMatch(/"w-sdc-9x9".*ideal, w-sdc-128x128x15/);
+    expect(message).toMatch(/"w-sdc-9x9".*ideal, .*w-sdc-128x128x15/);
   });
 
   it.each([

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { writeAtomically } from '../../shared/files.js';
 import { percent } from '../../shared/text.js';
 import { action, type Session } from '../command.js';
-import { deploy } from '../network.js';
+import { deploy, inBrackets } from '../network.js';
 import { positive, wholeNumber } from '../numbers.js';
 
 interface Options {
@@ -71,10 +71,11 @@ async function demo(session: Session, { profile, seed, epochs, qemu }: Options) 
       cells,
       inTolerance,
       pulses: pulses + tuning.pulses,
+      ...deployment.origin,
       run: dir,
     },
     text: [
-      `accuracy on ${test.count} digits that training never saw, chip ${profile}, seed ${seed}:`,
+      `accuracy on ${test.count} digits that training never saw, chip ${profile}, seed ${seed}${inBrackets(deployment)}:`,
       `  software    ${percent(software)}`,
       `  programmed  ${percent(before.accuracy)}   ${cells} cells, ${percent(inTolerance)} in tolerance, ${pulses} pulses`,
       `  fine-tuned  ${percent(after.accuracy)}   ${tuning.pulses} more pulses, ${tuning.images} images`,

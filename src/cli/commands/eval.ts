@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { percent } from '../../shared/text.js';
 import { action, type Session } from '../command.js';
-import { type DatasetOptions, deploy, loadForBoard } from '../network.js';
+import { type DatasetOptions, deploy, inBrackets, loadForBoard } from '../network.js';
 import { wholeNumber } from '../numbers.js';
 
 interface Options extends DatasetOptions {
@@ -36,7 +36,7 @@ async function evaluate(session: Session, options: Options) {
   const { accuracy, lost } = await deployment.evaluate(test);
   session.emit({ type: 'accuracy', stage: 'programmed', accuracy, samples });
   return {
-    result: { accuracy, samples, lostSamples: lost },
-    text: `${percent(accuracy)} of ${samples} test images on the board`,
+    result: { accuracy, samples, lostSamples: lost, ...deployment.origin },
+    text: `${percent(accuracy)} of ${samples} test images on the board${inBrackets(deployment)}`,
   };
 }

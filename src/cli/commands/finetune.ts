@@ -4,7 +4,7 @@ import type { FinetuneOptions, MethodName } from '../../loop/index.js';
 import { writeAtomically } from '../../shared/files.js';
 import { percent } from '../../shared/text.js';
 import { action, type Outcome, type Session } from '../command.js';
-import { type DatasetOptions, deploy, loadForBoard } from '../network.js';
+import { type DatasetOptions, deploy, inBrackets, loadForBoard } from '../network.js';
 import { decimal, positive, wholeNumber } from '../numbers.js';
 
 interface Options extends DatasetOptions {
@@ -95,12 +95,13 @@ async function finetune(session: Session, options: Options): Promise<Outcome> {
       energy: energy + tuning.energy,
       images: tuning.images,
       ended: tuning.ended,
+      ...deployment.origin,
       out,
       report,
     },
     text: [
       `software    ${percent(software)}`,
-      `programmed  ${percent(before.accuracy)}   ${pulses} pulses`,
+      `programmed  ${percent(before.accuracy)}   ${pulses} pulses${inBrackets(deployment)}`,
       `fine-tuned  ${percent(after.accuracy)}   ${tuning.pulses} pulses, ${tuning.images} images, ended: ${tuning.ended}`,
       `network     ${out}`,
       `report      ${report}`,

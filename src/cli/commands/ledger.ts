@@ -53,7 +53,7 @@ async function ledger(session: Session, options: Options) {
   const loaded = await loadForBoard(options.model, options);
   const { chips, seed, svg = session.run?.file('ledger.svg') } = options;
   const images = loaded.test;
-  const { profile, name, measured } = await chipOf(session, options, loaded, images);
+  const { profile, name, measured, origin, measuredBy = '' } = await chipOf(session, options, loaded, images);
 
   // A folder that cannot be written to shows before the work.
   if (svg !== undefined) makeFolder(dirname(svg));
@@ -79,9 +79,9 @@ async function ledger(session: Session, options: Options) {
       ? `chip ${name}, seed ${seed}; in brackets 95 % intervals over the images`
       : `${chips} chips ${name}, seeds ${seed} to ${seed + chips - 1}; in brackets 95 % intervals over the images and the chips`;
   return {
-    result: { ...costs, ...(svg !== undefined && { svg }) },
+    result: { ...costs, ...origin, ...(svg !== undefined && { svg }) },
     text: [
-      `${images.count} test images, ${which}`,
+      `${images.count} test images, ${which}${measuredBy}`,
       loop.ledgerText(costs),
       ...(svg === undefined ? [] : [`plot in ${svg}`]),
     ].join('\n'),
@@ -101,5 +101,7 @@ async function chipOf(session: Session, options: Options, loaded: LoadedNetwork,
     profile: twinProfile(base, passport, description, [...description.arraySerials.keys()]),
     name: `twin of board ${description.boardSerial}`,
     measured: await correctOnBoard(real.hardware, images),
+    origin: real.origin,
+    measuredBy: real.doneByHost === '' ? '' : `; the chip itself is measured with ${real.doneByHost}`,
   };
 }

@@ -12,6 +12,8 @@ export interface FinetunePageData {
   chip: string;
   /** When the run ended; s since 1970. */
   time: number;
+  /** What the array and the board did not do themselves, in words; nothing unless given. */
+  doneByHost?: string;
   /** On the same `samples` test images. */
   accuracies: { software: number; programmed: number; finetuned: number; samples: number };
   /**
@@ -66,7 +68,7 @@ const count = (value: number): string => value.toLocaleString('en-GB').replaceAl
 
 /** A self-contained page, light or dark with the reader's setting. All text from `data` is escaped. */
 export function finetunePage(data: FinetunePageData): string {
-  const { title, board, chip, time, ledger } = data;
+  const { title, board, chip, time, doneByHost = '', ledger } = data;
   const heading = escapeMarkup(title);
   const when = new Date(time * 1000).toISOString().slice(0, 16).replace('T', ' ');
   return `<!doctype html>
@@ -83,7 +85,7 @@ ${CHART_STYLE}
 <body>
 <main>
 <h1>${heading}</h1>
-<p class="soft">board ${escapeMarkup(board)}, chip ${escapeMarkup(chip)}, ${when} UTC</p>
+<p class="soft">board ${escapeMarkup(board)}, chip ${escapeMarkup(chip)}, ${when} UTC${doneByHost === '' ? '' : `; ${escapeMarkup(doneByHost)}`}</p>
 ${tiles(data)}
 ${section('Accuracy', 'on the validation images, measured on the board; dashed: on all test images', accuracy(data))}
 ${section('Decisions', `of the ${count(data.accuracies.samples)} test images on the board`, confusions(data))}

@@ -5,7 +5,7 @@ import { finetunePage } from './page.js';
 
 /** The report page of a recovery: one HTML file. `settings` is everything that the run was started with. */
 export function recoveryPage(
-  { context, hardware, chip }: Deployment,
+  { context, hardware, chip, doneByHost }: Deployment,
   { software, samples, before, tuning, after }: Recovery,
   settings: Readonly<Record<string, string | number>>,
   ledger?: Ledger,
@@ -17,6 +17,7 @@ export function recoveryPage(
     board: boardSerial,
     chip: [...chip.measured.keys()].map((array) => arraySerials[array]).join(', '),
     time: Date.now() / 1000,
+    doneByHost,
     accuracies: { software, programmed: before.accuracy, finetuned: after.accuracy, samples },
     history: tuning.history,
     best: tuning.best,
