@@ -38,6 +38,8 @@ describe('eval', () => {
       accuracy: expect.any(Number),
       samples: 5,
       lostSamples: 0,
+      sums: 'array',
+      neurons: 'board',
     });
   });
 

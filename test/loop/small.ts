@@ -1,8 +1,15 @@
 /** A task, a network and a board small enough for many chips in a test. */
 import { guardBoard, type NeuronCalibration } from '../../src/calibration/index.js';
-import { connectBoard, inProcessTransport } from '../../src/driver/index.js';
+import {
+  type Board,
+  type BoardDescription,
+  connectBoard,
+  inProcessTransport,
+} from '../../src/driver/index.js';
 import { Deployment, layerScales } from '../../src/loop/index.js';
 import { type Dataset, MIF, networkSpec, Random, train } from '../../src/model/index.js';
+import { MemloopError } from '../../src/shared/errors.js';
+import type { Emit } from '../../src/shared/events.js';
 import { createVirtualBoard, loadProfile, type Profile, withEffects } from '../../src/virtual-board/index.js';
 import { temporaryHome } from '../calibration/boards.js';
 
@@ -48,10 +55,35 @@ export function smallProfile(): Profile {
   return { ...profile, arrays: 1, neurons: CLASSES, run: { ...profile.run, stepTime: 5e-5 } };
 }
 
+/** As labs have them: no neurons, no references. */
+export const bareProfile = (): Profile => ({ ...smallProfile(), neurons: 0, references: [] });
+
+/** The board as one without analog products and with one current range. */
+export function withoutProducts(board: Board): Board {
+  const [range] = board.description.currentRanges;
+  const description: BoardDescription = { ...board.description, products: 'none', currentRanges: [range] };
+  return new Proxy(board, {
+    get(target, name) {
+      if (name === 'description') return description;
+      if (name === 'multiply')
+        return async () => {
+          throw new MemloopError('board-refused', 'no analog products');
+        };
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}
+
 /** The network on a new chip, whose neurons are taken at their word; `board.close()` is the caller's. */
-export async function smallChip(profile: Profile, seed: number, { network, scales }: SmallNetwork) {
+export async function smallChip(
+  profile: Profile,
+  seed: number,
+  { network, scales }: Pick<SmallNetwork, 'network' | 'scales'>,
+  { wrap = (board: Board) => board, emit = (() => {}) as Emit } = {},
+) {
   const virtual = createVirtualBoard({ profile, seed });
-  const port = await connectBoard(inProcessTransport('virtual:small', virtual));
+  const port = wrap(await connectBoard(inProcessTransport('virtual:small', virtual)));
   const board = guardBoard(port, { home: temporaryHome() });
   const { boardSerial } = board.description;
   const fit = { parameters: MIF, driveOffset: 0, sigma: { ...MIF, driveOffset: 0 }, residual: 0, noise: 0 };
@@ -60,9 +92,9 @@ export async function smallChip(profile: Profile, seed: number, { network, scale
     measured: new Date().toISOString(),
     neurons: Array.from({ length: profile.neurons }, () => fit),
   };
-  board.passport.saveNeurons(neurons);
+  if (profile.neurons > 0) board.passport.saveNeurons(neurons);
   const deployment = await Deployment.open(
-    { board, emit: () => {}, signal: new AbortController().signal },
+    { board, emit, signal: new AbortController().signal },
     network,
     scales,
   );
