@@ -49,7 +49,7 @@ export type TwinCells = Record<
   (number | null)[]
 >;
 
-/** Cells that must be known to tell what the population is. */
+/** Cells that must be known to tell what the population is; of small chips, half of them. */
 const CELLS_MIN = 16;
 /** Conductance beside the switches at the read voltage, S: what the Schottky path adds. */
 const BESIDE =
@@ -128,7 +128,7 @@ function survey(passport: Passport, arrays: readonly number[]) {
       known.logTau.push(Math.log(tau[cell]));
     }
   }
-  return { known, stuck: { low: stuck.low / cells, high: stuck.high / cells } };
+  return { known, cells, stuck: { low: stuck.low / cells, high: stuck.high / cells } };
 }
 
 const within = (value: number, low: number, high: number) => Math.min(high, Math.max(low, value));
@@ -200,10 +200,11 @@ export function twinProfile<T extends TwinFields>(
   description: BoardDescription,
   arrays: readonly number[],
 ): T {
-  const { known, stuck } = survey(passport, arrays);
+  const { known, cells, stuck } = survey(passport, arrays);
+  const enough = known.von.length >= Math.min(CELLS_MIN, cells / 2);
   const { converters, neurons } = passport;
   const { seriesResistance, halfSelect, references } = description;
-  if (known.von.length < CELLS_MIN || (!converters && references.length > 0)) {
+  if (!enough || (!converters && references.length > 0)) {
     throw new MemloopError(
       'calibration',
       `too little is known of the chip on board ${description.boardSerial} for a twin: run \`memloop calibrate\` first`,

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import {
+  CalibratedBoard,
   calibrateDevices,
+  nominalCalibration,
   Passport,
   programArray,
   twinCells,
@@ -8,7 +10,7 @@ import {
 } from '../../src/calibration/index.js';
 import { createVirtualBoard } from '../../src/virtual-board/index.js';
 import { loadProfile, parseProfile } from '../../src/virtual-board/profile.js';
-import { calibratedBoard, temporaryHome } from './boards.js';
+import { calibratedBoard, temporaryHome, virtualBoard } from './boards.js';
 
 test('a passport makes a profile: its devices and converters are those of the chip', async () => {
   const { calibrated, passport, board } = await calibratedBoard({
@@ -35,6 +37,17 @@ test('a passport makes a profile: its devices and converters are those of the ch
   expect(() => twinProfile(base, empty, board.description, [0])).toThrow(
     /too little is known .*memloop calibrate/,
   );
+});
+
+test('a chip without references and neurons has a twin without them, whose converters are exact', async () => {
+  const { board } = await virtualBoard({ profile: 'knowm-discrete-16', seed: 2 });
+  const calibrated = new CalibratedBoard(board, nominalCalibration(board));
+  await calibrateDevices(calibrated, 0);
+  const base = loadProfile('w-sdc-8x8x4');
+  const twin = parseProfile(twinProfile(base, board.passport, board.description, [0]), 'twin');
+  expect(twin).toMatchObject({ rows: 8, columns: 2, neurons: 0, references: [] });
+  expect(twin.effects.converterErrors).toMatchObject({ rowOffset: 0, columnGain: 0 });
+  expect(twin.pulse).toMatchObject({ seriesResistance: 10e3, halfSelect: 0 });
 });
 
 test('with its cells a twin is that chip: it stands, switches and sticks alike, whatever its seed', async () => {

@@ -10,6 +10,8 @@ import { type ArrayConductances, emptyConductances, type NetworkMap, targetCondu
 
 /** ADC samples averaged in each product. */
 const MULTIPLY_SAMPLES = 4;
+/** Products of nothing that an offset is averaged over. */
+const ZERO_VECTORS = 16;
 /** Largest share of a current range that products are expected to use. */
 const MARGIN = 0.8;
 
@@ -34,6 +36,8 @@ export class Chip {
   readonly #map: NetworkMap;
   /** Arrays whose conductances were all read since they last got pulses: what the host may sum. */
   readonly #known = new Map<number, Promise<void>>();
+  /** By array and range, what products show of nothing, since its last pulses. */
+  readonly #zeros = new Map<number, Promise<Float32Array>[]>();
 
   constructor(
     readonly board: CalibratedBoard,
@@ -84,13 +88,40 @@ export class Chip {
           driven.set(voltages.subarray(vector * rows + first, vector * rows + end), p * rows + first);
         });
         const currents = await this.board.multiply(array, driven, { samples: MULTIPLY_SAMPLES, range });
+        const zero = this.#tared ? await this.#zeroOf(array, range) : undefined;
         parts.forEach(({ vector }, p) => {
-          for (let c = 0; c < columns; c++) sums[vector * columns + c] += currents[p * columns + c];
+          for (let c = 0; c < columns; c++)
+            sums[vector * columns + c] += currents[p * columns + c] - (zero ? zero[c] : 0);
         });
       }),
     );
     return sums;
   };
+
+  /** Whether products show offsets that no reference has told of. */
+  get #tared(): boolean {
+    const { products, references } = this.board.description;
+    return products === 'analog' && references.length === 0;
+  }
+
+  /** Column currents with all rows at 0 V, A: offsets of the columns, and those of the rows across the cells. */
+  #zeroOf(array: number, range: number): Promise<Float32Array> {
+    const known = this.#zeros.get(array) ?? [];
+    this.#zeros.set(array, known);
+    known[range] ??= this.#measureZero(array, range);
+    return known[range];
+  }
+
+  async #measureZero(array: number, range: number): Promise<Float32Array> {
+    const { rows, columns } = this.#map;
+    const options = { samples: MULTIPLY_SAMPLES, range };
+    const currents = await this.board.multiply(array, new Float32Array(ZERO_VECTORS * rows), options);
+    const zero = new Float32Array(columns);
+    currents.forEach((current, i) => {
+      zero[i % columns] += current / ZERO_VECTORS;
+    });
+    return zero;
+  }
 
   /** The same from the conductances, which are read again after pulses. */
   async #sumsByHost(array: number, voltages: Float32Array): Promise<Float32Array> {
@@ -173,7 +204,10 @@ export class Chip {
   async program(targets: ArrayConductances, options: ProgramOptions): Promise<ProgrammingReport[]> {
     const reports: ProgrammingReport[] = [];
     for (const [array, wanted] of targets) {
-      if (!wanted.every(Number.isNaN)) this.#known.delete(array);
+      if (!wanted.every(Number.isNaN)) {
+        this.#known.delete(array);
+        this.#zeros.delete(array);
+      }
       const report = await programArray(this.board, array, wanted, options);
       this.#note(report);
       reports.push(report);
