@@ -108,7 +108,10 @@ export class Chip {
   #zeroOf(array: number, range: number): Promise<Float32Array> {
     const known = this.#zeros.get(array) ?? [];
     this.#zeros.set(array, known);
-    known[range] ??= this.#measureZero(array, range);
+    known[range] ??= this.#measureZero(array, range).catch((error: unknown) => {
+      delete known[range];
+      throw error;
+    });
     return known[range];
   }
 

@@ -77,6 +77,29 @@ describe('a board without neurons and references', () => {
     await board.close();
   });
 
+  it('has the offsets of its columns taken off its products, also after they were programmed', async () => {
+    const profile = bareProfile();
+    Object.assign(profile.effects.converterErrors, {
+      ...{ enabled: true, columnOffset: 0.02, rowOffset: 5e-4 },
+      ...{ rowGain: 0, columnGain: 0, rowNonlinearity: 0 },
+    });
+    const { board, deployment, virtual } = await smallChip(profile, 4, own());
+    const { chip } = deployment;
+    for (const program of [false, true]) {
+      if (program) await deployment.program();
+      const voltages = new Float32Array(16).fill(0.05, 8);
+      const sums = await chip.multiply(0, voltages);
+      const truth = virtual.frontEnd.crossbars[0].conductances(0.05);
+      for (let c = 0; c < 8; c++) {
+        let expected = 0;
+        for (let r = 0; r < 8; r++) expected += 0.05 * truth[r * 8 + c];
+        expect(Math.abs(sums[c])).toBeLessThan(5e-9);
+        expect(Math.abs(sums[8 + c] - expected)).toBeLessThan(0.02 * expected);
+      }
+    }
+    await board.close();
+  });
+
   it('has a twin for training: nominal neurons, exact converters', async () => {
     const { board } = await smallChip(bareProfile(), 4, own());
     const { twin, settings } = twinTraining(board.passport, small.network.spec);
