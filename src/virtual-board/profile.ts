@@ -44,6 +44,12 @@ const pulse = z
       .min(0)
       .max(0.9)
       .describe("share of a pulse's voltage that the other cells of the selected row and column see"),
+    linesFloat: z
+      .boolean()
+      .optional()
+      .describe(
+        'may be left out: whether unselected lines float, so that those cells see that share of the voltage across the selected cell alone',
+      ),
     minVoltage: z.number().negative().describe('lowest pulse voltage, V'),
     maxVoltage: positive.describe('highest pulse voltage, V'),
     minWidth: positive.describe('shortest pulse, s'),

@@ -9,7 +9,7 @@ import { type PlannedPulse, planPulse, pulseEnergy } from '../programming/pulse-
 import { sendPulses } from '../programming/pulse-sender.js';
 import { beliefOf, remember } from './beliefs.js';
 import { type Belief, DeviceEstimate, type Prior } from './device-estimate.js';
-import { LineDoses } from './half-select.js';
+import { doseOf, LineDoses } from './half-select.js';
 import { W_SDC_PRIOR } from './prior.js';
 
 export interface DeviceCalibration {
@@ -46,9 +46,16 @@ const GENTLE = { write: 2, erase: 2 };
 
 type Strength = 'gentle' | 'half' | 'strong';
 
+/** Where such a pulse is expected to take a cell. */
+const PATH: Readonly<Record<Strength, (state: number, up: boolean) => number>> = {
+  gentle: (state) => state,
+  half: (state, up) => (up ? (1 + state) / 2 : state / 2),
+  strong: (_, up) => (up ? 1 : 0),
+};
+
 /** A pulse on each cell in turn, and what their lines had of them. */
 interface Round {
-  pulses: (PlannedPulse & { cell: number; energy: number; state: number })[];
+  pulses: (PlannedPulse & { cell: number; energy: number; state: number; dose: number })[];
   doses: LineDoses;
 }
 
@@ -132,8 +139,9 @@ class DeviceSurvey {
   }
 
   async #pulseAll(up: boolean, strength: Strength, from: Float64Array): Promise<Round> {
-    const { rows, columns, halfSelect, seriesResistance } = this.#board.description;
-    const doses = new LineDoses(rows, columns, halfSelect, this.#estimate.prior.parameters.vt);
+    const { description } = this.#board;
+    const { columns, seriesResistance } = description;
+    const doses = new LineDoses(description, this.#estimate.prior.parameters.vt);
     const pulses: Round['pulses'] = [];
     for (const [cell, belief] of this.#beliefs) {
       await this.#breather.breathe();
@@ -142,8 +150,11 @@ class DeviceSurvey {
       const state = this.#estimate.stateOf(p, from[cell]);
       // Never longer than wanted: strong pulses are at the board's limit of energy.
       const pulse = planPulse(this.#board, row, this.#wanted(belief, state, up, strength), Math.floor);
-      doses.add(row, cell % columns, pulse.voltage, pulse.width);
-      pulses.push({ ...pulse, cell, energy: pulseEnergy(p, up ? 0.7 : 0.3, pulse, seriesResistance), state });
+      const to = PATH[strength](state, up);
+      const dose = doseOf(pulse, description, { p, from: state, to });
+      doses.add(row, cell % columns, up, dose);
+      const energy = pulseEnergy(p, up ? 0.7 : 0.3, pulse, seriesResistance);
+      pulses.push({ ...pulse, cell, energy, state, dose });
     }
     // As in programming: what disturbs most goes first.
     const ordered = pulses.toSorted((a, b) => Math.abs(b.voltage) - Math.abs(a.voltage));
@@ -163,7 +174,7 @@ class DeviceSurvey {
     if (strength === 'half')
       return this.#estimate.aim(belief, p, {
         from: state,
-        to: up ? (1 + state) / 2 : state / 2,
+        to: PATH.half(state, up),
         tolerance: 0.05,
       });
     const { limits, seriesResistance } = this.#board.description;
@@ -187,7 +198,8 @@ class DeviceSurvey {
       const belief = this.#beliefs.get(pulse.cell)!;
       const p = this.#estimate.parametersOf(belief);
       const row = Math.floor(pulse.cell / columns);
-      const disturb = doses.disturb(belief, pulse.state, row, pulse.cell % columns, pulse);
+      const own = { up: pulse.voltage > 0, dose: pulse.dose };
+      const disturb = doses.disturb(belief, pulse.state, row, pulse.cell % columns, own);
       const noise = (0.01 * after[pulse.cell]) / (belief.high - belief.low);
       this.#estimate.learn(belief, p, pulse, {
         before: pulse.state,

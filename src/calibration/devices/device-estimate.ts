@@ -10,6 +10,7 @@ import {
   readConductance,
   stateDerivative,
   stateOfConductance,
+  switchConductance,
 } from '../../model/devices/memristor.js';
 
 /** The population of cells, before anything is known of a single one. */
@@ -116,6 +117,8 @@ export const pulseTime = (
 const CAUTION = 1.3;
 /** Voltage above threshold at which the search for a pulse begins, in units of vt. */
 const OVERDRIVE = 1;
+/** How much the device's voltage may change along a step, in units of vt. */
+const STEP = Number(process.env.STEP ?? 5);
 
 const within = (value: number, low: number, high: number): number => Math.min(high, Math.max(low, value));
 
@@ -230,6 +233,22 @@ export class DeviceEstimate {
       else break;
     }
     return pulse;
+  }
+
+  /**
+   * The state to go for on the way to another, so that the device's voltage changes little on the path: the divider leaves
+   * a device that conducts little more of the pulse, and what is above its threshold moves neighbours and no cell faster.
+   */
+  stepTowards(p: MemristorParameters, from: number, to: number): number {
+    const R = this.limits.seriesResistance;
+    const threshold = to > from ? p.von : p.voff;
+    const ratio = 1 + (STEP * p.vt) / threshold;
+    const load = (state: number) => 1 + R * p.phi * switchConductance(p, state);
+    const reached = to > from ? load(from) * ratio : load(from) / ratio;
+    const state = ((reached - 1) / (R * p.phi) - 1 / p.roff) / (1 / p.ron - 1 / p.roff);
+    return to > from
+      ? Math.min(to, Math.max(state, from + 0.05))
+      : Math.max(to, Math.min(state, from - 0.05));
   }
 
   /**

@@ -3,6 +3,8 @@
  * voltage, far below its threshold, where its rate is exp((v − threshold)/vt)/tau. So the pulses on a line add up
  * to one number per polarity, its dose ∫exp(v/vt) dt, and a cell answers with the exponent dose·exp(−threshold/vt)/tau.
  */
+import type { BoardDescription } from '../../driver/board/board.js';
+import { dividedVoltage, type MemristorParameters } from '../../model/devices/memristor.js';
 import { type Answer, type Belief, believeThreshold, type Prior, type Pulse } from './device-estimate.js';
 
 /** Doses of one cell, s. */
@@ -11,28 +13,55 @@ export interface Doses {
   down: number;
 }
 
+/** How a board drives the lines that a pulse does not select. */
+export type Biasing = Pick<
+  BoardDescription,
+  'rows' | 'columns' | 'halfSelect' | 'linesFloat' | 'seriesResistance'
+>;
+
+/**
+ * Dose (s) of a pulse on either of its lines. Where lines float, they follow the selected cell, which conducts more or less
+ * at the end of its path than at its start: the mean of both.
+ *
+ * @param path parameters of the selected cell, and the states between which the pulse takes it
+ */
+export function doseOf(
+  { voltage, width }: Pulse,
+  { halfSelect, linesFloat, seriesResistance }: Biasing,
+  { p, from, to }: { p: MemristorParameters; from: number; to: number },
+): number {
+  if (halfSelect === 0) return 0;
+  if (!linesFloat) return width * Math.expm1((Math.abs(voltage) * halfSelect) / p.vt);
+  const at = (state: number) =>
+    Math.expm1((Math.abs(dividedVoltage(p, state, voltage, seriesResistance)) * halfSelect) / p.vt);
+  return (width * (at(from) + at(to))) / 2;
+}
+
+/** Share of a pulse from which on neighbours are moved so much that large moves are made in steps. */
+const WARY = 0.4;
+
+/** Whether half-selected cells see so much of a pulse that programming must spare them. */
+export const isWary = ({ halfSelect }: Pick<BoardDescription, 'halfSelect'>): boolean => halfSelect >= WARY;
+
 export class LineDoses {
   /** s; rows, then columns. */
   readonly #on: Float64Array;
   readonly #off: Float64Array;
 
   readonly #rows: number;
-  readonly #halfSelect: number;
   readonly #vt: number;
 
-  constructor(rows: number, columns: number, halfSelect: number, vt: number) {
+  constructor({ rows, columns }: Pick<Biasing, 'rows' | 'columns'>, vt: number) {
     this.#rows = rows;
-    this.#halfSelect = halfSelect;
     this.#vt = vt;
 
     this.#on = new Float64Array(rows + columns);
     this.#off = new Float64Array(rows + columns);
   }
 
-  add(row: number, column: number, voltage: number, width: number): void {
-    if (this.#halfSelect === 0) return;
-    const lines = voltage > 0 ? this.#on : this.#off;
-    const dose = width * Math.expm1((Math.abs(voltage) * this.#halfSelect) / this.#vt);
+  /** A pulse of this dose (s) on one cell, towards on or towards off. */
+  add(row: number, column: number, up: boolean, dose: number): void {
+    const lines = up ? this.#on : this.#off;
     lines[row] += dose;
     lines[this.#rows + column] += dose;
   }
@@ -41,16 +70,22 @@ export class LineDoses {
    * Doses (s) that a cell has had from its lines, towards on and towards off; `own` is its own pulse, which counts in
    * both lines but is no disturb.
    */
-  of(row: number, column: number, own?: Pulse): Doses {
+  of(row: number, column: number, own?: { up: boolean; dose: number }): Doses {
     const up = this.#on[row] + this.#on[this.#rows + column];
     const down = this.#off[row] + this.#off[this.#rows + column];
-    const mine = own ? 2 * own.width * Math.expm1((Math.abs(own.voltage) * this.#halfSelect) / this.#vt) : 0;
-    const isUp = own !== undefined && own.voltage > 0;
+    const mine = own ? 2 * own.dose : 0;
+    const isUp = own?.up ?? false;
     return { up: Math.max(0, isUp ? up - mine : up), down: Math.max(0, isUp ? down : down - mine) };
   }
 
   /** Expected change of state of a cell in state x. */
-  disturb(belief: Belief, x: number, row: number, column: number, own?: Pulse): number {
+  disturb(
+    belief: Belief,
+    x: number,
+    row: number,
+    column: number,
+    own?: { up: boolean; dose: number },
+  ): number {
     const tau = Math.exp(belief.logTau);
     const doses = this.of(row, column, own);
     const up = (doses.up * Math.exp(-belief.von / this.#vt)) / tau;

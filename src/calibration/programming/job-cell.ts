@@ -25,8 +25,8 @@ export interface JobCell {
   moved: boolean;
   /** Pulses that tried to take it beyond its range. */
   beyond: number;
-  /** The pulse of this round, and whether it was to move the cell by more than noise. */
-  sent: { pulse: Pulse; ambitious: boolean } | undefined;
+  /** The pulse of this round, whether it was to move the cell by more than noise, and its dose on its lines, s. */
+  sent: { pulse: Pulse; ambitious: boolean; dose: number } | undefined;
   /** Conductance before the pulses of this round, S. */
   before: number;
   /** Why it is given up. */

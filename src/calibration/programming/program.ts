@@ -204,7 +204,8 @@ class ProgrammingJob {
         learnFromDisturb(this.#estimate.prior, belief, doses.of(row, column), { before, after, noise });
         continue;
       }
-      const disturb = doses.disturb(belief, before, row, column, sent.pulse);
+      const own = { up: sent.pulse.voltage > 0, dose: sent.dose };
+      const disturb = doses.disturb(belief, before, row, column, own);
       const moved = this.#estimate.learn(belief, p, sent.pulse, {
         before,
         after: after - disturb,

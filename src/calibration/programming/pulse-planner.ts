@@ -1,6 +1,7 @@
 /** The pulse that a cell needs next, or why it gets none any more. */
 import type { CalibratedBoard } from '../converters/calibrated-board.js';
 import type { Belief, DeviceEstimate } from '../devices/device-estimate.js';
+import { isWary } from '../devices/half-select.js';
 import type { ArrayPassport } from '../passport/passport.js';
 import { isBeyond, type JobCell } from './job-cell.js';
 import { type PlannedPulse, planPulse, pulseEnergy } from './pulse-plan.js';
@@ -29,6 +30,7 @@ export class PulsePlanner {
   readonly #readings: Readings;
   readonly #passport: ArrayPassport;
   readonly #maxPulses: number;
+  readonly #wary: boolean;
 
   constructor(
     board: CalibratedBoard,
@@ -42,6 +44,7 @@ export class PulsePlanner {
     this.#readings = readings;
     this.#passport = passport;
     this.#maxPulses = maxPulses;
+    this.#wary = isWary(board.description);
   }
 
   /** Notes the pulse in the cell, or why the cell is given up. */
@@ -65,12 +68,13 @@ export class PulsePlanner {
       return undefined;
     }
     const tolerance = this.#readings.stateTolerance(cell);
-    const aimed = this.#estimate.aim(cell.belief, p, { from: state, to: target, tolerance });
+    const to = this.#wary ? this.#estimate.stepTowards(p, state, target) : target;
+    const aimed = this.#estimate.aim(cell.belief, p, { from: state, to, tolerance });
     const pulse = planPulse(this.#board, cell.row, aimed);
-    const change = target - state;
-    cell.sent = { pulse, ambitious: Math.abs(change) > 6 * this.#readings.stateNoise(cell) };
+    const change = to - state;
+    cell.sent = { pulse, ambitious: Math.abs(change) > 6 * this.#readings.stateNoise(cell), dose: 0 };
     const { seriesResistance } = this.#estimate.limits;
-    const energy = pulseEnergy(p, (state + target) / 2, pulse, seriesResistance);
+    const energy = pulseEnergy(p, (state + to) / 2, pulse, seriesResistance);
     return { cell, pulse, energy, state, change };
   }
 }

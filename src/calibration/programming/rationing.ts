@@ -1,7 +1,7 @@
 /** Which cells may be pulsed in a round, so that pulses do not undo through half-selected cells what others did. */
 import type { CalibratedBoard } from '../converters/calibrated-board.js';
-import type { DeviceEstimate, Pulse } from '../devices/device-estimate.js';
-import { LineDoses } from '../devices/half-select.js';
+import type { DeviceEstimate } from '../devices/device-estimate.js';
+import { doseOf, LineDoses } from '../devices/half-select.js';
 import { Breather } from './breather.js';
 import type { JobCell } from './job-cell.js';
 import type { Candidate } from './pulse-planner.js';
@@ -90,32 +90,33 @@ export class Rationing {
     )) {
       await breather.breathe();
       const { cell, pulse, state, change } = candidate;
+      const p = this.#estimate.parametersOf(cell.belief);
+      const dose = doseOf(pulse, this.#board.description, { p, from: state, to: state + change });
       const disturb = this.doses.disturb(cell.belief, state, cell.row, cell.column);
       const waits = Math.abs(disturb) > Math.max(0.2 * Math.abs(change), this.#readings.stateTolerance(cell));
-      if (!waits && allowance < Number.POSITIVE_INFINITY && this.#damage(cell, pulse) > allowance)
+      if (!waits && allowance < Number.POSITIVE_INFINITY && this.#damage(candidate, dose) > allowance)
         cell.denied = this.#cycle;
       if (waits || cell.denied === this.#cycle) {
         cell.sent = undefined;
         continue;
       }
-      this.doses.add(cell.row, cell.column, pulse.voltage, pulse.width);
+      this.doses.add(cell.row, cell.column, pulse.voltage > 0, dose);
+      if (cell.sent) cell.sent.dose = dose;
       chosen.push(candidate);
     }
     return chosen;
   }
 
   #noDoses(): LineDoses {
-    const { rows, columns, halfSelect } = this.#board.description;
-    return new LineDoses(rows, columns, halfSelect, this.#estimate.prior.parameters.vt);
+    return new LineDoses(this.#board.description, this.#estimate.prior.parameters.vt);
   }
 
   /** How many neighbours that are in tolerance a pulse is expected to push out of it. */
-  #damage(cell: JobCell, pulse: Pulse): number {
-    const { rows, columns, halfSelect } = this.#board.description;
-    if (halfSelect === 0) return 0;
+  #damage({ cell, pulse }: Candidate, dose: number): number {
+    if (dose === 0) return 0;
+    const { rows, columns } = this.#board.description;
     const { vt } = this.#estimate.prior.parameters;
     const up = pulse.voltage > 0;
-    const dose = pulse.width * Math.expm1((Math.abs(pulse.voltage) * halfSelect) / vt);
     let sum = 0;
     const count = (index: number) => {
       const other = this.#cells.get(index);

@@ -47,6 +47,11 @@ export interface BoardDescription {
   seriesResistance: number;
   /** Share of a pulse's voltage seen by cells on the selected row or column. */
   halfSelect: number;
+  /**
+   * Whether unselected lines float: half-selected cells then see that share of the voltage across the selected cell alone,
+   * as the series resistor stands before the line.
+   */
+  linesFloat: boolean;
   limits: {
     maxVoltage: number;
     minVoltage: number;

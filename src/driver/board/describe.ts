@@ -43,6 +43,7 @@ export async function describe(link: Link): Promise<BoardDescription> {
     maxSteps: reply.maxSteps,
     seriesResistance: tidy(reply.seriesResistance),
     halfSelect: tidy(reply.halfSelect),
+    linesFloat: false,
     limits: {
       maxVoltage: tidy(reply.maxVoltage),
       minVoltage: tidy(reply.minVoltage),

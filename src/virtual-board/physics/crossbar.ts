@@ -8,6 +8,7 @@
  * cells move by what the voltage adds to the rates at rest, so that a small voltage does little more than none.
  */
 import {
+  dividedVoltage,
   type MemristorParameters,
   memristorCurrent,
   stateAfterPulse,
@@ -19,6 +20,8 @@ import { lognormal } from './spread.js';
 
 /** A line of cells is left alone when the weakest would move by less than this share of its range. */
 const NEGLIGIBLE = 1e-8;
+/** A pulse through floating lines is taken in so many pieces. */
+const PIECES = 8;
 
 export class Crossbar {
   readonly rows: number;
@@ -117,29 +120,59 @@ export class Crossbar {
   pulse(row: number, column: number, voltage: number, width: number, series?: number): void {
     const { pulse, effects } = this.#profile;
     const i = row * this.columns + column;
-    if (this.stuck[i] === 0) {
-      const cell = this.#cell;
-      cell.ron = this.#ron[i];
-      cell.roff = this.#roff[i];
-      cell.von = this.#von[i];
-      cell.voff = this.#voff[i];
-      cell.tau = this.#tau[i];
-      const { pulseSpread, relaxation, drift } = effects;
-      if (pulseSpread.enabled) {
-        cell.tau *= lognormal(this.#noise, pulseSpread.tau);
-        cell.von += pulseSpread.threshold * this.#noise.normal();
-        cell.voff += pulseSpread.threshold * this.#noise.normal();
-      }
-      const resistance = (series ?? pulse.seriesResistance) + this.#lineResistance(row, column);
-      const before = this.state[i];
-      this.state[i] = stateAfterPulse(cell, before, voltage, width, resistance);
-      if (relaxation.enabled) this.#relaxing[i] += relaxation.share * (this.state[i] - before);
-      if (drift.enabled) this.#written[i] = this.#time;
+    const resistance = (series ?? pulse.seriesResistance) + this.#lineResistance(row, column);
+    const cell = this.#pulsedCell(i);
+    const before = this.state[i];
+    const disturbs = effects.halfSelectDisturb.enabled && pulse.halfSelect > 0;
+    if (disturbs && pulse.linesFloat) this.#floatingPulse(i, cell, voltage, width, resistance);
+    else {
+      if (this.stuck[i] === 0) this.state[i] = stateAfterPulse(cell, before, voltage, width, resistance);
+      if (disturbs) this.#disturbNeighbours(i, voltage * pulse.halfSelect, width);
     }
-    if (!effects.halfSelectDisturb.enabled || pulse.halfSelect === 0) return;
-    const disturb = voltage * pulse.halfSelect;
-    this.#disturbLine(row * this.columns, 1, this.columns, row, i, disturb, width);
-    this.#disturbLine(column, this.columns, this.rows, this.rows + column, i, disturb, width);
+    if (this.stuck[i] !== 0) return;
+    if (effects.relaxation.enabled) this.#relaxing[i] += effects.relaxation.share * (this.state[i] - before);
+    if (effects.drift.enabled) this.#written[i] = this.#time;
+  }
+
+  /** The floating lines follow the selected cell as it moves. */
+  #floatingPulse(
+    i: number,
+    cell: MemristorParameters,
+    voltage: number,
+    width: number,
+    resistance: number,
+  ): void {
+    const piece = width / PIECES;
+    for (let k = 0; k < PIECES; k++) {
+      const start = this.state[i];
+      if (this.stuck[i] === 0) this.state[i] = stateAfterPulse(cell, start, voltage, piece, resistance);
+      const across = dividedVoltage(cell, (start + this.state[i]) / 2, voltage, resistance);
+      this.#disturbNeighbours(i, across * this.#profile.pulse.halfSelect, piece);
+    }
+  }
+
+  /** Parameters of the cell being pulsed, as this pulse finds them; a stuck one conducts the same whatever its state. */
+  #pulsedCell(i: number): MemristorParameters {
+    const cell = this.#cell;
+    cell.ron = this.stuck[i] === -1 ? this.#roff[i] : this.#ron[i];
+    cell.roff = this.stuck[i] === 1 ? this.#ron[i] : this.#roff[i];
+    cell.von = this.#von[i];
+    cell.voff = this.#voff[i];
+    cell.tau = this.#tau[i];
+    const { pulseSpread } = this.#profile.effects;
+    if (pulseSpread.enabled && this.stuck[i] === 0) {
+      cell.tau *= lognormal(this.#noise, pulseSpread.tau);
+      cell.von += pulseSpread.threshold * this.#noise.normal();
+      cell.voff += pulseSpread.threshold * this.#noise.normal();
+    }
+    return cell;
+  }
+
+  #disturbNeighbours(i: number, voltage: number, width: number): void {
+    const row = Math.floor(i / this.columns);
+    const column = i % this.columns;
+    this.#disturbLine(row * this.columns, 1, this.columns, row, i, voltage, width);
+    this.#disturbLine(column, this.columns, this.rows, this.rows + column, i, voltage, width);
   }
 
   /**
