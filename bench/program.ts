@@ -1,7 +1,7 @@
 /**
  * Programs 32x32 arrays with random targets over their windows, by memloop's method and by three others, over seeds, and
  * compares with the simulated truth. Usage: npm run bench:program -- [--seeds N] [--profile NAME] [--first SEED] [--harder] [--only memloop]
- * [--halfSelect SHARE] [--linesFloat] [--pairs]
+ * [--halfSelect SHARE] [--linesFloat] [--series OHM] [--pairs]
  * [--out FILE.json]
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -33,6 +33,8 @@ const { values: args } = parseArgs({
     /** Share of a pulse that half-selected cells see, and whether they see it of the selected cell's voltage. */
     halfSelect: { type: 'string' },
     linesFloat: { type: 'boolean', default: false },
+    /** Ω, in series during pulses. */
+    series: { type: 'string' },
     /** As a network leaves them: of each pair of columns one cell at the window's low end. */
     pairs: { type: 'boolean', default: false },
     first: { type: 'string', default: '1' },
@@ -57,6 +59,7 @@ interface Row {
 async function measure(method: string, seed: number): Promise<Row> {
   const profile = structuredClone(loadProfile(args.profile));
   if (args.halfSelect) profile.pulse.halfSelect = Number(args.halfSelect);
+  if (args.series) profile.pulse.seriesResistance = Number(args.series);
   profile.pulse.linesFloat = args.linesFloat;
   if (args.harder) {
     const { readNoise, deviceSpread, pulseSpread, relaxation } = profile.effects;

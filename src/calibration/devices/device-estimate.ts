@@ -118,7 +118,7 @@ const CAUTION = 1.3;
 /** Voltage above threshold at which the search for a pulse begins, in units of vt. */
 const OVERDRIVE = 1;
 /** How much the device's voltage may change along a step, in units of vt. */
-const STEP = Number(process.env.STEP ?? 5);
+const STEP = 3;
 
 const within = (value: number, low: number, high: number): number => Math.min(high, Math.max(low, value));
 

@@ -9,6 +9,8 @@ export interface BareChipOptions {
   /** Decides the chip and all its noise. */
   seed: number;
   onPulse?: ((pulse: TracedPulse) => void) | undefined;
+  /** How this board drives unselected lines, in place of what the profile says. */
+  biasing?: { halfSelect: number; linesFloat?: boolean } | undefined;
 }
 
 export class BareChip {
@@ -23,7 +25,8 @@ export class BareChip {
   #time = 0;
   readonly #row: Float64Array;
 
-  constructor(profile: Profile, { seed, onPulse }: BareChipOptions) {
+  constructor(given: Profile, { seed, onPulse, biasing }: BareChipOptions) {
+    const profile = biasing ? { ...given, pulse: { ...given.pulse, ...biasing } } : given;
     this.profile = profile;
     this.#onPulse = onPulse;
     this.identity = createHash('sha256')

@@ -9,7 +9,9 @@ import {
 } from '../../../src/calibration/devices/device-estimate.js';
 import {
   arrayWindow,
+  CalibratedBoard,
   calibrateDevices,
+  nominalCalibration,
   Passport,
   programArray,
   W_SDC_PRIOR,
@@ -19,7 +21,7 @@ import { Random } from '../../../src/model/random.js';
 import type { EventBody, MemloopEvent } from '../../../src/shared/events.js';
 import { pointsOf } from '../../../src/telemetry/points.js';
 import type { Profile } from '../../../src/virtual-board/profile.js';
-import { type BoardOptions, calibratedBoard } from '../boards.js';
+import { type BoardOptions, calibratedBoard, virtualBoard } from '../boards.js';
 
 const limits = {
   seriesResistance: 5000,
@@ -360,3 +362,37 @@ describe('calibrating devices', () => {
     }
   });
 });
+
+test('sets cells whose neighbours see half of each pulse, where lines float', async () => {
+  let [healthy, right] = [0, 0];
+  for (const seed of [51, 52]) {
+    const { calibrated, board, crossbars } = await floatingBoard(seed);
+    await calibrateDevices(calibrated, 0);
+    const { low, high } = arrayWindow(board.passport.array(0));
+    const random = new Random(seed);
+    const targets = Float64Array.from({ length: 64 }, () => low + (high - low) * random.uniform());
+    const { tolerance } = await programArray(calibrated, 0, targets);
+    const truth = crossbars[0].conductances(0.05);
+    for (const [i, g] of truth.entries()) {
+      if (crossbars[0].stuck[i] !== 0) continue;
+      healthy += 1;
+      if (Math.abs(g - targets[i]) <= 1.1 * tolerance) right += 1;
+    }
+  }
+  expect(right / healthy).toBeGreaterThan(0.94);
+});
+
+/** A module behind 20 kΩ with floating lines, and converters without errors. */
+async function floatingBoard(seed: number) {
+  const made = await virtualBoard({
+    profile: 'knowm-8x8x4',
+    seed,
+    change: ({ pulse, effects }) => {
+      Object.assign(pulse, { seriesResistance: 20_000, halfSelect: 0.5, linesFloat: true });
+      effects.converterErrors.enabled = false;
+    },
+  });
+  // A memloop board has no floating lines, so its protocol does not tell of them.
+  Object.assign(made.board.description, { linesFloat: true });
+  return { ...made, calibrated: new CalibratedBoard(made.board, nominalCalibration(made.board)) };
+}
