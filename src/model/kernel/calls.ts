@@ -99,6 +99,107 @@ export interface KernelFunctions {
     relu: number,
     mask: number,
   ): void;
+  convForward(
+    x: number,
+    xPlane: number,
+    xRow: number,
+    channels: number,
+    weights: number,
+    weightBytes: number,
+    bias: number,
+    kernel: number,
+    stride: number,
+    y: number,
+    yPlane: number,
+    yRow: number,
+    maps: number,
+    height: number,
+    width: number,
+    relu: number,
+    mask: number,
+  ): void;
+  convBackward(
+    x: number,
+    xPlane: number,
+    xRow: number,
+    channels: number,
+    kernel: number,
+    stride: number,
+    yBar: number,
+    yPlane: number,
+    yRow: number,
+    maps: number,
+    height: number,
+    width: number,
+    weightBars: number,
+    biasBars: number,
+  ): void;
+  convBackwardInput(
+    yBar: number,
+    yPlane: number,
+    yRow: number,
+    maps: number,
+    height: number,
+    width: number,
+    weights: number,
+    weightBytes: number,
+    kernel: number,
+    stride: number,
+    padding: number,
+    x: number,
+    xBar: number,
+    xPlane: number,
+    xRow: number,
+    channels: number,
+    xHeight: number,
+    xWidth: number,
+    relu: number,
+    mask: number,
+  ): void;
+  poolForward(
+    x: number,
+    xPlane: number,
+    xRow: number,
+    channels: number,
+    size: number,
+    stride: number,
+    y: number,
+    yPlane: number,
+    yRow: number,
+    height: number,
+    width: number,
+  ): void;
+  poolBackward(
+    yBar: number,
+    yPlane: number,
+    yRow: number,
+    height: number,
+    width: number,
+    size: number,
+    stride: number,
+    x: number,
+    xBar: number,
+    xPlane: number,
+    xRow: number,
+    channels: number,
+    xHeight: number,
+    xWidth: number,
+    relu: number,
+    mask: number,
+  ): void;
+  imageFromRows(...args: ImageAndRows): void;
+  rowsFromImage(...args: ImageAndRows): void;
+  imageSlope(
+    y: number,
+    yBar: number,
+    plane: number,
+    row: number,
+    channels: number,
+    height: number,
+    width: number,
+    relu: number,
+    mask: number,
+  ): void;
   adam(
     weights: number,
     first: number,
@@ -129,6 +230,18 @@ export type Wave = [
   unit: number,
   weights: number,
   weightBytes: number,
+];
+
+/** Four samples as rows of values, and the same as an image. */
+export type ImageAndRows = [
+  rows: number,
+  rowBytes: number,
+  channels: number,
+  height: number,
+  width: number,
+  x: number,
+  xPlane: number,
+  xRow: number,
 ];
 
 /** One call of the kernel: the function's name and its arguments. */

@@ -1,9 +1,11 @@
 /** A network on the kernel: holds one batch and runs it forward, backward and through Adam. */
 import { MemloopError } from '../../shared/errors.js';
 import type { MifParameters } from '../devices/mif.js';
+import { layerMatrix } from '../network/layers.js';
 import type { Network, NetworkSpec } from '../network/network.js';
 import { KernelMemory } from './kernel.js';
-import { type LayerPlace, Plan, type PlanOptions } from './plan.js';
+import type { LayerPlace } from './places.js';
+import { Plan, type PlanOptions } from './plan.js';
 
 export interface AdamSettings {
   rate: number;
@@ -22,7 +24,7 @@ export class Engine {
   readonly inputStride: number;
   /** One label per row, −1 for rows that do not count. */
   readonly labels: Int32Array;
-  /** Per masked layer, rows × stride: factors of the layer's outputs, which the caller writes. */
+  /** Per masked layer, rows × stride: factors of the layer's outputs, which the caller writes; of image layers in any order. */
   readonly masks: { values: Float32Array; stride: number; outputs: number }[] = [];
   /** Padded parameter lists: weights, Adam's moments, the running average. */
   readonly parameters: Float32Array;
@@ -55,21 +57,17 @@ export class Engine {
     this.secondMoment = list(plan.secondMoment);
     this.average = list(plan.average);
     this.#gradientLists = plan.gradients.map(list);
-    this.inputStride = plan.places[0].inputs;
+    this.inputStride = plan.widths[0];
     this.inputs = memory.floats(plan.activations[0], plan.rows * this.inputStride);
     this.labels = memory.ints(plan.labels, plan.rows).fill(-1);
     this.#losses = memory.floats(plan.losses, plan.rows);
     this.#peaks = memory.floats(plan.peaks, plan.rows * spec.layers.at(-1)!.outputs);
     this.#settings = memory.floats(plan.settings, 8);
-    plan.masks.forEach((mask, l) => {
-      const stride = plan.places[l].outputs;
-      if (mask)
-        this.masks.push({
-          values: memory.floats(mask, plan.rows * stride),
-          stride,
-          outputs: spec.layers[l].outputs,
-        });
-    });
+    for (const mask of plan.masks)
+      if (mask) {
+        const { at, stride, outputs } = mask;
+        this.masks.push({ values: memory.floats(at, plan.rows * stride), stride, outputs });
+      }
     this.#runForward = memory.program(plan.forward());
     if (options.training) {
       this.#runGradient = memory.program(plan.gradient());
@@ -94,11 +92,9 @@ export class Engine {
 
   /** Largest input of a layer in the batch last run; 1 for the first, and for those after hidden MIF neurons. */
   largestInput(l: number): number {
-    const list = this.#plan.activations[l];
+    const list = this.#plan.inputs(l);
     if (l === 0 || list === undefined) return 1;
-    return this.#memory
-      .floats(list, this.#plan.rows * this.#plan.places[l].inputs)
-      .reduce((largest, value) => Math.max(largest, value), 0);
+    return this.#memory.floats(list.at, list.floats).reduce((largest, value) => Math.max(largest, value), 0);
   }
 
   /** Bytes of the kernel's memory. */
@@ -107,7 +103,7 @@ export class Engine {
   }
 
   setWeights(network: Network): void {
-    this.spec.layers.forEach(({ inputs, outputs }, l) => {
+    this.spec.layers.map(layerMatrix).forEach(({ inputs, outputs }, l) => {
       const place = this.#plan.places[l];
       for (let o = 0; o < outputs; o++)
         this.parameters.set(
@@ -120,7 +116,7 @@ export class Engine {
 
   /** Copies a padded list (the weights unless another is given) into a network of the same shape. */
   getWeights(network: Network, list: Float32Array = this.parameters): Network {
-    this.spec.layers.forEach(({ inputs, outputs }, l) => {
+    this.spec.layers.map(layerMatrix).forEach(({ inputs, outputs }, l) => {
       const place = this.#plan.places[l];
       for (let o = 0; o < outputs; o++) {
         const at = place.weights + o * place.inputs;

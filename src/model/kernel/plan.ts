@@ -7,13 +7,13 @@
 import type { MifParameters } from '../devices/mif.js';
 import { checkSpec, type NetworkSpec, WAVEFORM_UNIT } from '../network/network.js';
 import type { Call, Gathering, Task, Wave } from './calls.js';
+import { ImageLayers } from './images.js';
 import { type KernelMemory, Layout } from './kernel.js';
+import { type LayerPlace, pad4, placesOf } from './places.js';
 import { Population, VECTOR } from './population.js';
 
 const SHARDS = 8;
 const FLOAT = 4;
-
-const pad4 = (n: number): number => (n + 3) & ~3;
 
 export interface PlanOptions {
   /** Keep what the backward pass and Adam need. */
@@ -24,14 +24,6 @@ export interface PlanOptions {
   decision?: number;
   /** Multiply each ReLU layer's outputs with a mask that the caller fills. */
   masks?: boolean;
-}
-
-/** Where a layer's padded weights and biases are, in floats from the start of a parameter list. */
-export interface LayerPlace {
-  weights: number;
-  biases: number;
-  inputs: number;
-  outputs: number;
 }
 
 /** What a shard needs for one population, used again by each group of four samples. */
@@ -57,17 +49,6 @@ interface Shard {
   from: number;
   to: number;
   scratch: Scratch[];
-}
-
-/** Layers one after the other: weights, then biases, both padded. */
-function placesOf({ layers }: NetworkSpec): LayerPlace[] {
-  let end = 0;
-  return layers.map((layer) => {
-    const [inputs, outputs] = [pad4(layer.inputs), pad4(layer.outputs)];
-    const place = { weights: end, biases: end + inputs * outputs, inputs, outputs };
-    end = place.biases + outputs;
-    return place;
-  });
 }
 
 /** @param waves how many waveforms drive the population; 0 if pulses do. */
@@ -112,16 +93,24 @@ export class Plan {
   readonly losses: number;
   /** Highest v of the output neurons, groups × neurons vectors. */
   readonly peaks: number;
-  /** Of the layers computed once per input: rows × padded outputs; entry 0 is the input. */
+  /**
+   * What goes into each layer that is computed once per input, and what comes out of the last, as rows × padded values;
+   * 0 between image layers, which have their own lists.
+   */
   readonly activations: number[];
-  /** Of each such layer's outputs, where it has one. */
-  readonly masks: number[];
+  /** Floats of a row of them. */
+  readonly widths: number[];
+  /** Of each such layer's outputs, where it has one: rows × `stride` floats, of which the caller fills `outputs`. */
+  readonly masks: ({ at: number; stride: number; outputs: number } | undefined)[];
   readonly bytes: number;
   readonly #bars: number[];
   readonly #populations: Population[];
   readonly #shards: Shard[];
   readonly #pulseSlots: number;
   readonly #waveSlots: number;
+  readonly #images: ImageLayers;
+  /** How many image layers the network begins with. */
+  readonly #imageCount: number;
   /** The layer whose outputs drive the first population by pulses. */
   readonly #pulsed: number;
 
@@ -144,7 +133,7 @@ export class Plan {
     const groups = this.rows / 4;
     const shards = Math.min(SHARDS, groups);
 
-    this.places = placesOf(spec);
+    this.places = placesOf(layers);
     this.size = this.places[last].biases + this.places[last].outputs;
     this.weights = layout.take(this.size * FLOAT);
     this.firstMoment = ifTraining(this.size * FLOAT);
@@ -157,15 +146,26 @@ export class Plan {
     this.#pulseSlots = layout.take(steps * FLOAT);
     this.#waveSlots = layout.take(steps * FLOAT);
 
-    this.activations = [layout.take(this.rows * this.places[0].inputs * FLOAT)];
-    this.#bars = [0];
-    this.masks = [];
-    for (let l = 0; l <= pulsed; l++) {
-      const bytes = this.rows * this.places[l].outputs * FLOAT;
-      this.activations.push(layout.take(bytes));
-      this.#bars.push(ifTraining(bytes));
-      this.masks.push(masks && layers[l].activation === 'relu' ? layout.take(bytes) : 0);
-    }
+    this.#images = new ImageLayers(
+      layers,
+      { groups, shards: training ? shards : 0, masks, places: this.places, parameters: this.weights },
+      layout,
+    );
+    const images = this.#images.layers.length;
+    this.#imageCount = images;
+    this.widths = [layers[0].inputs, ...layers.slice(0, pulsed + 1).map(({ outputs }) => outputs)].map(pad4);
+    const between = (l: number) => l > 0 && l < images;
+    const bytesOf = (l: number) => this.rows * this.widths[l] * FLOAT;
+    this.activations = this.widths.map((_, l) => (between(l) ? 0 : layout.take(bytesOf(l))));
+    this.#bars = this.widths.map((_, l) => (l === 0 || between(l) ? 0 : ifTraining(bytesOf(l))));
+    this.masks = layers.slice(0, pulsed + 1).map((layer, l) => {
+      if (l < images) {
+        const mask = this.#images.masks[l];
+        return mask && { ...mask, outputs: mask.stride };
+      }
+      if (!masks || layer.activation !== 'relu') return undefined;
+      return { at: layout.take(bytesOf(l + 1)), stride: this.widths[l + 1], outputs: layer.outputs };
+    });
 
     this.#populations = layers.slice(pulsed).map((layer, i) => {
       const parameters = (pulsed + i === last && spec.outputNeurons) || [spec.neuron];
@@ -190,14 +190,20 @@ export class Plan {
     for (const step of pulseSteps) pulses[step] = 0;
     memory.ints(this.#waveSlots, steps).set(Array.from({ length: steps }, (_, t) => t));
     for (const population of this.#populations) population.fill(memory);
-    this.masks.forEach((mask, l) => {
-      if (mask) memory.floats(mask, this.rows * this.places[l].outputs).fill(1);
-    });
+    for (const mask of this.masks) if (mask) memory.floats(mask.at, this.rows * mask.stride).fill(1);
   }
 
   /** Other parameters for the output neurons, one each; they must have had one each. */
   setOutputNeurons(memory: KernelMemory, parameters: readonly MifParameters[]): void {
     this.#populations.at(-1)!.fill(memory, parameters);
+  }
+
+  /** What goes into layer l, for the layers computed once per input. */
+  inputs(l: number): { at: number; floats: number } | undefined {
+    if (l < this.#imageCount) return this.#images.inputs(l);
+    return l < this.activations.length
+      ? { at: this.activations[l], floats: this.rows * this.widths[l] }
+      : undefined;
   }
 
   forward(): Task[] {
@@ -212,12 +218,15 @@ export class Plan {
     return this.#shards.map((shard) => [
       ...this.#layersForward(shard, true),
       ...this.#clearWaves(shard),
+      ...this.#images.clear(shard.index),
       ...this.#groups(shard, (group) => [
         ...this.#groupForward(shard, group),
         ...this.#groupBackward(shard, group),
       ]),
       ...this.#reduceWaves(shard),
       ...this.#layersBackward(shard),
+      ...this.#imagesBackward(shard),
+      ...this.#images.reduce(shard.index, this.gradients[shard.index]),
     ]);
   }
 
@@ -262,11 +271,30 @@ export class Plan {
     return list && list + shard.from * 4 * width * FLOAT;
   }
 
+  /** Four rows of a list, those of one group. */
+  #groupRows(list: number, l: number, group: number): { rows: number; rowBytes: number } {
+    const rowBytes = this.widths[l] * FLOAT;
+    return { rows: list + group * 4 * rowBytes, rowBytes };
+  }
+
   #layersForward(shard: Shard, masked: boolean): Call[] {
+    const images = this.#imageCount;
     const count = (shard.to - shard.from) * 4;
-    return this.places
-      .slice(0, this.#pulsed + 1)
-      .map(({ inputs, outputs }, l) => [
+    const calls: Call[] = [];
+    if (images > 0)
+      calls.push(
+        ...this.#groups(shard, (group) =>
+          this.#images.forward(
+            group,
+            this.#groupRows(this.activations[0], 0, group),
+            this.#groupRows(this.activations[images], images, group),
+            masked,
+          ),
+        ),
+      );
+    for (let l = images; l <= this.#pulsed; l++) {
+      const { inputs, outputs } = this.places[l];
+      calls.push([
         'denseForward',
         this.#rowsOf(shard, this.activations[l], inputs),
         inputs,
@@ -276,15 +304,26 @@ export class Plan {
         outputs,
         count,
         Number(this.#isRelu(l)),
-        masked ? this.#rowsOf(shard, this.masks[l], outputs) : 0,
+        masked ? this.#rowsOf(shard, this.masks[l]?.at ?? 0, outputs) : 0,
       ]);
+    }
+    return calls;
+  }
+
+  #imagesBackward(shard: Shard): Call[] {
+    const images = this.#imageCount;
+    if (images === 0) return [];
+    return this.#groups(shard, (group) =>
+      this.#images.backward(shard.index, group, this.#groupRows(this.#bars[images], images, group)),
+    );
   }
 
   #layersBackward(shard: Shard): Call[] {
     const count = (shard.to - shard.from) * 4;
     const gradient = this.gradients[shard.index];
     const calls: Call[] = [];
-    for (let l = this.#pulsed; l >= 0; l--) {
+    const images = this.#imageCount;
+    for (let l = this.#pulsed; l >= images; l--) {
       const { inputs, outputs, weights, biases } = this.places[l];
       const x = this.#rowsOf(shard, this.activations[l], inputs);
       const yBar = this.#rowsOf(shard, this.#bars[l + 1], outputs);
@@ -292,8 +331,10 @@ export class Plan {
       calls.push(['denseBackward', x, inputs, yBar, outputs, count, wBar, biasBar]);
       if (l === 0) continue;
       const xBar = this.#rowsOf(shard, this.#bars[l], inputs);
-      const mask = this.#rowsOf(shard, this.masks[l - 1], inputs);
-      const relu = Number(this.#isRelu(l - 1));
+      // What an image layer does to its outputs is undone there.
+      const dense = l > images;
+      const mask = dense ? this.#rowsOf(shard, this.masks[l - 1]?.at ?? 0, inputs) : 0;
+      const relu = Number(dense && this.#isRelu(l - 1));
       calls.push([
         'denseBackwardInput',
         x,
@@ -313,8 +354,8 @@ export class Plan {
   /** Rows of the layer whose outputs are the first population's drives, for one group. */
   #gathering(group: number, list: number): Gathering {
     const { driveScale, driveMax } = this.#spec;
-    const bytes = this.places[this.#pulsed].outputs * FLOAT;
-    return [list + group * 4 * bytes, bytes, this.#populations[0].neurons, driveScale, driveMax];
+    const { rows, rowBytes } = this.#groupRows(list, this.#pulsed + 1, group);
+    return [rows, rowBytes, this.#populations[0].neurons, driveScale, driveMax];
   }
 
   #groupForward({ scratch }: Shard, group: number): Call[] {

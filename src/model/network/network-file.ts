@@ -1,19 +1,44 @@
 /**
- * Networks in safetensors files with PyTorch's names and shapes: `layers.0.weight` [outputs, inputs] and
- * `layers.0.bias` [outputs], float32; the spec as JSON under `memloop.spec` in the metadata.
+ * Networks in safetensors files with PyTorch's names and shapes: `layers.0.weight` [outputs, inputs], of a convolution
+ * [maps, channels, kernel, kernel], and `layers.0.bias` [outputs or maps], float32; the spec as JSON under
+ * `memloop.spec` in the metadata. Pooling layers have a number and no tensors.
  */
 import { z } from 'zod';
 import { MemloopError } from '../../shared/errors.js';
 import { parseJson } from '../../shared/json.js';
 import { loadTensors, saveTensors, type Tensor } from '../../shared/safetensors.js';
 import { integratorNames, mifSchema } from '../devices/mif.js';
+import { isImageLayer, type LayerSpec } from './layers.js';
 import { Network, type NetworkSpec } from './network.js';
+
+const layerFields = {
+  inputs: z.number(),
+  outputs: z.number(),
+  activation: z.enum(['relu', 'linear', 'mif']),
+};
+const windowFields = {
+  channels: z.number(),
+  height: z.number(),
+  width: z.number(),
+  kernel: z.number(),
+  stride: z.number(),
+};
+
+const layerSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('dense').exactOptional(), ...layerFields }),
+  z.object({
+    kind: z.literal('conv2d'),
+    ...layerFields,
+    ...windowFields,
+    maps: z.number(),
+    padding: z.number(),
+  }),
+  z.object({ kind: z.literal('avgpool'), ...layerFields, ...windowFields }),
+]);
 
 /** The form of a spec; `checkSpec` says what makes sense. */
 const specSchema = z.object({
-  layers: z.array(
-    z.object({ inputs: z.number(), outputs: z.number(), activation: z.enum(['relu', 'linear', 'mif']) }),
-  ),
+  layers: z.array(layerSchema),
   neuron: mifSchema,
   outputNeurons: z.array(mifSchema).optional(),
   integrator: z.enum(integratorNames),
@@ -24,12 +49,20 @@ const specSchema = z.object({
   driveMax: z.number(),
 });
 
+/** Of a layer's weights, as PyTorch has it; none for a layer without weights. */
+function weightShape(layer: LayerSpec): [number, ...number[]] | undefined {
+  if (!isImageLayer(layer)) return [layer.outputs, layer.inputs];
+  return layer.kind === 'conv2d' ? [layer.maps, layer.channels, layer.kernel, layer.kernel] : undefined;
+}
+
 /** The tensors of a network under PyTorch's names. */
 export function networkTensors(network: Network): Record<string, Tensor> {
   const tensors: Record<string, Tensor> = {};
-  network.spec.layers.forEach(({ inputs, outputs }, l) => {
-    tensors[`layers.${l}.weight`] = { shape: [outputs, inputs], data: network.weights[l] };
-    tensors[`layers.${l}.bias`] = { shape: [outputs], data: network.biases[l] };
+  network.spec.layers.forEach((layer, l) => {
+    const shape = weightShape(layer);
+    if (!shape) return;
+    tensors[`layers.${l}.weight`] = { shape, data: network.weights[l] };
+    tensors[`layers.${l}.bias`] = { shape: [shape[0]], data: network.biases[l] };
   });
   return tensors;
 }
@@ -66,9 +99,11 @@ export function networkFrom(
       throw damaged(`tensor ${name} is ${tensor.shape.join(' × ')}, not ${shape.join(' × ')}`);
     return tensor.data;
   };
-  const { layers } = spec;
-  const weights = layers.map(({ inputs, outputs }, l) => take(`layers.${l}.weight`, [outputs, inputs]));
-  const biases = layers.map(({ outputs }, l) => take(`layers.${l}.bias`, [outputs]));
+  const shapes = spec.layers.map(weightShape);
+  const weights = shapes.map((shape, l) => (shape ? take(`layers.${l}.weight`, shape) : new Float32Array()));
+  const biases = shapes.map((shape, l) =>
+    shape ? take(`layers.${l}.bias`, [shape[0]]) : new Float32Array(),
+  );
   try {
     return new Network(spec as NetworkSpec, weights, biases);
   } catch (error) {

@@ -8,17 +8,7 @@ import {
   type MifParameters,
 } from '../devices/mif.js';
 import { Random } from '../random.js';
-
-/**
- * `relu` and `linear` layers are computed once per input. The last layer's outputs drive the output MIF
- * neurons, one each. A `mif` layer's outputs drive hidden MIF neurons by the input pulses; from there on
- * signals are membrane waveforms: each following layer must be `mif` or the last.
- */
-export interface LayerSpec {
-  inputs: number;
-  outputs: number;
-  activation: 'relu' | 'linear' | 'mif';
-}
+import { checkLayers, type LayerSpec, layerMatrix } from './layers.js';
 
 export interface NetworkSpec {
   layers: LayerSpec[];
@@ -43,19 +33,15 @@ export const WAVEFORM_UNIT = 50e-3;
 
 /**
  * A spec with the paper's input: applied at 0, 4 and 8 ms of 10 ms, in `steps` steps.
- * `sizes` such as [784, 100, 10]; hidden layers are ReLU unless `hidden` says MIF.
+ * @param layers sizes of dense layers such as [784, 100, 10], hidden ones being ReLU unless `hidden` says MIF; or layers
  */
 export function networkSpec(
-  sizes: readonly number[],
+  layers: readonly number[] | readonly LayerSpec[],
   options: Partial<Omit<NetworkSpec, 'layers' | 'pulseSteps'>> & { hidden?: 'relu' | 'mif' } = {},
 ): NetworkSpec {
   const { hidden = 'relu', steps = 1000, ...rest } = options;
   return {
-    layers: sizes.slice(1).map((outputs, i) => ({
-      inputs: sizes[i],
-      outputs,
-      activation: i === sizes.length - 2 ? 'linear' : hidden,
-    })),
+    layers: isSizes(layers) ? denseLayers(layers, hidden) : [...layers],
     neuron: MIF,
     integrator: 'exponential',
     duration: 10e-3,
@@ -67,35 +53,23 @@ export function networkSpec(
   };
 }
 
+const isSizes = (layers: readonly number[] | readonly LayerSpec[]): layers is readonly number[] =>
+  typeof layers[0] === 'number';
+
+const denseLayers = (sizes: readonly number[], hidden: 'relu' | 'mif'): LayerSpec[] =>
+  sizes.slice(1).map((outputs, i) => ({
+    inputs: sizes[i],
+    outputs,
+    activation: i === sizes.length - 2 ? 'linear' : hidden,
+  }));
+
 /** Throws one line for a spec that cannot be built. */
 export function checkSpec(spec: NetworkSpec): void {
   const fail = (message: string): never => {
     throw new MemloopError('bad-input', message);
   };
-  if (spec.layers.length === 0) fail('a network needs at least one layer');
-  spec.layers.forEach((layer, i) => {
-    if (
-      !(
-        Number.isInteger(layer.inputs) &&
-        layer.inputs > 0 &&
-        Number.isInteger(layer.outputs) &&
-        layer.outputs > 0
-      )
-    )
-      fail(`layer ${i} is ${layer.outputs} × ${layer.inputs}: sizes must be whole numbers above 0`);
-    const before = spec.layers[i - 1];
-    if (before && before.outputs !== layer.inputs)
-      fail(`layer ${i} takes ${layer.inputs} inputs but layer ${i - 1} gives ${before.outputs}`);
-    if (before?.activation === 'mif' && layer.activation !== 'mif' && i !== spec.layers.length - 1)
-      fail(
-        `layer ${i} is ${layer.activation} but follows a MIF layer: only MIF layers or the last layer can`,
-      );
-  });
-  const last = spec.layers.at(-1)!;
-  if (last.activation !== 'linear')
-    fail(
-      `the last layer is ${last.activation}: it drives the output neurons with both signs and must be linear`,
-    );
+  checkLayers(spec.layers);
+  const { outputs } = spec.layers.at(-1)!;
   if (!integratorNames.includes(spec.integrator))
     fail(`unknown integrator ${spec.integrator}: use ${integratorNames.join(', ')}`);
   if (!(Number.isInteger(spec.steps) && spec.steps > 0))
@@ -114,15 +88,15 @@ export function checkSpec(spec: NetworkSpec): void {
       fail(`pulse steps ${spec.pulseSteps.join(', ')} must ascend within 0…${spec.steps - 1}`);
   });
   checkMifParameters(spec.neuron);
-  if (spec.outputNeurons && spec.outputNeurons.length !== last.outputs)
-    fail(`${spec.outputNeurons.length} output neurons are described but the network has ${last.outputs}`);
+  if (spec.outputNeurons && spec.outputNeurons.length !== outputs)
+    fail(`${spec.outputNeurons.length} output neurons are described but the network has ${outputs}`);
   spec.outputNeurons?.forEach(checkMifParameters);
 }
 
 export class Network {
   /**
-   * @param weights one list per layer, outputs × inputs, row-major
-   * @param biases one list per layer, outputs
+   * @param weights one list per layer, outputs × inputs of its matrix (`layerMatrix`), row-major
+   * @param biases one list per layer, outputs of its matrix
    */
   constructor(
     readonly spec: NetworkSpec,
@@ -131,10 +105,11 @@ export class Network {
   ) {
     checkSpec(spec);
     spec.layers.forEach((layer, i) => {
-      if (weights[i]?.length !== layer.inputs * layer.outputs || biases[i]?.length !== layer.outputs)
+      const { inputs, outputs } = layerMatrix(layer);
+      if (weights[i]?.length !== inputs * outputs || biases[i]?.length !== outputs)
         throw new MemloopError(
           'bad-input',
-          `layer ${i}: weights or biases do not have the shape ${layer.outputs} × ${layer.inputs}`,
+          `layer ${i}: weights or biases do not have the shape ${outputs} × ${inputs}`,
         );
     });
   }
@@ -147,7 +122,7 @@ export class Network {
       Float32Array.from({ length }, () => (2 * random.uniform() - 1) / Math.sqrt(inputs));
     const weights: Float32Array[] = [];
     const biases: Float32Array[] = [];
-    for (const { inputs, outputs } of spec.layers) {
+    for (const { inputs, outputs } of spec.layers.map(layerMatrix)) {
       weights.push(draw(inputs * outputs, inputs));
       biases.push(draw(outputs, inputs));
     }

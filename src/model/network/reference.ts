@@ -1,5 +1,13 @@
 /** A network in float64 on the readable neuron: the oracle of the kernel, and traces of single inputs. */
 import { type MifParameters, type MifState, restState, runMif } from '../devices/mif.js';
+import {
+  averagePool,
+  inputBarsFromPool,
+  inputBarsFromVectors,
+  layerMatrix,
+  layerVectors,
+  outputsFromSums,
+} from './layers.js';
 import { type Network, type NetworkSpec, WAVEFORM_UNIT } from './network.js';
 
 /** Weights may be of any precision here. */
@@ -9,14 +17,50 @@ export interface NetworkLike {
   biases: readonly ArrayLike<number>[];
 }
 
-/** Outputs of a layer, before its activation. */
-export function denseLayer(network: NetworkLike, l: number, x: ArrayLike<number>): number[] {
-  const { inputs, outputs } = network.spec.layers[l];
-  return Array.from({ length: outputs }, (_, o) => {
-    let sum = network.biases[l][o];
-    for (let i = 0; i < inputs; i++) sum += network.weights[l][o * inputs + i] * x[i];
-    return sum;
-  });
+/** Outputs of layer l, before its activation. */
+export function layerOutputs(network: NetworkLike, l: number, x: ArrayLike<number>): ArrayLike<number> {
+  const layer = network.spec.layers[l];
+  if (layer.kind === 'avgpool') return averagePool(layer, x);
+  const { inputs, outputs, vectors } = layerMatrix(layer);
+  const driven = layerVectors(layer, x);
+  const sums = new Float64Array(vectors * outputs);
+  for (let v = 0; v < vectors; v++)
+    for (let o = 0; o < outputs; o++) {
+      let sum = network.biases[l][o];
+      for (let i = 0; i < inputs; i++) sum += network.weights[l][o * inputs + i] * driven[v * inputs + i];
+      sums[v * outputs + o] = sum;
+    }
+  return outputsFromSums(layer, sums);
+}
+
+/**
+ * Adjoint of `layerOutputs`.
+ * @param bars the gradient of the layer's outputs before its activation
+ * @returns gradients of its inputs, weights and biases
+ */
+export function layerBackward(
+  network: NetworkLike,
+  l: number,
+  x: ArrayLike<number>,
+  bars: ArrayLike<number>,
+): { inputs: Float64Array; weights: Float64Array; biases: Float64Array } {
+  const layer = network.spec.layers[l];
+  const { inputs, outputs, vectors } = layerMatrix(layer);
+  const weights = new Float64Array(outputs * inputs);
+  const biases = new Float64Array(outputs);
+  if (layer.kind === 'avgpool') return { inputs: inputBarsFromPool(layer, bars), weights, biases };
+  const driven = layerVectors(layer, x);
+  const vectorBars = new Float64Array(vectors * inputs);
+  for (let o = 0; o < outputs; o++)
+    for (let v = 0; v < vectors; v++) {
+      const bar = bars[o * vectors + v];
+      biases[o] += bar;
+      for (let i = 0; i < inputs; i++) {
+        weights[o * inputs + i] += bar * driven[v * inputs + i];
+        vectorBars[v * inputs + i] += bar * network.weights[l][o * inputs + i];
+      }
+    }
+  return { inputs: inputBarsFromVectors(layer, vectorBars), weights, biases };
 }
 
 /** Jump of a (A) at each pulse for every neuron of the first MIF population, and which layer that is. */
@@ -27,7 +71,7 @@ export function pulsedDrives(
   const { layers, driveScale, driveMax } = network.spec;
   let x: ArrayLike<number> = input;
   for (let l = 0; ; l++) {
-    const y = denseLayer(network, l, x);
+    const y = Array.from(layerOutputs(network, l, x));
     if (l === layers.length - 1 || layers[l].activation === 'mif')
       return {
         layer: l,
@@ -58,7 +102,7 @@ export function outputStates(network: NetworkLike, input: ArrayLike<number>): Mi
   for (let l = layer + 1; l < spec.layers.length; l++) {
     const before = states;
     const waves = Array.from({ length: steps }, (_, t) =>
-      denseLayer(
+      layerOutputs(
         network,
         l,
         before.map((s) => (s[t].v - rest) / WAVEFORM_UNIT),

@@ -6,6 +6,7 @@
 import { MemloopError } from '../../shared/errors.js';
 import type { MifParameters } from '../devices/mif.js';
 import type { Engine } from '../kernel/engine.js';
+import { layerMatrix } from '../network/layers.js';
 import type { NetworkSpec } from '../network/network.js';
 import type { Random } from '../random.js';
 
@@ -25,7 +26,7 @@ export interface ChipTwin {
   /** Per output neuron, with standard deviations. */
   neurons: { parameters: MifParameters; sigma: MifParameters }[];
   /**
-   * Per layer, the lowest and highest value of each weight, outputs × inputs: as a share of the layer's largest weight or,
+   * Per layer, the lowest and highest value of each weight, outputs × inputs of its matrix: as a share of the layer's largest weight or,
    * for a network that is mapped already, of `weightMax`. They are −1 and 1 unless a cell is stuck.
    */
   limits: { low: Float32Array; high: Float32Array; weightMax?: number }[];
@@ -45,10 +46,12 @@ export function checkTwin(twin: ChipTwin, { layers }: NetworkSpec): void {
   const fits =
     twin.neurons.length === layers.at(-1)!.outputs &&
     twin.limits.length === layers.length &&
-    layers.every(
-      ({ inputs, outputs }, l) =>
-        twin.limits[l].low.length === inputs * outputs && twin.limits[l].high.length === inputs * outputs,
-    );
+    layers
+      .map(layerMatrix)
+      .every(
+        ({ inputs, outputs }, l) =>
+          twin.limits[l].low.length === inputs * outputs && twin.limits[l].high.length === inputs * outputs,
+      );
   if (!fits)
     throw new MemloopError('bad-input', `what is known of ${twin.name} is not laid out for this network`);
 }
@@ -69,7 +72,7 @@ export class Variation {
     this.#twin = twin;
 
     this.#clean = new Float32Array(engine.parameters.length);
-    this.#limited = engine.spec.layers.map(({ inputs }, l) => {
+    this.#limited = engine.spec.layers.map(layerMatrix).map(({ inputs }, l) => {
       const place = engine.places[l];
       const found: { at: number; low: number; high: number }[] = [];
       twin?.limits[l].low.forEach((low, i) => {
@@ -91,7 +94,7 @@ export class Variation {
     const settings = this.#settings;
     const { parameters } = engine;
     this.#clean.set(parameters);
-    engine.spec.layers.forEach(({ inputs, outputs }, l) => {
+    engine.spec.layers.map(layerMatrix).forEach(({ inputs, outputs }, l) => {
       const place = engine.places[l];
       const largest = this.#largest(parameters, l);
       const deviation = settings.weightNoise * largest;

@@ -4,7 +4,9 @@
 //
 // Dense layers are row-major and padded to multiples of four floats in every dimension, rows being
 // samples. MIF layers work on four samples at once, one a lane: a vector holds one neuron's value in four
-// samples. A trajectory is rows of steps + 1 states, each neurons × (v, x1, x2) vectors.
+// samples. A trajectory is rows of steps + 1 states, each neurons × (v, x1, x2) vectors. Convolutions: ./convolution.ts.
+
+export * from './convolution';
 
 const V: usize = 16;
 const STATE: usize = 48;

@@ -1,0 +1,143 @@
+/**
+ * Networks as files of JSON: the layers and what cannot be known from the dataset. Sizes follow from layer to layer.
+ *
+ *     {"layers": [{"kind": "conv2d", "maps": 8, "kernel": 5, "stride": 2}, {"kind": "flatten"}, {"kind": "dense"}]}
+ */
+import { z } from 'zod';
+import { MemloopError } from '../../shared/errors.js';
+import { readJson } from '../../shared/json.js';
+import {
+  checkImageLayer,
+  checkLayers,
+  type ImageLayer,
+  type ImageShape,
+  imageSize,
+  imageText,
+  type LayerSpec,
+  outputImage,
+} from './layers.js';
+
+const count = z.int().positive();
+
+const layerSchema = z.discriminatedUnion(
+  'kind',
+  [
+    z.strictObject({
+      kind: z.literal('dense'),
+      outputs: count.exactOptional().describe('the number of classes where left out, in the last layer'),
+      activation: z
+        .enum(['relu', 'linear', 'mif'])
+        .exactOptional()
+        .describe('relu where left out; the last layer is linear'),
+    }),
+    z.strictObject({
+      kind: z.literal('conv2d'),
+      maps: count.describe('how many filters'),
+      kernel: count.describe('side of a filter'),
+      stride: count.default(1),
+      padding: z.int().nonnegative().default(0).describe('zeros around the image, on each side'),
+      activation: z.enum(['relu', 'linear', 'mif']).default('relu'),
+    }),
+    z.strictObject({
+      kind: z.literal('avgpool'),
+      kernel: count.describe('side of the squares'),
+      stride: count.exactOptional().describe('the kernel where left out'),
+    }),
+    z.strictObject({ kind: z.literal('flatten') }),
+  ],
+  { error: 'must be dense, conv2d, avgpool or flatten' },
+);
+
+export const networkSchema = z.strictObject({
+  input: z
+    .strictObject({ channels: count, height: count, width: count })
+    .exactOptional()
+    .describe('the image that a sample is; a square one of one channel where left out'),
+  layers: z.array(layerSchema).min(1),
+});
+
+export type NetworkDescription = z.output<typeof networkSchema>;
+
+/** A description from its file. Error: `bad-file`. */
+export const loadDescription = (path: string): NetworkDescription =>
+  readJson(path, networkSchema, {
+    what: `the network ${path}`,
+    hint: 'mend it; schemas/network.schema.json says what it may hold',
+  });
+
+/**
+ * The layers of a description on a dataset: sizes are inferred and checked, layer by layer. A flatten layer becomes
+ * none, because images lie as it would lay them.
+ *
+ * Error: `bad-input` for layers that do not fit together, or not with the dataset.
+ */
+export function describedLayers(
+  { input, layers }: NetworkDescription,
+  { features, classes }: { features: number; classes: number },
+): LayerSpec[] {
+  if (input && imageSize(input) !== features)
+    throw fault(`input is ${imageText(input)} = ${imageSize(input)} values, but the dataset has ${features}`);
+  const specs: LayerSpec[] = [];
+  const numbers: number[] = [];
+  let image: ImageShape | undefined = input ?? squareImage(features);
+  const first = layers[0].kind;
+  if (!image && (first === 'conv2d' || first === 'avgpool'))
+    throw fault(`layer 0 is ${first}, but ${features} values are no square image: give the file an "input"`);
+  layers.forEach((layer, l) => {
+    const inputs = specs.at(-1)?.outputs ?? features;
+    if (layer.kind !== 'flatten') numbers.push(l);
+    if (layer.kind === 'flatten') image = undefined;
+    else if (layer.kind === 'dense') {
+      const isLast = l === layers.length - 1;
+      const { outputs = isLast ? classes : undefined, activation = isLast ? 'linear' : 'relu' } = layer;
+      if (outputs === undefined) throw fault(`layer ${l} (dense): "outputs" is missing`);
+      specs.push({ inputs, outputs, activation });
+      image = undefined;
+    } else {
+      if (!image)
+        throw fault(`layer ${l} is ${layer.kind} but takes no image: it must stand before flatten and dense`);
+      const { spec, output } = imageLayer(layer, image, l);
+      specs.push(spec);
+      image = output;
+    }
+  });
+  checkLayers(specs, numbers);
+  if (specs.at(-1)!.outputs !== classes)
+    throw fault(`the last layer has ${specs.at(-1)!.outputs} outputs, but the dataset ${classes} classes`);
+  return specs;
+}
+
+type Described = Extract<NetworkDescription['layers'][number], { kind: ImageLayer['kind'] }>;
+
+function imageLayer(
+  layer: Described,
+  image: ImageShape,
+  l: number,
+): { spec: ImageLayer; output: ImageShape } {
+  const { channels, height, width } = image;
+  const spec: ImageLayer =
+    layer.kind === 'conv2d'
+      ? { ...layer, channels, height, width, inputs: imageSize(image), outputs: 0 }
+      : {
+          kind: 'avgpool',
+          kernel: layer.kernel,
+          stride: layer.stride ?? layer.kernel,
+          channels,
+          height,
+          width,
+          activation: 'linear',
+          inputs: imageSize(image),
+          outputs: 0,
+        };
+  const output = outputImage(spec);
+  spec.outputs = imageSize(output);
+  checkImageLayer(spec, l);
+  return { spec, output };
+}
+
+function squareImage(features: number): ImageShape | undefined {
+  const side = Math.sqrt(features);
+  return Number.isInteger(side) ? { channels: 1, height: side, width: side } : undefined;
+}
+
+const fault = (message: string): MemloopError => new MemloopError('bad-input', message);
