@@ -1,6 +1,7 @@
 /** JSON Schemas of memloop's files, made from the schemas that read them. `npm run schemas` writes them to `schemas/`. */
 import { z } from 'zod';
 import { arraySchema, boardSchema } from './calibration/passport/passport.js';
+import { networkSchema } from './model/network/description.js';
 import { eventSchema } from './shared/events.js';
 import { recordSchema } from './telemetry/run-folder.js';
 import { faultsSchema } from './virtual-board/faults/faults.js';
@@ -11,6 +12,7 @@ const FILES: Readonly<Record<string, { title: string; schema: z.ZodType }>> = {
   faults: { title: 'Fault schedule of a virtual board', schema: faultsSchema },
   'board-passport': { title: 'Passport of a board', schema: boardSchema },
   'array-passport': { title: 'Passport of an array', schema: arraySchema },
+  network: { title: 'Layers of a network, for `train --network`', schema: networkSchema },
   event: { title: 'Event: one line of events.ndjson', schema: eventSchema },
   run: { title: 'Record of a run: run.json', schema: recordSchema },
 };

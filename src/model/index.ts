@@ -10,9 +10,29 @@ export * from './devices/simulate.js';
 export { loadStimulus } from './devices/stimulus-file.js';
 export { backendName, kernelThreads, setKernelThreads } from './kernel/kernel.js';
 export { type MifPopulation, MifRunner } from './kernel/mif-runner.js';
+export { describedLayers, loadDescription, type NetworkDescription } from './network/description.js';
+export {
+  type Activation,
+  type AvgPoolLayer,
+  averagePool,
+  type Conv2dLayer,
+  checkAllDense,
+  type DenseLayer,
+  type ImageLayer,
+  type ImageShape,
+  inputBarsFromPool,
+  inputBarsFromVectors,
+  isImageLayer,
+  type LayerMatrix,
+  type LayerSpec,
+  layerMatrix,
+  layerVectors,
+  outputImage,
+  outputsFromSums,
+} from './network/layers.js';
 export * from './network/network.js';
 export { loadNetwork, saveNetwork } from './network/network-file.js';
-export { type NetworkLike, outputVoltages } from './network/reference.js';
+export { layerBackward, layerOutputs, type NetworkLike, outputVoltages } from './network/reference.js';
 export { fewestEulerSteps, largestEulerDrive } from './network/stability.js';
 export { Random } from './random.js';
 export { Adam } from './training/adam.js';

@@ -1,7 +1,14 @@
 import { rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { Augmentation, IntegratorName, TrainSettings } from '../../model/index.js';
+import type {
+  Augmentation,
+  Dataset,
+  IntegratorName,
+  TrainingPlan,
+  TrainSettings,
+} from '../../model/index.js';
+import type { Emit } from '../../shared/events.js';
 import { makeFolder, writeAtomically } from '../../shared/files.js';
 import { percent } from '../../shared/text.js';
 import { action, type Session } from '../command.js';
@@ -13,6 +20,7 @@ interface Options extends Partial<Omit<TrainSettings, 'augmentation'>> {
   out?: string;
   integrator: IntegratorName;
   steps: number;
+  network?: string;
   hidden?: number[];
   hiddenNeurons: 'relu' | 'mif';
   driveScale?: number;
@@ -51,6 +59,12 @@ export function register(program: Command): void {
         .default('exponential'),
     )
     .option('--steps <n>', 'steps of the neurons in the 10 ms of one input', wholeNumber(1, 1_000_000), 250)
+    .addOption(
+      new Option(
+        '--network <file>',
+        'layers of the network, as JSON (schemas/network.schema.json)',
+      ).conflicts(['hidden', 'hiddenNeurons']),
+    )
     .option('--hidden <sizes>', 'sizes of the hidden layers, such as 100 or 100,50', sizes)
     .addOption(
       new Option('--hidden-neurons <kind>', 'neurons of the hidden layers')
@@ -117,6 +131,26 @@ const SETTINGS = [
   'neuronSpread',
 ] as const;
 
+function plan(
+  model: typeof import('../../model/index.js'),
+  { network, ...options }: Options,
+  { features, classes }: Dataset,
+  emit: Emit,
+): TrainingPlan {
+  const planned = model.planTraining({
+    ...options,
+    ...(network !== undefined && { network: model.loadDescription(network) }),
+    features,
+    classes,
+  });
+  const { limitedDrive, spec } = planned;
+  if (limitedDrive !== undefined) {
+    const message = `forward-euler with ${spec.steps} steps: drives are limited to ${limitedDrive} A, where it is stable`;
+    emit({ type: 'log', level: 'info', message });
+  }
+  return planned;
+}
+
 async function train({ emit, signal, run }: Session, options: Options) {
   const model = await import('../../model/index.js');
   const { trainingPlot } = await import('../../plots/index.js');
@@ -131,12 +165,7 @@ async function train({ emit, signal, run }: Session, options: Options) {
     seed,
     ...(dataDir !== undefined && { dataDir }),
   });
-  const { features, classes } = train;
-  const { spec, settings: recipe, limitedDrive } = model.planTraining({ ...options, features, classes });
-  if (limitedDrive !== undefined) {
-    const message = `forward-euler with ${spec.steps} steps: drives are limited to ${limitedDrive} A, where it is stable`;
-    emit({ type: 'log', level: 'info', message });
-  }
+  const { spec, settings: recipe } = plan(model, options, train, emit);
   const chip = passport && (await import('../../loop/index.js')).twinTraining(passport, spec);
   const chosen = Object.fromEntries(
     SETTINGS.filter((key) => options[key] !== undefined).map((key) => [key, options[key]]),

@@ -8,7 +8,7 @@ import {
   type Rehearsal,
   rehearseArray,
 } from '../../calibration/index.js';
-import type { Dataset, Network, NetworkSpec } from '../../model/index.js';
+import { checkAllDense, type Dataset, type Network, type NetworkSpec } from '../../model/index.js';
 import type { Emit } from '../../shared/events.js';
 import { BoardNetwork, type NeuronBank } from './board-network.js';
 import { Chip } from './chip.js';
@@ -80,6 +80,7 @@ export class Deployment {
    * @param scales one entry per layer, as `layerScales` or `networkScales` give them.
    */
   static async open(context: LoopContext, network: Network, scales: LayerScales): Promise<Deployment> {
+    checkAllDense(network.spec.layers, 'a chip');
     const { board } = context;
     const { description, passport } = board;
     const shapes = network.spec.layers.map(({ inputs, outputs }, l) => ({ inputs, outputs, ...scales[l] }));

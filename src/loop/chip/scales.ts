@@ -1,5 +1,12 @@
 /** How the values of a network's layers become conductances and voltages. */
-import { type Dataset, Network, outputVoltages, restState, WAVEFORM_UNIT } from '../../model/index.js';
+import {
+  checkAllDense,
+  type Dataset,
+  Network,
+  outputVoltages,
+  restState,
+  WAVEFORM_UNIT,
+} from '../../model/index.js';
 import type { LayerShape } from './mapping.js';
 
 /**
@@ -24,6 +31,7 @@ const SIMULATED = 32;
  * @param sample images such as the network was trained on; the first 2000 are used.
  */
 export function layerScales(network: Network, sample: Dataset): LayerScales {
+  checkAllDense(network.spec.layers, 'a chip');
   const count = Math.min(SAMPLE, sample.count);
   let values: Float32Array | undefined = sample.inputs.subarray(0, count * sample.features);
   return network.spec.layers.map((layer, l) => {

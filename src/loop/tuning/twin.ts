@@ -1,6 +1,6 @@
 /** What a passport tells offline training about the chip that a network is trained for. */
 import { type ArrayPassport, checkNeurons, type Passport } from '../../calibration/index.js';
-import type { ChipTwin, MifParameters, NetworkSpec, TrainSettings } from '../../model/index.js';
+import { type ChipTwin, checkAllDense, type MifParameters, type NetworkSpec, type TrainSettings } from '../../model/index.js';
 import { MemloopError } from '../../shared/errors.js';
 import {
   type ConductanceWindow,
@@ -51,6 +51,7 @@ export function twinTraining(
   scales?: readonly { weightMax: number }[],
   now: Date = new Date(),
 ): TwinTraining {
+  checkAllDense(spec.layers, 'training for a chip');
   const { description, converters } = passport;
   const { neurons, measured } = neuronsOf(passport, spec, now);
   // Converters that no reference tells of are taken as exact.

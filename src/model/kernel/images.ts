@@ -158,7 +158,8 @@ export class ImageLayers {
       ]);
     for (let l = end - 1; l >= 0; l--) {
       const layer = this.layers[l];
-      if (layer.kind === 'conv2d') calls.push(this.#convBackward(layer, l, shard, group));
+      const sums = this.#bars[shard][l];
+      if (layer.kind === 'conv2d' && sums) calls.push(this.#convBackward(layer, l, group, sums));
       if (l > 0) calls.push(this.#inputBackward(layer, l, group));
     }
     return calls;
@@ -251,9 +252,8 @@ export class ImageLayers {
     ];
   }
 
-  #convBackward({ channels, kernel, stride }: Conv2dLayer, l: number, shard: number, group: number): Call {
+  #convBackward({ channels, kernel, stride }: Conv2dLayer, l: number, group: number, bars: WeightBars): Call {
     const [x, y] = [this.#images[l], this.#images[l + 1]];
-    const bars = this.#bars[shard][l]!;
     return [
       'convBackward',
       x.corner(group),

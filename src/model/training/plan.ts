@@ -1,7 +1,9 @@
 /** What a dataset is trained with: its recipe, changed where the user asks for something else. */
+import { describedLayers, type NetworkDescription } from '../network/description.js';
+import { isImageLayer } from '../network/layers.js';
 import { type NetworkSpec, networkSpec } from '../network/network.js';
 import { largestEulerDrive } from '../network/stability.js';
-import { recipeOf } from './recipes.js';
+import { imageSettingsOf, recipeOf } from './recipes.js';
 import type { TrainSettings } from './settings.js';
 
 export interface PlanOptions extends Partial<Pick<NetworkSpec, 'integrator' | 'driveScale' | 'driveMax'>> {
@@ -9,6 +11,8 @@ export interface PlanOptions extends Partial<Pick<NetworkSpec, 'integrator' | 'd
   dataset: string;
   features: number;
   classes: number;
+  /** The layers, instead of `hidden` and `hiddenNeurons`. */
+  network?: NetworkDescription;
   /** Outputs of the hidden layers. */
   hidden?: readonly number[];
   hiddenNeurons?: 'relu' | 'mif';
@@ -23,17 +27,21 @@ export interface TrainingPlan {
   limitedDrive?: number;
 }
 
+/** Error: `bad-input` for a network that does not fit the dataset. */
 export function planTraining(options: PlanOptions): TrainingPlan {
-  const { dataset, features, classes, integrator, driveMax, steps = 250 } = options;
+  const { dataset, features, classes, network, integrator, driveMax, steps = 250 } = options;
   const recipe = recipeOf(dataset);
-  const spec = networkSpec([features, ...(options.hidden ?? recipe.hidden), classes], {
+  const layers = network
+    ? describedLayers(network, { features, classes })
+    : [features, ...(options.hidden ?? recipe.hidden), classes];
+  const spec = networkSpec(layers, {
     ...(integrator !== undefined && { integrator }),
     steps,
     hidden: options.hiddenNeurons ?? 'relu',
     driveScale: options.driveScale ?? recipe.driveScale,
     ...(driveMax !== undefined && { driveMax }),
   });
-  const { settings } = recipe;
+  const settings = spec.layers.some(isImageLayer) ? imageSettingsOf(dataset) : recipe.settings;
   if (spec.integrator !== 'forward-euler' || driveMax !== undefined) return { spec, settings };
   const limitedDrive = largestEulerDrive(spec);
   return { spec: { ...spec, driveMax: limitedDrive }, settings, limitedDrive };

@@ -28,3 +28,12 @@ const RECIPES: Readonly<Record<string, Recipe>> = {
 
 /** The dataset's recipe; the digits' for one that has none. */
 export const recipeOf = (dataset: string): Recipe => RECIPES[dataset] ?? RECIPES.digits;
+
+/** What networks with convolutions are trained with instead: few weights take longer, and learn more from moved images. */
+const IMAGE_SETTINGS: Partial<TrainSettings> = { dropout: 0, augmentation: 'affine' };
+
+/** The dataset's settings for networks with image layers. */
+export const imageSettingsOf = (dataset: string): Partial<TrainSettings> => ({
+  ...recipeOf(dataset).settings,
+  ...IMAGE_SETTINGS,
+});

@@ -77,7 +77,7 @@ function referenceGradient(network: NetworkLike, input: Float32Array, label: num
     };
     return (moved(1e-4) - moved(-1e-4)) / 2e-4;
   });
-  const gradients = layers.map(() => ({ weights: new Float64Array(), biases: new Float64Array() }));
+  const gradients: Pick<ReturnType<typeof layerBackward>, 'weights' | 'biases'>[] = [];
   for (let l = last; l >= 0; l--) {
     const { inputs, ...own } = layerBackward(network, l, activations[l], bars);
     gradients[l] = own;
@@ -143,38 +143,41 @@ it('loss and gradient of convolutions of any shape are those of the float64 refe
 it.each([
   ['ReLU', 'relu', { kind: 'avgpool', kernel: 2 }],
   ['MIF', 'mif', undefined],
-])('the gradient of a convolution of %s units is that of differences in float64', (_name, activation, pool) => {
-  const layers = [
-    { kind: 'conv2d', maps: 3, kernel: 3, padding: 1 },
-    { kind: 'conv2d', maps: 2, kernel: 3, stride: 2, activation },
-    ...(pool ? [pool] : []),
-    { kind: 'dense' },
-  ];
-  const { network, inputs, labels } = problem({ layers }, 49, 4, 2);
-  const { gradient } = onKernel(network, inputs, labels);
-  const meanLoss = (at: NetworkLike) =>
-    (lossOf(at, inputs.subarray(0, 49), labels[0]) + lossOf(at, inputs.subarray(49), labels[1])) / 2;
-  const random = new Random(2);
-  network.spec.layers.forEach((_, l) => {
-    for (const list of ['weights', 'biases'] as const) {
-      const scale = Math.max(0, ...gradient[list][l].map(Math.abs));
-      for (let k = 0; k < (network[list][l].length && 3); k++) {
-        const i = random.integer(network[list][l].length);
-        const moved = (h: number) => {
-          const copy = {
-            spec: network.spec,
-            weights: network.weights.map((w) => Float64Array.from(w)),
-            biases: network.biases.map((b) => Float64Array.from(b)),
+])(
+  'the gradient of a convolution of %s units is that of differences in float64',
+  (_name, activation, pool) => {
+    const layers = [
+      { kind: 'conv2d', maps: 3, kernel: 3, padding: 1 },
+      { kind: 'conv2d', maps: 2, kernel: 3, stride: 2, activation },
+      ...(pool ? [pool] : []),
+      { kind: 'dense' },
+    ];
+    const { network, inputs, labels } = problem({ layers }, 49, 4, 2);
+    const { gradient } = onKernel(network, inputs, labels);
+    const meanLoss = (at: NetworkLike) =>
+      (lossOf(at, inputs.subarray(0, 49), labels[0]) + lossOf(at, inputs.subarray(49), labels[1])) / 2;
+    const random = new Random(2);
+    network.spec.layers.forEach((_, l) => {
+      for (const list of ['weights', 'biases'] as const) {
+        const scale = Math.max(0, ...gradient[list][l].map(Math.abs));
+        for (let k = 0; k < (network[list][l].length && 3); k++) {
+          const i = random.integer(network[list][l].length);
+          const moved = (h: number) => {
+            const copy = {
+              spec: network.spec,
+              weights: network.weights.map((w) => Float64Array.from(w)),
+              biases: network.biases.map((b) => Float64Array.from(b)),
+            };
+            copy[list][l][i] += h;
+            return meanLoss(copy);
           };
-          copy[list][l][i] += h;
-          return meanLoss(copy);
-        };
-        const numeric = (moved(1e-5) - moved(-1e-5)) / 2e-5;
-        expect(Math.abs(gradient[list][l][i] - numeric)).toBeLessThan(2e-4 * scale);
+          const numeric = (moved(1e-5) - moved(-1e-5)) / 2e-5;
+          expect(Math.abs(gradient[list][l][i] - numeric)).toBeLessThan(2e-4 * scale);
+        }
       }
-    }
-  });
-});
+    });
+  },
+);
 
 it('gives the same bits with one thread and with three, masks and Adam included', () => {
   const layers = [
@@ -188,7 +191,7 @@ it('gives the same bits with one thread and with three, masks and Adam included'
     const engine = new Engine(network.spec, 50, { training: true, masks: true });
     engine.setWeights(network);
     const random = new Random(7);
-    for (const { values } of engine.masks) values.forEach((_, i) => (values[i] = random.integer(2) * 2));
+    for (const { values } of engine.masks) values.set(values.map(() => 2 * random.integer(2)));
     engine.load(
       inputs,
       Array.from(labels, (_, i) => i),
