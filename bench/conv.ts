@@ -106,7 +106,7 @@ setKernelThreads(threads);
 console.log(`An epoch of ${images.count} images, ${threads} threads: by the clock, and processor time\n`);
 for (let turn = 0; turn < turns; turn++) {
   add('memloop, MIF neurons, 250 steps', await ownEpoch(images, 250));
-  add('memloop, MIF neurons, 100 steps', await ownEpoch(images, 100));
+  add('memloop, MIF neurons, 40 steps', await ownEpoch(images, 40));
   const { version, ...epoch } = peerEpoch();
   add(`PyTorch ${version.split('+')[0]}, ordinary units`, epoch);
 }

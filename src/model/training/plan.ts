@@ -3,7 +3,7 @@ import { describedLayers, type NetworkDescription } from '../network/description
 import { isImageLayer } from '../network/layers.js';
 import { type NetworkSpec, networkSpec } from '../network/network.js';
 import { largestEulerDrive } from '../network/stability.js';
-import { imageSettingsOf, recipeOf } from './recipes.js';
+import { recipeOf } from './recipes.js';
 import type { TrainSettings } from './settings.js';
 
 export interface PlanOptions extends Partial<Pick<NetworkSpec, 'integrator' | 'driveScale' | 'driveMax'>> {
@@ -41,7 +41,7 @@ export function planTraining(options: PlanOptions): TrainingPlan {
     driveScale: options.driveScale ?? recipe.driveScale,
     ...(driveMax !== undefined && { driveMax }),
   });
-  const settings = spec.layers.some(isImageLayer) ? imageSettingsOf(dataset) : recipe.settings;
+  const settings = { ...recipe.settings, ...(spec.layers.some(isImageLayer) && recipe.images) };
   if (spec.integrator !== 'forward-euler' || driveMax !== undefined) return { spec, settings };
   const limitedDrive = largestEulerDrive(spec);
   return { spec: { ...spec, driveMax: limitedDrive }, settings, limitedDrive };

@@ -179,6 +179,51 @@ it.each([
   },
 );
 
+it('masks what layers give, forward and backward, as if the weights after them were masked', () => {
+  const layers = [
+    { kind: 'conv2d', maps: 5, kernel: 3 },
+    { kind: 'conv2d', maps: 3, kernel: 2, padding: 1 },
+    { kind: 'dense' },
+  ];
+  const { network, inputs, labels } = problem({ layers }, 49, 6, 1);
+  const random = new Random(3);
+  // One sample, in the first lane. The first mask is the same all over a map, so that the next filters can have it.
+  const maps = Array.from({ length: 5 }, () => 2 * random.integer(2));
+  maps[0] = 2;
+  const values = Array.from({ length: 3 * 36 }, () => 2 * random.integer(2));
+  const engine = new Engine(network.spec, 1, { training: true, masks: true });
+  engine.masks[0].values.set(maps.flatMap((mask) => Array<number>(4 * 25).fill(mask)));
+  engine.masks[1].values.set(values.flatMap((mask) => Array<number>(4).fill(mask)));
+  engine.setWeights(network);
+  engine.load(inputs, [0], labels);
+  const loss = engine.gradient();
+  const gradient = engine.readGradient(network.clone());
+  engine.dispose();
+
+  const masked = network.clone();
+  masked.weights[1].forEach((w, i) => {
+    masked.weights[1][i] = w * maps[Math.floor(i / 4) % 5];
+  });
+  masked.weights[2].forEach((w, i) => {
+    masked.weights[2][i] = w * values[i % values.length];
+  });
+  const expected = onKernel(masked, inputs, labels);
+  expect(loss).toBeCloseTo(expected.loss, 5);
+  const same = (list: Float32Array, other: Float32Array) => {
+    const scale = Math.max(...other.map(Math.abs));
+    expect(scale).toBeGreaterThan(0);
+    list.forEach((value, i) => {
+      expect(Math.abs(value - other[i])).toBeLessThan(1e-4 * scale);
+    });
+  };
+  same(gradient.weights[0], expected.gradient.weights[0]);
+  same(
+    gradient.weights[1],
+    expected.gradient.weights[1].map((g, i) => g * maps[Math.floor(i / 4) % 5]),
+  );
+  same(gradient.biases[1], expected.gradient.biases[1]);
+});
+
 it('gives the same bits with one thread and with three, masks and Adam included', () => {
   const layers = [
     { kind: 'conv2d', maps: 5, kernel: 3, stride: 2, padding: 1 },

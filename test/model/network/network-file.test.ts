@@ -2,8 +2,10 @@ import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { describedLayers, networkSchema } from '../../../src/model/network/description.js';
 import { Network, networkSpec } from '../../../src/model/network/network.js';
 import { loadNetwork, saveNetwork } from '../../../src/model/network/network-file.js';
+import { loadTensors } from '../../../src/shared/safetensors.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'memloop-'));
 const path = join(folder, 'model.safetensors');
@@ -15,6 +17,31 @@ it('brings back what was saved and leaves no temporary file', () => {
   expect(loaded.network).toEqual(network);
   expect(loaded.metadata.dataset).toBe('digits');
   expect(readdirSync(folder)).toEqual(['model.safetensors']);
+});
+
+it('keeps the shapes of convolutions as PyTorch has them, and brings them back', () => {
+  const layers = describedLayers(
+    networkSchema.parse({
+      layers: [
+        { kind: 'conv2d', maps: 3, kernel: 2, padding: 1 },
+        { kind: 'avgpool', kernel: 2 },
+        { kind: 'flatten' },
+        { kind: 'dense' },
+      ],
+    }),
+    { features: 25, classes: 4 },
+  );
+  const images = Network.initialise(networkSpec(layers), 1);
+  saveNetwork(path, images);
+  expect(loadNetwork(path).network).toEqual(images);
+  const { tensors } = loadTensors(path);
+  const shapes = Object.fromEntries(Object.entries(tensors).map(([name, { shape }]) => [name, shape]));
+  expect(shapes).toEqual({
+    'layers.0.weight': [3, 1, 2, 2],
+    'layers.0.bias': [3],
+    'layers.2.weight': [4, 27],
+    'layers.2.bias': [4],
+  });
 });
 
 it('follows the format: header length, JSON with PyTorch names, float32 data', () => {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadDigits, split, subset } from '../../../src/model/data/datasets.js';
+import { describedLayers, networkSchema } from '../../../src/model/network/description.js';
 import { type Network, networkSpec } from '../../../src/model/network/network.js';
 import { evaluate } from '../../../src/model/training/evaluate.js';
 import { type TrainOptions, train } from '../../../src/model/training/train.js';
@@ -33,6 +34,38 @@ describe('training', () => {
     expect(result.history).toHaveLength(20);
     expect(result.history.at(-1)!.loss).toBeLessThan(result.history[0].loss / 4);
   });
+
+  it.each(['relu', 'mif'])(
+    'trains a convolution of %s units to the same weights, masks and all',
+    async (activation) => {
+      const layers = describedLayers(
+        networkSchema.parse({
+          layers: [
+            { kind: 'conv2d', maps: 6, kernel: 3, stride: 2, activation },
+            { kind: 'flatten' },
+            { kind: 'dense' },
+          ],
+        }),
+        dataset,
+      );
+      const options: TrainOptions = {
+        spec: networkSpec(layers, { steps: 50, driveScale: 3e-6 }),
+        dataset,
+        test,
+        epochs: 10,
+        batch: 50,
+        rate: 1e-2,
+        dropout: 0.05,
+        decision: 1,
+        seed: 1,
+      };
+      const result = await train(options);
+      expect(result.testAccuracy).toBeGreaterThan(0.88);
+      expect(evaluate(result.network, test)).toBe(result.testAccuracy);
+      const few = { ...options, epochs: 1 };
+      expect(bits((await train(few)).network)).toEqual(bits((await train(few)).network));
+    },
+  );
 
   it('trains a network that spikes throughout', async () => {
     const result = await train({
