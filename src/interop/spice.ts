@@ -5,6 +5,7 @@
 
 import { type MifParameters, type MifState, restState } from '../model/devices/mif.js';
 import type { Pulse } from '../model/devices/simulate.js';
+import { checkAllDense } from '../model/network/layers.js';
 import { type Network, WAVEFORM_UNIT } from '../model/network/network.js';
 import { neuronOf, pulsedDrives } from '../model/network/reference.js';
 import { MemloopError } from '../shared/errors.js';
@@ -125,6 +126,7 @@ export function networkNetlist(network: Network, input: ArrayLike<number>, optio
     elements.push(`* layer ${layer}, neuron ${n}`);
     elements.push(...neuronElements(`_${layer}_${n}`, p, alphaCurrent(pulses, p.tauAlpha), restState(p)));
   });
+  checkAllDense(spec.layers.slice(layer + 1), 'a netlist');
   const rest = restState(spec.neuron).v;
   for (let l = layer + 1; l <= last; l++) {
     const { inputs, outputs } = spec.layers[l];

@@ -187,6 +187,17 @@ export interface KernelFunctions {
     relu: number,
     mask: number,
   ): void;
+  waveConvForward(...args: [...WaveConv, bias: number, scale: number, drives: number]): void;
+  waveConvBackward(
+    ...args: [
+      ...WaveConv,
+      scale: number,
+      driveBars: number,
+      voltageBars: number,
+      weightBars: number,
+      biasBars: number,
+    ]
+  ): void;
   imageFromRows(...args: ImageAndRows): void;
   rowsFromImage(...args: ImageAndRows): void;
   imageSlope(
@@ -230,6 +241,27 @@ export type Wave = [
   unit: number,
   weights: number,
   weightBytes: number,
+];
+
+/** Waveforms of the population before a convolution, which is channels × height × width neurons, and its weights. */
+export type WaveConv = [
+  trajectory: number,
+  steps: number,
+  rest: number,
+  restStride: number,
+  unit: number,
+  channels: number,
+  xHeight: number,
+  xWidth: number,
+  padding: number,
+  image: number,
+  weights: number,
+  weightBytes: number,
+  kernel: number,
+  stride: number,
+  maps: number,
+  height: number,
+  width: number,
 ];
 
 /** Four samples as rows of values, and the same as an image. */

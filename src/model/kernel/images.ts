@@ -78,7 +78,7 @@ export interface ImageOptions {
   parameters: number;
 }
 
-/** The image layers that a network begins with; there may be none. */
+/** The image layers that a network begins with, up to its first neurons; there may be none. */
 export class ImageLayers {
   readonly layers: readonly ImageLayer[];
   /** What goes into each layer, and what comes out of the last. */
@@ -88,9 +88,9 @@ export class ImageLayers {
   readonly #bars: (WeightBars | undefined)[][];
   readonly #options: ImageOptions;
 
+  /** @param layers those computed once per input */
   constructor(layers: readonly LayerSpec[], options: ImageOptions, layout: Layout) {
-    const rest = layers.findIndex((layer) => !isImageLayer(layer));
-    this.layers = layers.slice(0, rest).filter(isImageLayer);
+    this.layers = layers.filter(isImageLayer);
     this.#options = options;
     const { groups, shards, masks } = options;
     const shapes: ImageShape[] = [...this.layers, ...this.layers.slice(-1).map(outputImage)];

@@ -5,8 +5,9 @@
  */
 
 import type { MifParameters } from '../devices/mif.js';
+import { type Conv2dLayer, type LayerSpec, layerMatrix, outputImage } from '../network/layers.js';
 import { checkSpec, type NetworkSpec, WAVEFORM_UNIT } from '../network/network.js';
-import type { Call, Gathering, Task, Wave } from './calls.js';
+import type { Call, Gathering, Task, Wave, WaveConv } from './calls.js';
 import { ImageLayers } from './images.js';
 import { type KernelMemory, Layout } from './kernel.js';
 import { type LayerPlace, pad4, placesOf } from './places.js';
@@ -51,14 +52,30 @@ interface Shard {
   scratch: Scratch[];
 }
 
-/** @param waves how many waveforms drive the population; 0 if pulses do. */
+/** How many vectors a layer between MIF layers needs for its waveforms and to sum the gradients of its weights. */
+function waveSizes(layer: LayerSpec): { signals: number; weights: number; biases: number } {
+  if (layer.kind !== 'conv2d')
+    return { signals: layer.inputs, weights: layer.inputs * layer.outputs, biases: layer.outputs };
+  const { channels, height, width, padding } = layer;
+  const { inputs, outputs } = layerMatrix(layer);
+  return {
+    signals: channels * (height + 2 * padding) * (width + 2 * padding),
+    weights: pad4(outputs) * inputs,
+    biases: pad4(outputs),
+  };
+}
+
+/** @param layer whose sums of waveforms drive the population; none if pulses do. */
 function scratchOf(
   { neurons, steps, trajectoryBytes }: Population,
-  waves: number,
+  layer: LayerSpec | undefined,
   layout: Layout,
   ifTraining: (bytes: number) => number,
 ): Scratch {
-  const slots = waves > 0 ? steps : 1;
+  const slots = layer ? steps : 1;
+  const sizes = layer && waveSizes(layer);
+  // The kernel computes maps in fours: up to three planes more.
+  const drives = slots * neurons + (layer?.kind === 'conv2d' ? (3 * neurons) / layer.maps : 0);
   return {
     slots,
     trajectory: layout.take(trajectoryBytes),
@@ -66,12 +83,12 @@ function scratchOf(
     peaks: layout.take(neurons * VECTOR),
     bars: layout.take(5 * neurons * VECTOR),
     lossRows: layout.take(3 * neurons * VECTOR),
-    drives: layout.take(slots * neurons * VECTOR),
-    driveBars: ifTraining(slots * neurons * VECTOR),
+    drives: layout.take(drives * VECTOR),
+    driveBars: ifTraining(drives * VECTOR),
     voltageBars: ifTraining(steps * neurons * VECTOR),
-    signals: waves > 0 ? layout.take(waves * VECTOR) : 0,
-    weightBars: waves > 0 ? ifTraining(waves * neurons * VECTOR) : 0,
-    biasBars: waves > 0 ? ifTraining(neurons * VECTOR) : 0,
+    signals: sizes ? layout.take(sizes.signals * VECTOR) : 0,
+    weightBars: sizes ? ifTraining(sizes.weights * VECTOR) : 0,
+    biasBars: sizes ? ifTraining(sizes.biases * VECTOR) : 0,
   };
 }
 
@@ -147,7 +164,7 @@ export class Plan {
     this.#waveSlots = layout.take(steps * FLOAT);
 
     this.#images = new ImageLayers(
-      layers,
+      layers.slice(0, pulsed + 1),
       { groups, shards: training ? shards : 0, masks, places: this.places, parameters: this.weights },
       layout,
     );
@@ -177,7 +194,7 @@ export class Plan {
       from: Math.floor((index * groups) / shards),
       to: Math.floor(((index + 1) * groups) / shards),
       scratch: this.#populations.map((population, i) =>
-        scratchOf(population, i === 0 ? 0 : layers[pulsed + i].inputs, layout, ifTraining),
+        scratchOf(population, i === 0 ? undefined : layers[pulsed + i], layout, ifTraining),
       ),
     }));
     this.bytes = layout.bytes;
@@ -363,11 +380,16 @@ export class Plan {
     const calls: Call[] = [['gatherDrives', ...this.#gathering(group, outputs), scratch[0].drives]];
     this.#populations.forEach((population, i) => {
       const s = scratch[i];
-      if (i > 0)
+      const bias = this.#biasesAt(this.#pulsed + i);
+      const layer = this.#spec.layers[this.#pulsed + i];
+      if (i > 0 && layer.kind === 'conv2d') {
+        const wave = this.#waveConv(scratch, i, layer);
+        calls.push(['waveConvForward', ...wave, bias, this.#waveScale, s.drives]);
+      } else if (i > 0)
         calls.push([
           'waveForward',
           ...this.#wave(scratch, i),
-          this.#biasesAt(this.#pulsed + i),
+          bias,
           population.neurons,
           this.#waveScale,
           s.drives,
@@ -399,17 +421,7 @@ export class Plan {
             }
           : { voltageBars: s.voltageBars };
       calls.push(...population.backward(this.#slots(i), s.driveBars, s.slots, s.trajectory, s.bars, source));
-      if (i > 0)
-        calls.push([
-          'waveBackward',
-          ...this.#wave(scratch, i),
-          population.neurons,
-          this.#waveScale,
-          s.driveBars,
-          scratch[i - 1].voltageBars,
-          s.weightBars,
-          s.biasBars,
-        ]);
+      if (i > 0) calls.push(this.#waveBackward(scratch, i));
     }
     const gathering = this.#gathering(group, this.activations[this.#pulsed + 1]);
     const [bars] = this.#gathering(group, this.#bars[this.#pulsed + 1]);
@@ -417,25 +429,38 @@ export class Plan {
     return calls;
   }
 
+  #waveBackward(scratch: readonly Scratch[], i: number): Call {
+    const layer = this.#spec.layers[this.#pulsed + i];
+    const { driveBars, weightBars, biasBars } = scratch[i];
+    const bars = [driveBars, scratch[i - 1].voltageBars, weightBars, biasBars] as const;
+    return layer.kind === 'conv2d'
+      ? ['waveConvBackward', ...this.#waveConv(scratch, i, layer), this.#waveScale, ...bars]
+      : ['waveBackward', ...this.#wave(scratch, i), layer.outputs, this.#waveScale, ...bars];
+  }
+
   #clearWaves({ scratch }: Shard): Call[] {
-    return this.#populations.slice(1).flatMap(({ neurons }, k): Call[] => [
-      ['clear', scratch[k + 1].weightBars, this.#populations[k].neurons * neurons * VECTOR],
-      ['clear', scratch[k + 1].biasBars, neurons * VECTOR],
-    ]);
+    return this.#spec.layers.slice(this.#pulsed + 1).flatMap((layer, k): Call[] => {
+      const { weights, biases } = waveSizes(layer);
+      return [
+        ['clear', scratch[k + 1].weightBars, weights * VECTOR],
+        ['clear', scratch[k + 1].biasBars, biases * VECTOR],
+      ];
+    });
   }
 
   #reduceWaves({ scratch, index }: Shard): Call[] {
-    return this.#populations.slice(1).map(({ neurons }, k) => {
+    return this.#spec.layers.slice(this.#pulsed + 1).map((layer, k) => {
       const { weights, biases, inputs } = this.places[this.#pulsed + k + 1];
       const { weightBars, biasBars } = scratch[k + 1];
       const gradient = this.gradients[index];
       const [wBar, biasBar] = [gradient + weights * FLOAT, gradient + biases * FLOAT];
+      const matrix = layerMatrix(layer);
       return [
         'waveReduce',
         weightBars,
         biasBars,
-        this.#populations[k].neurons,
-        neurons,
+        matrix.inputs,
+        matrix.outputs,
         wBar,
         inputs * FLOAT,
         biasBar,
@@ -456,6 +481,33 @@ export class Plan {
       1 / WAVEFORM_UNIT,
       this.#weightsAt(l),
       this.places[l].inputs * FLOAT,
+    ];
+  }
+
+  /** The same for a convolution. */
+  #waveConv(scratch: readonly Scratch[], i: number, layer: Conv2dLayer): WaveConv {
+    const { rest, restStride } = this.#populations[i - 1];
+    const { channels, height, width, padding, kernel, stride, maps } = layer;
+    const out = outputImage(layer);
+    const l = this.#pulsed + i;
+    return [
+      scratch[i - 1].trajectory,
+      this.#spec.steps,
+      rest,
+      restStride,
+      1 / WAVEFORM_UNIT,
+      channels,
+      height,
+      width,
+      padding,
+      scratch[i].signals,
+      this.#weightsAt(l),
+      this.places[l].inputs * FLOAT,
+      kernel,
+      stride,
+      maps,
+      out.height,
+      out.width,
     ];
   }
 

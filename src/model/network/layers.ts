@@ -7,7 +7,7 @@ import { MemloopError } from '../../shared/errors.js';
 /**
  * `relu` and `linear` layers are computed once per input. The last layer's outputs drive the output MIF
  * neurons, one each. A `mif` layer's outputs drive hidden MIF neurons by the input pulses; from there on
- * signals are membrane waveforms: each following layer must be dense, and `mif` or the last.
+ * signals are membrane waveforms: each following layer must be `mif` or the last, and none can be `avgpool`.
  */
 export type Activation = 'relu' | 'linear' | 'mif';
 
@@ -224,8 +224,8 @@ function checkPair(
   if (isImageLayer(layer)) {
     if (!isImageLayer(before))
       throw fault(`layer ${l} is ${layer.kind} but follows a dense layer, which gives no image`);
-    if (before.activation === 'mif')
-      throw fault(`layer ${l} is ${layer.kind} but follows a MIF layer: only dense layers can`);
+    if (before.activation === 'mif' && layer.kind === 'avgpool')
+      throw fault(`layer ${l} is avgpool but follows a MIF layer: only conv2d and dense layers can`);
     const given = outputImage(before);
     if (imageText(given) !== imageText(layer))
       throw fault(

@@ -32,7 +32,7 @@ const networks = fc
       activation: fc.constantFrom('relu', 'linear'),
       border: fc.boolean(),
     }),
-    second: fc.constantFrom('none', 'avgpool', 'conv2d', 'mif'),
+    second: fc.constantFrom('none', 'avgpool', 'conv2d', 'mif', 'spiking'),
     pool: fc.record({ kernel: fc.integer({ min: 1, max: 2 }), stride: fc.integer({ min: 1, max: 2 }) }),
     seed: fc.integer({ min: 0, max: 1000 }),
   })
@@ -43,6 +43,10 @@ const networks = fc
       avgpool: [{ kind: 'avgpool', ...pool }],
       conv2d: [{ kind: 'conv2d', maps: 5, kernel: 2, padding: 1 }],
       mif: [{ kind: 'conv2d', maps: 2, kernel: 1, stride: 2, activation: 'mif' }],
+      spiking: [
+        { kind: 'conv2d', maps: 2, kernel: 1, activation: 'mif' },
+        { kind: 'conv2d', maps: 5, kernel: 2, stride: 2, padding: 1, activation: 'mif' },
+      ],
     };
     const one = { kind: 'conv2d', ...rest, padding: border ? rest.kernel - 1 : 0 };
     const layers = [one, ...(seconds[second] ?? []), { kind: 'flatten' }, { kind: 'dense' }];
@@ -143,6 +147,7 @@ it('loss and gradient of convolutions of any shape are those of the float64 refe
 it.each([
   ['ReLU', 'relu', { kind: 'avgpool', kernel: 2 }],
   ['MIF', 'mif', undefined],
+  ['MIF', 'mif', { kind: 'conv2d', maps: 5, kernel: 2, padding: 1, activation: 'mif' }],
 ])(
   'the gradient of a convolution of %s units is that of differences in float64',
   (_name, activation, pool) => {

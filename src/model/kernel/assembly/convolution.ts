@@ -353,3 +353,79 @@ export function imageSlope(
         pass(yBar + offset, v128.load(yBar + offset), relu, y + offset, kept);
       }
 }
+
+const STATE: usize = 48;
+
+// The waveforms (v − rest)·unit of neurons that are channels × height × width, as an image.
+@inline
+function waveImage(
+  states: usize, rest: usize, restStride: usize, unit: f32, channels: usize, height: usize, width: usize, x: usize,
+  xPlane: usize, xRow: usize,
+): void {
+  let from = states;
+  let r = rest;
+  for (let c: usize = 0; c < channels; c++)
+    for (let iy: usize = 0; iy < height; iy++)
+      for (let ix: usize = 0; ix < width; ix++) {
+        v128.store(x + c * xPlane + iy * xRow + ix * V, mul(f32x4.sub(v128.load(from), splat(r)), all(unit)));
+        from += STATE;
+        r += restStride;
+      }
+}
+
+@inline
+function scaleAll(at: usize, count: usize, scale: f32): void {
+  for (const end = at + count * V; at < end; at += V) v128.store(at, mul(v128.load(at), all(scale)));
+}
+
+/**
+ * A convolution between MIF layers, as `waveForward`. `image` is room for the waveforms of one step with their border.
+ * `drives` has room for three planes more than it holds, because maps come in fours.
+ */
+export function waveConvForward(
+  trajectory: usize, steps: usize, rest: usize, restStride: usize, unit: f32, channels: usize, xHeight: usize,
+  xWidth: usize, padding: usize, image: usize, w: usize, wBytes: usize, kernel: usize, stride: usize, maps: usize,
+  height: usize, width: usize, bias: usize, scale: f32, drives: usize,
+): void {
+  const xRow = (xWidth + 2 * padding) * V;
+  const xPlane = (xHeight + 2 * padding) * xRow;
+  const inputs = channels * xHeight * xWidth;
+  const outputs = maps * height * width;
+  for (let t: usize = 0; t < steps; t++) {
+    const states = trajectory + t * inputs * STATE;
+    waveImage(states, rest, restStride, unit, channels, xHeight, xWidth, image + padding * (xRow + V), xPlane, xRow);
+    const y = drives + t * outputs * V;
+    convForward(image, xPlane, xRow, channels, w, wBytes, bias, kernel, stride, y, height * width * V, width * V, maps,
+      height, width, false, NONE);
+    scaleAll(y, outputs, scale);
+  }
+}
+
+/**
+ * Adjoint of `waveConvForward`, as `waveBackward`: writes `voltageBars`, adds to the vectors wBars (maps in fours) and
+ * biasBars. Those of maps that only fill up a four are of no use.
+ */
+export function waveConvBackward(
+  trajectory: usize, steps: usize, rest: usize, restStride: usize, unit: f32, channels: usize, xHeight: usize,
+  xWidth: usize, padding: usize, image: usize, w: usize, wBytes: usize, kernel: usize, stride: usize, maps: usize,
+  height: usize, width: usize, scale: f32, driveBars: usize, voltageBars: usize, wBars: usize, biasBars: usize,
+): void {
+  const xRow = (xWidth + 2 * padding) * V;
+  const xPlane = (xHeight + 2 * padding) * xRow;
+  const inputs = channels * xHeight * xWidth;
+  const outputs = maps * height * width;
+  memory.fill(voltageBars + (steps - 1) * inputs * V, 0, inputs * V);
+  for (let t: usize = 0; t < steps; t++) {
+    const states = trajectory + t * inputs * STATE;
+    waveImage(states, rest, restStride, unit, channels, xHeight, xWidth, image + padding * (xRow + V), xPlane, xRow);
+    const bars = driveBars + t * outputs * V;
+    scaleAll(bars, outputs, scale);
+    convBackward(image, xPlane, xRow, channels, kernel, stride, bars, height * width * V, width * V, maps, height, width,
+      wBars, biasBars);
+    if (t == 0) continue;
+    const before = voltageBars + (t - 1) * inputs * V;
+    convBackwardInput(bars, height * width * V, width * V, maps, height, width, w, wBytes, kernel, stride, padding, NONE,
+      before, xHeight * xWidth * V, xWidth * V, channels, xHeight, xWidth, false, NONE);
+    scaleAll(before, inputs, unit);
+  }
+}
