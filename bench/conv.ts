@@ -38,8 +38,8 @@ const { train: images } = await loadDataset('mnist', { seed: 1, ...(dataDir !== 
 const layers = describedLayers(
   {
     layers: [
-      { kind: 'conv2d', maps: 8, kernel: 5, stride: 2, padding: 0, activation: 'relu' },
-      { kind: 'conv2d', maps: 24, kernel: 5, stride: 2, padding: 0, activation: 'relu' },
+      { kind: 'conv2d', maps: 8, kernel: 5, stride: 2 },
+      { kind: 'conv2d', maps: 24, kernel: 5, stride: 2 },
       { kind: 'flatten' },
       { kind: 'dense' },
     ],

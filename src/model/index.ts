@@ -9,8 +9,14 @@ export * from './devices/mif.js';
 export * from './devices/simulate.js';
 export { loadStimulus } from './devices/stimulus-file.js';
 export { backendName, kernelThreads, setKernelThreads } from './kernel/kernel.js';
+
 export { type MifPopulation, MifRunner } from './kernel/mif-runner.js';
-export { describedLayers, loadDescription, type NetworkDescription } from './network/description.js';
+export {
+  describedLayers,
+  type LayerDescription,
+  loadDescription,
+  type NetworkDescription,
+} from './network/description.js';
 export {
   type Activation,
   type AvgPoolLayer,
@@ -30,6 +36,7 @@ export {
   outputImage,
   outputsFromSums,
 } from './network/layers.js';
+
 export * from './network/network.js';
 export { loadNetwork, saveNetwork } from './network/network-file.js';
 export { layerBackward, layerOutputs, type NetworkLike, outputVoltages } from './network/reference.js';

@@ -1,6 +1,12 @@
 /** What a passport tells offline training about the chip that a network is trained for. */
 import { type ArrayPassport, checkNeurons, type Passport } from '../../calibration/index.js';
-import { type ChipTwin, checkAllDense, type MifParameters, type NetworkSpec, type TrainSettings } from '../../model/index.js';
+import {
+  type ChipTwin,
+  checkAllDense,
+  type MifParameters,
+  type NetworkSpec,
+  type TrainSettings,
+} from '../../model/index.js';
 import { MemloopError } from '../../shared/errors.js';
 import {
   type ConductanceWindow,

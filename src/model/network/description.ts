@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { MemloopError } from '../../shared/errors.js';
 import { readJson } from '../../shared/json.js';
 import {
+  type Activation,
   checkImageLayer,
   checkLayers,
   type ImageLayer,
@@ -17,26 +18,65 @@ import {
   outputImage,
 } from './layers.js';
 
+/** A layer as it is written; what is left out has the default that is named. */
+export type LayerDescription =
+  | {
+      kind: 'dense';
+      /** In the last layer the number of classes. */
+      outputs?: number;
+      /** relu; in the last layer linear. */
+      activation?: Activation;
+    }
+  | {
+      kind: 'conv2d';
+      /** How many filters. */
+      maps: number;
+      /** Side of a filter. */
+      kernel: number;
+      /** 1. */
+      stride?: number;
+      /** Zeros around the image, on each side: 0. */
+      padding?: number;
+      /** relu. */
+      activation?: Activation;
+    }
+  | {
+      kind: 'avgpool';
+      /** Side of the squares. */
+      kernel: number;
+      /** The kernel. */
+      stride?: number;
+    }
+  | { kind: 'flatten' };
+
+export interface NetworkDescription {
+  /** The image that a sample is; a square one of one channel where left out. */
+  input?: ImageShape;
+  layers: LayerDescription[];
+}
+
 const count = z.int().positive();
+const activation = z.enum(['relu', 'linear', 'mif']).exactOptional();
 
 const layerSchema = z.discriminatedUnion(
   'kind',
   [
     z.strictObject({
       kind: z.literal('dense'),
-      outputs: count.exactOptional().describe('the number of classes where left out, in the last layer'),
-      activation: z
-        .enum(['relu', 'linear', 'mif'])
-        .exactOptional()
-        .describe('relu where left out; the last layer is linear'),
+      outputs: count.exactOptional().describe('in the last layer the number of classes where left out'),
+      activation: activation.describe('relu where left out; the last layer is linear'),
     }),
     z.strictObject({
       kind: z.literal('conv2d'),
       maps: count.describe('how many filters'),
       kernel: count.describe('side of a filter'),
-      stride: count.default(1),
-      padding: z.int().nonnegative().default(0).describe('zeros around the image, on each side'),
-      activation: z.enum(['relu', 'linear', 'mif']).default('relu'),
+      stride: count.exactOptional().describe('1 where left out'),
+      padding: z
+        .int()
+        .nonnegative()
+        .exactOptional()
+        .describe('zeros around the image, on each side; 0 where left out'),
+      activation: activation.describe('relu where left out'),
     }),
     z.strictObject({
       kind: z.literal('avgpool'),
@@ -54,9 +94,7 @@ export const networkSchema = z.strictObject({
     .exactOptional()
     .describe('the image that a sample is; a square one of one channel where left out'),
   layers: z.array(layerSchema).min(1),
-});
-
-export type NetworkDescription = z.output<typeof networkSchema>;
+}) satisfies z.ZodType<NetworkDescription>;
 
 /** A description from its file. Error: `bad-file`. */
 export const loadDescription = (path: string): NetworkDescription =>
@@ -80,7 +118,7 @@ export function describedLayers(
   const specs: LayerSpec[] = [];
   const numbers: number[] = [];
   let image: ImageShape | undefined = input ?? squareImage(features);
-  const first = layers[0].kind;
+  const first = layers[0]?.kind;
   if (!image && (first === 'conv2d' || first === 'avgpool'))
     throw fault(`layer 0 is ${first}, but ${features} values are no square image: give the file an "input"`);
   layers.forEach((layer, l) => {
@@ -107,7 +145,7 @@ export function describedLayers(
   return specs;
 }
 
-type Described = Extract<NetworkDescription['layers'][number], { kind: ImageLayer['kind'] }>;
+type Described = Extract<LayerDescription, { kind: ImageLayer['kind'] }>;
 
 function imageLayer(
   layer: Described,
@@ -115,20 +153,13 @@ function imageLayer(
   l: number,
 ): { spec: ImageLayer; output: ImageShape } {
   const { channels, height, width } = image;
-  const spec: ImageLayer =
-    layer.kind === 'conv2d'
-      ? { ...layer, channels, height, width, inputs: imageSize(image), outputs: 0 }
-      : {
-          kind: 'avgpool',
-          kernel: layer.kernel,
-          stride: layer.stride ?? layer.kernel,
-          channels,
-          height,
-          width,
-          activation: 'linear',
-          inputs: imageSize(image),
-          outputs: 0,
-        };
+  const { kernel } = layer;
+  const common = { channels, height, width, kernel, inputs: imageSize(image), outputs: 0 };
+  let spec: ImageLayer;
+  if (layer.kind === 'conv2d') {
+    const { kind, maps, stride = 1, padding = 0, activation = 'relu' } = layer;
+    spec = { kind, maps, stride, padding, activation, ...common };
+  } else spec = { kind: 'avgpool', stride: layer.stride ?? kernel, activation: 'linear', ...common };
   const output = outputImage(spec);
   spec.outputs = imageSize(output);
   checkImageLayer(spec, l);
