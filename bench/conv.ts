@@ -3,7 +3,7 @@
  * 5 × 5 convolutions of 8 and 24 maps and a dense layer, 8,840 weights, batches of 200 images moved at random. Here ten
  * MIF neurons decide; in PyTorch ordinary units, because its neurons would take minutes. Epochs take turns.
  *
- *     npm run bench:conv -- --data-dir DIR [--threads 2 --epochs 3]
+ *     npm run bench:conv -- --data-dir DIR [--threads 2 --epochs 3 --images 60000]
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, writeFileSync } from 'node:fs';
@@ -17,6 +17,7 @@ import {
   loadDataset,
   networkSpec,
   setKernelThreads,
+  subset,
   train,
 } from '../src/model/index.js';
 
@@ -25,6 +26,7 @@ const { values } = parseArgs({
     'data-dir': { type: 'string' },
     threads: { type: 'string', default: '2' },
     epochs: { type: 'string', default: '3' },
+    images: { type: 'string', default: '60000' },
   },
 });
 const threads = Number(values.threads);
@@ -34,7 +36,11 @@ const PYTHON = process.env.PYTHON ?? '/usr/bin/python3';
 const root = dirname(createRequire(import.meta.url).resolve('memloop/package.json'));
 
 const dataDir = values['data-dir'];
-const { train: images } = await loadDataset('mnist', { seed: 1, ...(dataDir !== undefined && { dataDir }) });
+const { train: all } = await loadDataset('mnist', { seed: 1, ...(dataDir !== undefined && { dataDir }) });
+const images = subset(
+  all,
+  Uint32Array.from({ length: Math.min(all.count, Number(values.images)) }, (_, i) => i),
+);
 const layers = describedLayers(
   {
     layers: [
