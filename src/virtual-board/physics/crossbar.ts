@@ -16,12 +16,15 @@ import {
 import type { Random } from '../../model/random.js';
 import type { Profile } from '../profile.js';
 import { drawCells } from './cells.js';
+import { DrivenCell } from './driven-cell.js';
 import { lognormal } from './spread.js';
 
 /** A line of cells is left alone when the weakest would move by less than this share of its range. */
 const NEGLIGIBLE = 1e-8;
 /** A pulse through floating lines is taken in so many pieces. */
 const PIECES = 8;
+/** A wave that moves a cell by no more than this was a read: relaxation and drift go on as before. */
+const READ_AT_MOST = 1e-3;
 
 export class Crossbar {
   readonly rows: number;
@@ -54,7 +57,7 @@ export class Crossbar {
   /** What each cell is still to lose by relaxation. */
   readonly #relaxing: Float64Array;
   readonly #driftExponent: Float64Array;
-  readonly #written: Float64Array;
+  readonly #writtenAt: Float64Array;
   #time = 0;
   readonly #squares: Float64Array;
   /** Voltage lost along the lines of each cell, V. */
@@ -92,7 +95,7 @@ export class Crossbar {
     this.#offFastest = this.#fastest(this.#offOdds);
 
     this.#relaxing = new Float64Array(count);
-    this.#written = new Float64Array(count);
+    this.#writtenAt = new Float64Array(count);
     this.#squares = new Float64Array(this.columns);
     this.#drops = new Float64Array(count);
   }
@@ -121,51 +124,28 @@ export class Crossbar {
     const { pulse, effects } = this.#profile;
     const i = row * this.columns + column;
     const resistance = (series ?? pulse.seriesResistance) + this.#lineResistance(row, column);
-    const cell = this.#pulsedCell(i);
-    const before = this.state[i];
     const disturbs = effects.halfSelectDisturb.enabled && pulse.halfSelect > 0;
-    if (disturbs && pulse.linesFloat) this.#floatingPulse(i, cell, voltage, width, resistance);
-    else {
-      if (this.stuck[i] === 0) this.state[i] = stateAfterPulse(cell, before, voltage, width, resistance);
-      if (disturbs) this.#disturbNeighbours(i, voltage * pulse.halfSelect, width);
+    if (disturbs && pulse.linesFloat) return this.#floatingPulse(i, voltage, width, resistance);
+    if (this.stuck[i] === 0) {
+      const cell = this.#drawn(i, this.#cell);
+      this.#written(i, stateAfterPulse(cell, this.state[i], voltage, width, resistance));
     }
-    if (this.stuck[i] !== 0) return;
-    if (effects.relaxation.enabled) this.#relaxing[i] += effects.relaxation.share * (this.state[i] - before);
-    if (effects.drift.enabled) this.#written[i] = this.#time;
+    if (disturbs) this.#disturbNeighbours(i, voltage * pulse.halfSelect, width);
   }
 
   /** The floating lines follow the selected cell as it moves. */
-  #floatingPulse(
-    i: number,
-    cell: MemristorParameters,
-    voltage: number,
-    width: number,
-    resistance: number,
-  ): void {
+  #floatingPulse(i: number, voltage: number, width: number, resistance: number): void {
+    const { ron, roff } = this.#fixed(i) ?? {};
+    const cell = ron === undefined ? this.#drawn(i, this.#cell) : { ...this.#profile.device, ron, roff };
     const piece = width / PIECES;
+    let state = this.state[i];
     for (let k = 0; k < PIECES; k++) {
-      const start = this.state[i];
-      if (this.stuck[i] === 0) this.state[i] = stateAfterPulse(cell, start, voltage, piece, resistance);
-      const across = dividedVoltage(cell, (start + this.state[i]) / 2, voltage, resistance);
+      const start = state;
+      if (ron === undefined) state = stateAfterPulse(cell, start, voltage, piece, resistance);
+      const across = dividedVoltage(cell, (start + state) / 2, voltage, resistance);
       this.#disturbNeighbours(i, across * this.#profile.pulse.halfSelect, piece);
     }
-  }
-
-  /** Parameters of the cell being pulsed, as this pulse finds them; a stuck one conducts the same whatever its state. */
-  #pulsedCell(i: number): MemristorParameters {
-    const cell = this.#cell;
-    cell.ron = this.stuck[i] === -1 ? this.#roff[i] : this.#ron[i];
-    cell.roff = this.stuck[i] === 1 ? this.#ron[i] : this.#roff[i];
-    cell.von = this.#von[i];
-    cell.voff = this.#voff[i];
-    cell.tau = this.#tau[i];
-    const { pulseSpread } = this.#profile.effects;
-    if (pulseSpread.enabled && this.stuck[i] === 0) {
-      cell.tau *= lognormal(this.#noise, pulseSpread.tau);
-      cell.von += pulseSpread.threshold * this.#noise.normal();
-      cell.voff += pulseSpread.threshold * this.#noise.normal();
-    }
-    return cell;
+    if (ron === undefined) this.#written(i, state);
   }
 
   #disturbNeighbours(i: number, voltage: number, width: number): void {
@@ -173,6 +153,28 @@ export class Crossbar {
     const column = i % this.columns;
     this.#disturbLine(row * this.columns, 1, this.columns, row, i, voltage, width);
     this.#disturbLine(column, this.columns, this.rows, this.rows + column, i, voltage, width);
+  }
+
+  /** Both resistances of a stuck cell, which conducts the same whatever its state; undefined for one that moves. */
+  #fixed(i: number): { ron: number; roff: number } | undefined {
+    if (this.stuck[i] === 0) return undefined;
+    const resistance = this.stuck[i] === 1 ? this.#ron[i] : this.#roff[i];
+    return { ron: resistance, roff: resistance };
+  }
+
+  /** Hands one cell to a circuit that drives it by a wave; give it back to `release` when the wave has ended. */
+  driven(row: number, column: number): DrivenCell {
+    const i = row * this.columns + column;
+    const cell = { ...this.#profile.device };
+    const fixed = this.#fixed(i);
+    const draw = () => (fixed === undefined ? this.#drawn(i, cell) : { ...cell, ...fixed });
+    return new DrivenCell(draw, this.state[i], fixed === undefined);
+  }
+
+  release(row: number, column: number, { state }: DrivenCell): void {
+    const i = row * this.columns + column;
+    if (Math.abs(state - this.state[i]) > READ_AT_MOST) this.#written(i, state);
+    else this.state[i] = state;
   }
 
   /**
@@ -247,12 +249,36 @@ export class Crossbar {
       this.#relaxing[i] -= loss;
       let state = this.state[i] - loss;
       if (drift.enabled) {
-        const age = this.#time - this.#written[i] + drift.time;
+        const age = this.#time - this.#writtenAt[i] + drift.time;
         state *= ((age + passed) / age) ** -this.#driftExponent[i];
       }
       this.state[i] = Math.min(1, Math.max(0, state));
     }
     this.#time = time;
+  }
+
+  /** Cell `i` as it answers the next pulse. */
+  #drawn(i: number, cell: MemristorParameters): MemristorParameters {
+    cell.ron = this.#ron[i];
+    cell.roff = this.#roff[i];
+    cell.von = this.#von[i];
+    cell.voff = this.#voff[i];
+    cell.tau = this.#tau[i];
+    const { pulseSpread } = this.#profile.effects;
+    if (pulseSpread.enabled) {
+      cell.tau *= lognormal(this.#noise, pulseSpread.tau);
+      cell.von += pulseSpread.threshold * this.#noise.normal();
+      cell.voff += pulseSpread.threshold * this.#noise.normal();
+    }
+    return cell;
+  }
+
+  /** A pulse has brought cell `i` to this state. */
+  #written(i: number, state: number): void {
+    const { relaxation, drift } = this.#profile.effects;
+    if (relaxation.enabled) this.#relaxing[i] += relaxation.share * (state - this.state[i]);
+    this.state[i] = state;
+    if (drift.enabled) this.#writtenAt[i] = this.#time;
   }
 
   #fastest(odds: Float64Array): Float64Array {

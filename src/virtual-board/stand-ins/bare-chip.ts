@@ -53,14 +53,14 @@ export class BareChip {
     { voltage, width }: { voltage: number; width: number },
     series: number,
   ): void {
-    this.#at(array).pulse(row, column, voltage, width, series);
-    this.#onPulse?.({ time: this.#time, array, row, column, voltage, width });
+    this.at(array).pulse(row, column, voltage, width, series);
+    this.report({ array, row, column, voltage, width });
     this.elapse(width);
   }
 
   /** Currents of the cells of a row, A, at `voltage` (V) across the cells for `time` (s); the noise is that of `samples`. */
   readRow(array: number, row: number, voltage: number, time: number, samples = 1): Float64Array {
-    this.#at(array).readRow(row, voltage, time, samples, this.#row);
+    this.at(array).readRow(row, voltage, time, samples, this.#row);
     this.elapse(time);
     return this.#row.slice();
   }
@@ -70,7 +70,13 @@ export class BareChip {
     this.#time += time;
   }
 
-  #at(array: number): Crossbar {
+  /** Writes a pulse that was not given by `pulse` into the trace. */
+  report(pulse: Omit<TracedPulse, 'time'>): void {
+    this.#onPulse?.({ time: this.#time, ...pulse });
+  }
+
+  /** An array as it is now, for circuits that drive cells themselves. */
+  at(array: number): Crossbar {
     const crossbar = this.crossbars[array];
     crossbar.advance(this.#time);
     return crossbar;
