@@ -23,11 +23,12 @@ type Opener = (url: string, options: OpenOptions) => Promise<Board>;
  */
 const VIRTUAL: Readonly<Record<string, Opener>> = {
   virtual: openVirtual,
+  'virtual-ad2': openVirtualAd2,
 };
 
 /**
- * @param url a device path, `serial:PATH?baud=N`, `tcp://HOST:PORT`, `replay:FILE`, or `virtual:PROFILE?seed=N` for a
- * virtual board inside this process.
+ * @param url a device path, `serial:PATH?baud=N`, `tcp://HOST:PORT`, `replay:FILE`, or `virtual:PROFILE?seed=N` or
+ * `virtual-ad2:?seed=N` for a virtual board inside this process, or the URL of a foreign board.
  */
 export async function openBoard(url: string, options: OpenOptions = {}): Promise<GuardedBoard> {
   const board = await connect(url, options);
@@ -89,6 +90,13 @@ async function openVirtual(url: string, options: OpenOptions): Promise<Board> {
   const { openVirtualTransport } = await import('./virtual-board/open.js');
   const { emit, limits, link, repeatRuns, record } = options;
   return connectBoard(openVirtualTransport(url), { emit, limits, link, repeatRuns, record });
+}
+
+async function openVirtualAd2(url: string, { emit, reconnect }: OpenOptions): Promise<Board> {
+  const { openAd2, parseAd2Url } = await import('./boards/ad2/open.js');
+  const { virtualWaveForms } = await import('./virtual-board/stand-ins/ad2/virtual.js');
+  const { library, rest } = virtualWaveForms(url);
+  return openAd2(library, parseAd2Url(rest), { emit, reconnect, pause: async () => {} });
 }
 
 /** A recording applies no pulse, so nothing of it goes into the chip's own passport. Returns the folder of a copy. */

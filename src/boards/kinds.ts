@@ -1,34 +1,10 @@
 /** The kinds of boards that speak no memloop protocol. A new kind is a folder here and a line in the list below. */
-import type { Board } from '../driver/board/board.js';
-import type { Emit } from '../shared/events.js';
+import { ad2 } from './ad2/index.js';
+import type { BoardKind } from './kind.js';
 
-export interface ForeignOptions {
-  emit?: Emit | undefined;
-  /** Time for which a lost connection is tried again, s; 0: not at all. */
-  reconnect?: number | undefined;
-}
+export type { BoardKind, ForeignOptions, FoundBoard } from './kind.js';
 
-/** A board that this machine can see. */
-export interface FoundBoard {
-  /** For `--port`. */
-  url: string;
-  /** What it is, for people. */
-  what: string;
-}
-
-export interface BoardKind {
-  /** Schemes of its URLs, lower case, without the colon. */
-  schemes: readonly string[];
-  /** What it is, and how its URL is written, for people. */
-  name: string;
-  example: string;
-  /** Errors: `usage` for the URL, `port-not-found`, `port-in-use`, `not-a-board`, `service`, with the remedy. */
-  open(url: string, options: ForeignOptions): Promise<Board>;
-  /** Looks without touching a board: nothing is driven, nothing is claimed. Empty where looking cannot find any. */
-  find(): Promise<FoundBoard[]>;
-}
-
-export const BOARD_KINDS: readonly BoardKind[] = [];
+export const BOARD_KINDS: readonly BoardKind[] = [ad2];
 
 /** The kind that a scheme names, if it is a foreign board's. */
 export const kindOf = (scheme: string): BoardKind | undefined =>

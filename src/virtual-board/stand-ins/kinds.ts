@@ -3,39 +3,12 @@
  * in the list below.
  */
 import { MemloopError } from '../../shared/errors.js';
+import { waveFormsStandIn } from './ad2/index.js';
+import type { StandIn } from './stand-in.js';
 
-export interface StandInOptions {
-  /** Built-in name or path of a JSON file. */
-  profile: string;
-  seed: number;
-  /** Is appended one JSON line for each pulse that the cells received. */
-  trace?: string | undefined;
-  /** File of what goes wrong, in the stand-in's own terms. */
-  faults?: string | undefined;
-  tcp?: { host: string; port: number } | undefined;
-  /** Symbolic link to the pseudo-terminal, or socket. */
-  link?: string | undefined;
-}
+export type { ServedStandIn, StandIn, StandInOptions } from './stand-in.js';
 
-export interface ServedStandIn {
-  /** For `--port`. */
-  port: string;
-  /** What a memloop that is to open it needs in its environment. */
-  environment?: Record<string, string>;
-  close(): Promise<void>;
-}
-
-export interface StandIn {
-  /** For `mock --as`. */
-  name: string;
-  what: string;
-  /** The profile that is served unless one is given. */
-  profile: string;
-  /** Errors: `usage`, `bad-input`, `port-in-use`, `disk`. */
-  serve(options: StandInOptions): Promise<ServedStandIn>;
-}
-
-export const STAND_INS: readonly StandIn[] = [];
+export const STAND_INS: readonly StandIn[] = [waveFormsStandIn];
 
 /** Throws `usage` for a name that is none. */
 export function standInOf(name: string): StandIn {

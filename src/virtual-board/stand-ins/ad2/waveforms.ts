@@ -162,8 +162,8 @@ export class SimulatedWaveForms {
     if (this.#onClose === 2) this.#powerDown();
   }
   /** The process that had opened the device is gone: the device goes on as it is. */
-  abandon(): void {
-    this.#open = false;
+  abandon(device: number): void {
+    if (device === this.#handle) this.#open = false;
   }
   async deviceAutoConfigureSet(device: number, on: number): Promise<void> {
     this.#at(device);
@@ -400,7 +400,7 @@ export class SimulatedWaveForms {
     const recording: Recording = armed
       ? { start: set.position - set.size / 2 / set.frequency, rate: set.frequency, count: set.size }
       : { start: 0, rate: RATE_MOST, count: 0 };
-    this.#report(closed, run);
+    this.#report(closed, run, weak);
     const seen = this.#board.run(closed, run, recording);
     if (!armed) return;
     this.#captured = [this.#sampled(seen[0], 0), this.#sampled(seen[1], 1)];
@@ -408,7 +408,7 @@ export class SimulatedWaveForms {
   }
 
   /** Each stretch of one polarity is a pulse on every cell whose switch is closed. */
-  #report(closed: number, { wave, time, period }: Run): void {
+  #report(closed: number, { wave, time, period }: Run, share: number): void {
     const { now } = this.#generator;
     const shown = Math.round((Math.min(time, period) / period) * wave.length);
     let first = 0;
@@ -425,7 +425,7 @@ export class SimulatedWaveForms {
               array: 0,
               row: k % 8,
               column: k >> 3,
-              voltage: -sign * peak * now.amplitude,
+              voltage: -sign * peak * now.amplitude * share,
               width: ((next - first) / wave.length) * period,
             });
       first = next;

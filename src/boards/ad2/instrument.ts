@@ -1,0 +1,358 @@
+/** Cells on the Memristor Discovery board: pulses that the scope proves, reads, traces, and products by bit planes. */
+import type {
+  BoardDescription,
+  CellAddress,
+  CellOperation,
+  CellOutcome,
+  CellTrace,
+} from '../../driver/board/board.js';
+import { refusal } from '../../driver/board/outcomes.js';
+import { type OutcomeCode, outcomeText } from '../../driver/codes.js';
+import { MemloopError } from '../../shared/errors.js';
+import type { Instrument } from '../foreign-board.js';
+import {
+  behindSwitch,
+  type Channel,
+  type Circuit,
+  conductanceAt,
+  INPUT_RESISTANCE,
+  levelOf,
+  plateauOf,
+  traceOf,
+  widthOf,
+  zerosOf,
+} from './circuit.js';
+import { BUFFER, type Device, NotProven, type Wave } from './device.js';
+import { checkBoard, conducts, noChip } from './self-check.js';
+import { pulseWave, sampledWave } from './waves.js';
+
+/** How long a read lasts, s: many time constants of the node, and short for the cell. */
+export const READ_WIDTH = 200e-6;
+/** Samples of a pulse's capture. */
+const PULSE_SAMPLES = 2048;
+/** A read without a capture is given again so often: it does not move the cell. */
+const READ_TRIES = 3;
+/** Reads' captures hold thousands of samples: so many samples that are asked for are one capture. */
+const SAMPLES_A_CAPTURE = 16;
+/** A captured pulse may miss what was asked for by so much: share, V, scope samples. */
+const MISS = { share: 0.03, volts: 3e-3, samples: 3 } as const;
+/** A pulse that less flows in than this, S, may have found its switch open. */
+const FLOWS = 0.5e-6;
+/** Bits of the inputs of a product. */
+const PLANES = 6;
+
+export interface Ad2Settings {
+  circuit: Circuit;
+  description: BoardDescription;
+  /** How long an unplugged device is waited for, s. */
+  reconnect: number;
+  pause: (seconds: number) => Promise<void>;
+}
+
+const maskOf = ({ row, column }: { row: number; column: number }): number => 1 << (row + 8 * column);
+
+export class Ad2Instrument implements Instrument {
+  readonly description: BoardDescription;
+  readonly multiply?: NonNullable<Instrument['multiply']>;
+  readonly #device: Device;
+  readonly #reconnect: number;
+  readonly #pause: (seconds: number) => Promise<void>;
+  #circuit: Circuit;
+  /** Why the device has to be made ready again before it is used. */
+  #doubt: string | undefined;
+
+  constructor(device: Device, { circuit, description, reconnect, pause }: Ad2Settings) {
+    this.#device = device;
+    this.#circuit = circuit;
+    this.description = description;
+    this.#reconnect = reconnect;
+    this.#pause = pause;
+    if (description.products !== 'none')
+      this.multiply = (_array, voltages, samples) => this.#multiply(voltages, samples);
+  }
+
+  get requests(): number {
+    return this.#device.requests;
+  }
+
+  async cells(operations: readonly CellOperation[], stopped: () => boolean): Promise<CellOutcome[]> {
+    const outcomes: CellOutcome[] = [];
+    let held: OutcomeCode | undefined;
+    try {
+      await this.#ready();
+    } catch (error) {
+      if (!isLost(error)) throw error;
+      held = 'NOT_SENT';
+    }
+    for (const operation of operations) {
+      if (!held && stopped()) held = 'STOPPED';
+      const outcome = held ? refusal(held) : await this.#one(operation);
+      outcomes.push(outcome);
+      // What comes after may have been meant for the state that this one was to leave.
+      if (outcome.status !== 'applied') held ??= 'NOT_SENT';
+    }
+    await this.#rested();
+    return outcomes;
+  }
+
+  async readRows(
+    _array: number,
+    firstRow: number,
+    rowCount: number,
+    voltage: number,
+    samples: number,
+  ): Promise<Float32Array> {
+    const { columns } = this.description;
+    return this.#measuring(async () => {
+      const currents = new Float32Array(rowCount * columns);
+      for (let i = 0; i < currents.length; i++) {
+        const cell = { row: firstRow + Math.floor(i / columns), column: i % columns };
+        currents[i] = await this.#read(cell, voltage, samples);
+      }
+      return currents;
+    });
+  }
+
+  async trace({ row, column }: CellAddress, samples: Float64Array, rate: number): Promise<CellTrace> {
+    const time = samples.length / rate;
+    if (!(time >= 100e-6 && time <= 100))
+      throw new MemloopError('limit', `the wave lasts ${time} s: give one of 100 µs to 100 s`);
+    return this.#measuring(async () => {
+      await this.#device.switch(maskOf({ row, column }));
+      const asked = sampledWave(samples, rate);
+      const capture = await this.#device.run(this.#driving(asked), BUFFER.scope);
+      const { source, ...trace } = traceOf(this.#circuit, capture, column);
+      this.#checkTrace(asked, source);
+      return trace;
+    });
+  }
+
+  async rest(): Promise<void> {
+    try {
+      await this.#device.rest();
+    } catch (error) {
+      throw this.#lost(error);
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#device.close().catch(() => {});
+  }
+
+  async #one(operation: CellOperation): Promise<CellOutcome> {
+    try {
+      if (operation.kind === 'pulse') {
+        await this.#pulse(operation);
+        return { status: 'applied' };
+      }
+      const current = await this.#read(operation, operation.voltage, operation.samples);
+      return { status: 'applied', current, saturated: false };
+    } catch (error) {
+      this.#doubt = (error as Error).message;
+      // A read that cannot be had is not sent: it changes nothing.
+      if (!(error instanceof NotProven) || !error.started || operation.kind === 'read')
+        return refusal('NOT_SENT');
+      return { status: 'unknown', code: error.code, reason: outcomeText(error.code) };
+    }
+  }
+
+  /** Throws `NotProven` unless the scope has seen voltage and width at W1, and a current. */
+  async #pulse({ row, column, voltage, width }: CellOperation & { kind: 'pulse' }): Promise<void> {
+    const circuit = this.#circuit;
+    await this.#device.switch(maskOf({ row, column }));
+    const capture = await this.#device.run(this.#driving(pulseWave(-voltage, width)), PULSE_SAMPLES);
+    const { source, conductance } = plateauOf(circuit, capture, column, width, circuit.offsets);
+    const given = source / this.#loss(column);
+    const lasted = widthOf(circuit, capture, column, voltage);
+    const breach = (message: string) => new NotProven(message, { started: true, code: 'PROTOCOL_BREACH' });
+    if (
+      Math.abs(given - voltage) > MISS.share * Math.abs(voltage) + MISS.volts ||
+      Math.abs(lasted - width) > MISS.share * width + MISS.samples / capture.rate
+    )
+      throw breach(
+        `a pulse of ${voltage} V for ${width} s was ${given.toPrecision(3)} V for ${lasted.toPrecision(3)} s`,
+      );
+    if (conductance > FLOWS) return;
+    // A dead cell conducts as little as an open switch: the other cells tell which it is.
+    if (!(await conducts(this.#device, circuit))) throw breach(noChip(this.#device.serial).message);
+  }
+
+  /** A at `voltage` (V) across the cell. */
+  async #read(cell: { row: number; column: number }, voltage: number, samples: number): Promise<number> {
+    const captures = Math.ceil(samples / SAMPLES_A_CAPTURE);
+    let sum = 0;
+    for (let i = 0; i < captures; i++) sum += voltage === 0 ? 0 : await this.#conductance(cell, voltage);
+    return (sum / captures) * voltage;
+  }
+
+  async #conductance(cell: { row: number; column: number }, voltage: number): Promise<number> {
+    await this.#device.switch(maskOf(cell));
+    const capture = await this.#harmless(pulseWave(-voltage, READ_WIDTH), BUFFER.scope);
+    const zeros = zerosOf(capture, READ_WIDTH);
+    const { source, conductance } = plateauOf(this.#circuit, capture, cell.column, READ_WIDTH, zeros);
+    if (Math.abs(source / this.#loss(cell.column) / voltage - 1) > 2 * MISS.share)
+      throw new NotProven(`a read at ${voltage} V was at ${source.toPrecision(3)} V`, {
+        started: true,
+        code: 'PROTOCOL_BREACH',
+      });
+    if (conductance < FLOWS && !(await conducts(this.#device, this.#circuit)))
+      throw noChip(this.#device.serial);
+    return conductance;
+  }
+
+  /** Sums of both columns by bit planes of the inputs: the switches of a plane are closed at once. */
+  #multiply(voltages: Float32Array, samples: number): Promise<Float32Array> {
+    const { rows, columns, limits } = this.description;
+    return this.#measuring(async () => {
+      const vectors = voltages.length / rows;
+      const sums = new Float32Array(vectors * columns);
+      for (let v = 0; v < vectors; v++) {
+        const vector = voltages.subarray(v * rows, (v + 1) * rows);
+        for (const sign of [1, -1]) {
+          const levels = Array.from(vector, (value) =>
+            Math.round((Math.max(0, sign * value) / limits.maxReadVoltage) * (2 ** PLANES - 1)),
+          );
+          for (let plane = 0; plane < PLANES; plane++) {
+            const rowsOn = levels.reduce((mask, level, row) => mask | (((level >> plane) & 1) << row), 0);
+            if (rowsOn === 0) continue;
+            const weight = (sign * limits.maxReadVoltage * 2 ** plane) / (2 ** PLANES - 1);
+            const totals = await this.#totals(rowsOn, samples);
+            for (let c = 0; c < columns; c++) sums[v * columns + c] += weight * totals[c];
+          }
+        }
+      }
+      return sums;
+    });
+  }
+
+  /** Conductances of both columns with some of their rows on, S. */
+  async #totals(rowsOn: number, samples: number): Promise<[number, number]> {
+    const voltage = this.#productVoltage;
+    await this.#device.switch(rowsOn | (rowsOn << 8));
+    const totals: [number, number] = [0, 0];
+    const captures = Math.ceil(samples / SAMPLES_A_CAPTURE);
+    for (let i = 0; i < captures; i++) {
+      const wave = this.#driving(pulseWave(-voltage, READ_WIDTH));
+      const capture = await this.#harmless(pulseWave(-voltage, READ_WIDTH), BUFFER.scope);
+      const zeros = zerosOf(capture, READ_WIDTH);
+      // W1 itself cannot be seen now: it gives what the self-check found.
+      const source = wave.amplitude * this.#circuit.w1.gain * Math.sign(voltage);
+      for (const node of [0, 1] as const) {
+        const level = levelOf(capture, node, 0.6 * READ_WIDTH, 0.98 * READ_WIDTH, zeros[node]);
+        totals[node] += behindSwitches(conductanceAt(this.#circuit, node, source, level), rowsOn) / captures;
+      }
+    }
+    return totals;
+  }
+
+  get #productVoltage(): number {
+    return Math.min(0.1, this.description.limits.maxReadVoltage);
+  }
+
+  /** A run that does not move cells, given again where it is not proven. */
+  async #harmless(wave: Wave, samples: number) {
+    const driven = this.#driving(wave);
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.#device.run(driven, samples);
+      } catch (error) {
+        if (tries === READ_TRIES || !(error instanceof NotProven) || error.code !== 'PROTOCOL_BREACH')
+          throw error;
+      }
+    }
+  }
+
+  /** What W1 is asked for, so that a cell is driven as through the described resistance by the described voltage. */
+  #driving(wave: Wave): Wave {
+    return { ...wave, amplitude: (wave.amplitude * this.#loss(0)) / this.#circuit.w1.gain };
+  }
+
+  /** The scope's input takes its share of the voltage: W1 gives so much more. */
+  #loss(column: number): number {
+    const { series, open, mode } = this.#circuit;
+    const node: Channel = mode === 1 || column === 0 ? 0 : 1;
+    return 1 + series * open[node];
+  }
+
+  #checkTrace({ amplitude }: Wave, source: Float64Array): void {
+    const peak = source.reduce((most, value) => Math.max(most, Math.abs(value)), 0) / this.#loss(0);
+    // A sample has noise, and the wave's peak may lie between two.
+    if (Math.abs(peak / amplitude - 1) > 0.1 + 0.01 / amplitude)
+      throw new NotProven(
+        `the wave reached ${peak.toPrecision(3)} V instead of ${amplitude.toPrecision(3)} V`,
+        {
+          started: true,
+          code: 'PROTOCOL_BREACH',
+        },
+      );
+  }
+
+  /** Work whose failure is one of the board, and after which all switches are open. */
+  async #measuring<T>(work: () => Promise<T>): Promise<T> {
+    await this.#ready();
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof MemloopError && !(error.reason === 'board-refused')) throw error;
+      this.#doubt = (error as Error).message;
+      throw this.#lost(error);
+    } finally {
+      await this.#rested();
+    }
+  }
+
+  async #rested(): Promise<void> {
+    await this.#device.rest().catch((error: Error) => {
+      this.#doubt ??= error.message;
+    });
+  }
+
+  /** After anything that was not as it should be. Throws `board-lost`. */
+  async #ready(): Promise<void> {
+    if (this.#doubt === undefined) return;
+    try {
+      await this.#again();
+    } catch (error) {
+      throw this.#lost(error);
+    }
+    this.#doubt = undefined;
+  }
+
+  async #again(): Promise<void> {
+    const waits = Math.ceil(this.#reconnect / 0.1);
+    for (let wait = 0; ; wait++) {
+      try {
+        if (wait > 0) await this.#device.reopen();
+        await this.#device.prepare();
+        break;
+      } catch (error) {
+        if (wait > waits) throw error;
+        if (wait > 0) await this.#pause(0.1);
+      }
+    }
+    this.#circuit = await checkBoard(this.#device, this.#circuit);
+  }
+
+  #lost(error: unknown): MemloopError {
+    const { message } = error as Error;
+    return new MemloopError(
+      'board-lost',
+      error instanceof MemloopError
+        ? message
+        : `the Analog Discovery ${this.#device.serial} does not answer as it should (${message}): check its cable and run the same command again`,
+      { cause: error },
+    );
+  }
+}
+
+const isLost = (error: unknown): boolean => error instanceof MemloopError && error.reason === 'board-lost';
+
+/** Cells in parallel, each behind its switch: as if they were alike. */
+function behindSwitches(conductance: number, rowsOn: number): number {
+  let cells = 0;
+  for (let mask = rowsOn; mask !== 0; mask >>= 1) cells += mask & 1;
+  return cells * behindSwitch(conductance / cells);
+}
+
+/** Of the whole between W1 and a cell with the scope's input beside it, Ω. */
+export const equivalentSeries = (series: number): number => series / (1 + series / INPUT_RESISTANCE);
