@@ -36,6 +36,8 @@ export {
   retentionTimes,
   type Step,
   type SweepContext,
+  traceCell,
+  type Waveform,
   waveSteps,
 } from './loops/sweep.js';
 export {

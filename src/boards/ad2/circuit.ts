@@ -106,15 +106,19 @@ export interface Plateau {
   conductance: number;
 }
 
-/** @param zeros what the channels show at 0 V */
+/**
+ * @param zeros what the channels show at 0 V
+ * @param settled share of the width after which the node hardly moves
+ */
 export function plateauOf(
   circuit: Circuit,
   capture: Capture,
   column: number,
   width: number,
-  zeros: readonly [number, number],
+  { zeros, settled }: { zeros: readonly [number, number]; settled: number },
 ): Plateau {
-  const level = (channel: Channel) => levelOf(capture, channel, 0.6 * width, 0.98 * width, zeros[channel]);
+  const level = (channel: Channel) =>
+    levelOf(capture, channel, settled * width, 0.98 * width, zeros[channel]);
   const reference = referenceOf(circuit, column);
   const node = nodeOf(circuit, column);
   const source = sourceOf(circuit, reference, level(reference));
@@ -123,7 +127,7 @@ export function plateauOf(
 
 /** What the channels show after the plateau, while W1 is at 0: better than what they showed at the self-check. */
 export const zerosOf = (capture: Capture, width: number): [number, number] => {
-  const zero = (channel: Channel) => -levelOf(capture, channel, 1.5 * width, 2 * width).mean;
+  const zero = (channel: Channel) => -levelOf(capture, channel, 1.3 * width, 2 * width).mean;
   return [zero(0), zero(1)];
 };
 

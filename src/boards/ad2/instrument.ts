@@ -28,6 +28,8 @@ import { pulseWave, sampledWave } from './waves.js';
 
 /** How long a read lasts, s: many time constants of the node, and short for the cell. */
 export const READ_WIDTH = 200e-6;
+/** Share of a read after which its plateau counts. */
+const SETTLED = 0.3;
 /** Samples of a pulse's capture. */
 const PULSE_SAMPLES = 2048;
 /** A read without a capture is given again so often: it does not move the cell. */
@@ -161,7 +163,10 @@ export class Ad2Instrument implements Instrument {
     const circuit = this.#circuit;
     await this.#device.switch(maskOf({ row, column }));
     const capture = await this.#device.run(this.#driving(pulseWave(-voltage, width)), PULSE_SAMPLES);
-    const { source, conductance } = plateauOf(circuit, capture, column, width, circuit.offsets);
+    const { source, conductance } = plateauOf(circuit, capture, column, width, {
+      zeros: circuit.offsets,
+      settled: 0.6,
+    });
     const given = source / this.#loss(column);
     const lasted = widthOf(circuit, capture, column, voltage);
     const breach = (message: string) => new NotProven(message, { started: true, code: 'PROTOCOL_BREACH' });
@@ -188,8 +193,10 @@ export class Ad2Instrument implements Instrument {
   async #conductance(cell: { row: number; column: number }, voltage: number): Promise<number> {
     await this.#device.switch(maskOf(cell));
     const capture = await this.#harmless(pulseWave(-voltage, READ_WIDTH), BUFFER.scope);
-    const zeros = zerosOf(capture, READ_WIDTH);
-    const { source, conductance } = plateauOf(this.#circuit, capture, cell.column, READ_WIDTH, zeros);
+    const { source, conductance } = plateauOf(this.#circuit, capture, cell.column, READ_WIDTH, {
+      zeros: zerosOf(capture, READ_WIDTH),
+      settled: SETTLED,
+    });
     if (Math.abs(source / this.#loss(cell.column) / voltage - 1) > 2 * MISS.share)
       throw new NotProven(`a read at ${voltage} V was at ${source.toPrecision(3)} V`, {
         started: true,
@@ -238,7 +245,7 @@ export class Ad2Instrument implements Instrument {
       // W1 itself cannot be seen now: it gives what the self-check found.
       const source = wave.amplitude * this.#circuit.w1.gain * Math.sign(voltage);
       for (const node of [0, 1] as const) {
-        const level = levelOf(capture, node, 0.6 * READ_WIDTH, 0.98 * READ_WIDTH, zeros[node]);
+        const level = levelOf(capture, node, SETTLED * READ_WIDTH, 0.98 * READ_WIDTH, zeros[node]);
         totals[node] += behindSwitches(conductanceAt(this.#circuit, node, source, level), rowsOn) / captures;
       }
     }

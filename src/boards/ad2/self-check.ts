@@ -9,7 +9,7 @@ const OPEN = 0.1;
 const CLOSED = 0.05;
 /** s: of levels, and of the step whose rise tells the mode. */
 const LONG = 200e-6;
-const SHORT = 10e-6;
+const SHORT = 40e-6;
 const ALL = 0xffff;
 /** Shares of W1 below which a scope input is not connected to it, and within which W1 and the scope must agree. */
 const CONNECTED = 0.5;

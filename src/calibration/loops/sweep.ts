@@ -1,10 +1,10 @@
 /**
- * What one cell does under voltages: I–V loops, endurance, forming, retention. A board has no ammeter under a pulse, so
- * each step of a wave is a pulse through the series resistor and a read of the conductance that it left; voltage and
- * current at the end of the pulse follow from that conductance and the divider.
+ * What one cell does under voltages: I–V loops, endurance, forming, retention. A board with a scope gives a true trace of a
+ * wave. Most boards have no ammeter under a pulse: there each step of a wave is a pulse through the series resistor and a
+ * read of the conductance that it left; voltage and current at the end of the pulse follow from it and the divider.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { BoardDescription, CellAddress, CellOutcome } from '../../driver/board/board.js';
+import type { BoardDescription, CellAddress, CellOutcome, CellTrace } from '../../driver/board/board.js';
 import {
   dividedVoltage,
   type MemristorParameters,
@@ -52,15 +52,20 @@ export interface SweepContext {
 const BATCH = 400;
 const SAMPLES = 4;
 
+export interface Waveform {
+  waveform?: 'triangle' | 'sine';
+  /** Across cell and series resistor, V. */
+  amplitude: number;
+  /** Hz */
+  frequency: number;
+  /** A period. */
+  points: number;
+}
+
 /** One period of a wave as pulses: a pulse longer than the board allows is split. Throws `limit`. */
 export function waveSteps(
   limits: { minWidth: number; maxWidth: number; minVoltage: number; maxVoltage: number },
-  {
-    waveform = 'triangle',
-    amplitude,
-    frequency,
-    points,
-  }: { waveform?: 'triangle' | 'sine'; amplitude: number; frequency: number; points: number },
+  { waveform = 'triangle', amplitude, frequency, points }: Waveform,
 ): Step[] {
   if (!(amplitude > 0 && amplitude <= limits.maxVoltage && -amplitude >= limits.minVoltage)) {
     throw new MemloopError(
@@ -136,6 +141,70 @@ export async function driveCell(
     board.board.save(array);
   }
   return samples;
+}
+
+/**
+ * Drives a cell by periods of a wave, straight through, on a board that can trace it; returns the last period, each sample
+ * the mean of what the scope saw in its share of the period. Each half of a period is a pulse. Throws as `driveCell`.
+ */
+export async function traceCell(
+  board: CalibratedBoard,
+  address: CellAddress,
+  { cycles, ...wave }: Waveform & { cycles: number },
+  { budget, emit, signal }: SweepContext = {},
+): Promise<CellSample[]> {
+  const { array, row } = address;
+  const { frequency, points } = wave;
+  const { limits, seriesResistance } = board.description;
+  checkAddress(board.description, address);
+  const unbound = { ...limits, minWidth: 0, maxWidth: 1 / frequency };
+  const period = waveSteps(unbound, wave).map(({ voltage }) => board.nominalVoltage(row, voltage));
+  checkBudget(board, 2 * cycles, budget);
+  signal?.throwIfAborted();
+  const samples = Float64Array.from({ length: cycles * points }, (_, i) => period[i % points]);
+  const progress = progressOf(emit, 'sweep', 'periods', cycles);
+  try {
+    const trace = await board.board.trace!(address, samples, frequency * points);
+    progress.set(cycles);
+    return lastPeriod(trace, { cycles, frequency, points, seriesResistance });
+  } finally {
+    board.board.save(array);
+  }
+}
+
+function lastPeriod(
+  { voltage, current, rate }: CellTrace,
+  {
+    cycles,
+    frequency,
+    points,
+    seriesResistance,
+  }: { cycles: number; frequency: number; points: number; seriesResistance: number },
+): CellSample[] {
+  const bins = Array.from({ length: points }, () => ({ count: 0, voltage: 0, current: 0 }));
+  for (let i = 0; i < voltage.length; i++) {
+    const point = Math.floor(((i + 0.5) / rate) * frequency * points) - (cycles - 1) * points;
+    if (point < 0 || point >= points) continue;
+    const bin = bins[point];
+    bin.count++;
+    bin.voltage += voltage[i];
+    bin.current += current[i];
+  }
+  if (bins.some(({ count }) => count === 0))
+    throw new MemloopError(
+      'limit',
+      `the board traces ${voltage.length} samples of ${cycles} periods: lower --cycles or --points`,
+    );
+  return bins.map(({ count, ...sums }, i) => {
+    const [v, a] = [sums.voltage / count, sums.current / count];
+    return {
+      time: (cycles - 1 + (i + 0.5) / points) / frequency,
+      applied: v + a * seriesResistance,
+      voltage: v,
+      current: a,
+      conductance: a / v,
+    };
+  });
 }
 
 function checkAddress({ rows, columns }: BoardDescription, { row, column }: CellAddress): void {

@@ -16,13 +16,14 @@ import type {
   CellAddress,
   CellOperation,
   CellOutcome,
+  CellTrace,
   NeuronFrame,
   NeuronRun,
   Stimulus,
 } from '../../driver/board/board.js';
 import { checkCellOperation } from '../../driver/board/limits.js';
 import { type OutcomeCode, outcomeText } from '../../driver/codes.js';
-import { stateOfConductance } from '../../model/devices/memristor.js';
+import { stateAfterPulse, stateOfConductance } from '../../model/devices/memristor.js';
 import { MemloopError } from '../../shared/errors.js';
 import type { Emit, EventBody } from '../../shared/events.js';
 import { W_SDC_PRIOR } from '../devices/prior.js';
@@ -113,19 +114,8 @@ export class GuardedBoard implements Board {
   ): Promise<CellOutcome[]> {
     for (const operation of operations) checkCellOperation(this.description, operation);
     if (!operations.some(isPulse)) return this.#inTurn(() => this.#board.cells(operations));
-    const { dryRun, readOnly } = this.#options;
-    if (dryRun) throw new MemloopError('usage', 'this is a dry run: no pulse is applied');
-    if (readOnly)
-      throw new MemloopError('usage', 'this board was opened read-only: it can be read but not pulsed');
-    const stops = this.#stops;
-    this.#pending++;
-    const work = this.#last
-      .then(() => this.#send(operations, stops, signal))
-      .finally(() => {
-        this.#pending--;
-      });
-    this.#last = work.catch(() => {});
-    return work;
+    this.#checkPulsing();
+    return this.#pulsing((stops) => this.#send(operations, stops, signal));
   }
 
   readRows(
@@ -158,6 +148,12 @@ export class GuardedBoard implements Board {
     options?: { range?: number; samples?: number },
   ): Promise<Float32Array> {
     return this.#inTurn(() => this.#board.reference(row, column, reference, voltages, options));
+  }
+
+  /** As `Board.trace`: each stretch of one polarity is a pulse. Throws `limit` where the cell may not have so many. */
+  get trace(): Board['trace'] {
+    if (!this.#board.trace) return undefined;
+    return (address, samples, rate) => this.#tracing(address, samples, rate);
   }
 
   health(): Promise<BoardHealth> {
@@ -282,6 +278,89 @@ export class GuardedBoard implements Board {
     });
   }
 
+  #checkPulsing(): void {
+    const { dryRun, readOnly } = this.#options;
+    if (dryRun) throw new MemloopError('usage', 'this is a dry run: no pulse is applied');
+    if (readOnly)
+      throw new MemloopError('usage', 'this board was opened read-only: it can be read but not pulsed');
+  }
+
+  /** Work with pulses, after all that was asked for before; `stops` tells it whether it was stopped meanwhile. */
+  #pulsing<T>(send: (stops: number) => Promise<T>): Promise<T> {
+    const stops = this.#stops;
+    this.#pending++;
+    const work = this.#last
+      .then(() => send(stops))
+      .finally(() => {
+        this.#pending--;
+      });
+    this.#last = work.catch(() => {});
+    return work;
+  }
+
+  async #tracing(address: CellAddress, samples: Float64Array, rate: number): Promise<CellTrace> {
+    const stretches = stretchesOfWave(samples, rate);
+    const pulses = stretches.map((pulse) => ({ ...address, ...pulse, kind: 'pulse' as const }));
+    for (const pulse of pulses) checkCellOperation(this.description, pulse);
+    this.#checkPulsing();
+    return this.#pulsing(async (stops) => {
+      this.checkCell(address, pulses.length);
+      if (!(await this.#ready())) throw new MemloopError('board-lost', outcomeText('NOT_SENT'));
+      if (stops !== this.#stops) throw new MemloopError('board-refused', outcomeText('STOPPED'));
+      const { array } = address;
+      const log = this.#logOf(array);
+      log.begin(this.#entriesOf(address, samples, rate, stretches), this.#count!);
+      this.#unsaved.add(array);
+      try {
+        const trace = await this.#board.trace!(address, samples, rate);
+        log.end(pulses.map(() => 1));
+        this.#tell('applied', pulses);
+        return trace;
+      } catch (error) {
+        const lost = !(error instanceof MemloopError) || error.reason === 'board-lost';
+        if (lost) {
+          log.lose(pulses.map(() => undefined));
+          this.#tell('unknown', pulses);
+          await this.#ready();
+        } else log.end(pulses.map(() => 0));
+        throw error;
+      }
+    });
+  }
+
+  #tell(status: 'applied' | 'unknown', pulses: readonly (CellAddress & Stretch)[]): void {
+    const told = pulses.map(({ array, row, column, voltage, width }) => ({
+      array,
+      row,
+      column,
+      voltage,
+      width,
+    }));
+    if (told.length > 0) this.#options.emit?.({ type: 'pulses', status, pulses: told });
+  }
+
+  /** Of each stretch of a wave: what it puts into the cell, by the device that is assumed of it. */
+  #entriesOf(
+    { array, row, column }: CellAddress,
+    samples: Float64Array,
+    rate: number,
+    stretches: readonly Stretch[],
+  ): { cell: number; energy: number }[] {
+    const chip = this.passport.array(array);
+    const cell = row * chip.columns + column;
+    const { seriesResistance } = this.description;
+    const p = W_SDC_PRIOR.parameters;
+    let state = this.#assumedState(chip, cell);
+    return stretches.map(({ first, end }) => {
+      let energy = 0;
+      for (const voltage of samples.subarray(first, end)) {
+        energy += pulseEnergy(p, state, { voltage, width: 1 / rate }, seriesResistance);
+        state = stateAfterPulse(p, state, voltage, 1 / rate, seriesResistance);
+      }
+      return { cell, energy };
+    });
+  }
+
   async #send(
     operations: readonly GatedOperation[],
     stops: number,
@@ -390,11 +469,14 @@ export class GuardedBoard implements Board {
   }
 
   /** By the device that is assumed of an unknown cell, at the conductance last read. */
-  #estimate({ tables }: ArrayPassport, cell: number, pulse: { voltage: number; width: number }): number {
-    const p = W_SDC_PRIOR.parameters;
-    const state = stateOfConductance(p, tables.conductance[cell], READ_VOLTAGE);
-    const known = Number.isFinite(state) ? Math.min(1, Math.max(0, state)) : 0.5;
-    return pulseEnergy(p, known, pulse, this.description.seriesResistance);
+  #estimate(chip: ArrayPassport, cell: number, pulse: { voltage: number; width: number }): number {
+    const known = this.#assumedState(chip, cell);
+    return pulseEnergy(W_SDC_PRIOR.parameters, known, pulse, this.description.seriesResistance);
+  }
+
+  #assumedState({ tables }: ArrayPassport, cell: number): number {
+    const state = stateOfConductance(W_SDC_PRIOR.parameters, tables.conductance[cell], READ_VOLTAGE);
+    return Number.isFinite(state) ? Math.min(1, Math.max(0, state)) : 0.5;
   }
 
   #sayLeftOut(array: number, reason: string, cells: readonly number[], what: string): void {
@@ -412,6 +494,31 @@ export class GuardedBoard implements Board {
 }
 
 const isPulse = (operation: GatedOperation): operation is Pulse => operation.kind === 'pulse';
+
+/** Samples of a wave that have one sign. */
+interface Stretch {
+  first: number;
+  end: number;
+  /** The largest, V. */
+  voltage: number;
+  /** s */
+  width: number;
+}
+
+/** The stretches of one polarity of a wave: samples in V, rate in Hz. Samples at 0 V belong to none. */
+function stretchesOfWave(samples: Float64Array, rate: number): Stretch[] {
+  const stretches: Stretch[] = [];
+  for (let first = 0; first < samples.length; ) {
+    const sign = Math.sign(samples[first]);
+    let voltage = samples[first];
+    let end = first + 1;
+    for (; end < samples.length && Math.sign(samples[end]) === sign; end++)
+      if (sign * samples[end] > sign * voltage) voltage = samples[end];
+    if (sign !== 0) stretches.push({ first, end, voltage, width: (end - first) / rate });
+    first = end;
+  }
+  return stretches;
+}
 
 const appliedOf = (outcome: CellOutcome): 0 | 1 | undefined =>
   outcome.status === 'unknown' ? undefined : outcome.status === 'applied' ? 1 : 0;

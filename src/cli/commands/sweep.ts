@@ -1,6 +1,6 @@
 import { dirname } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
-import type { CalibratedBoard } from '../../calibration/index.js';
+import type { CalibratedBoard, CellSample } from '../../calibration/index.js';
 import type { CellAddress } from '../../driver/index.js';
 import type { Emit } from '../../shared/events.js';
 import { makeFolder, writeAtomically } from '../../shared/files.js';
@@ -15,7 +15,7 @@ interface Options {
   waveform: 'triangle' | 'sine';
   amplitude: number;
   frequency: number;
-  cycles: number;
+  cycles?: number;
   points: number;
   budget?: number;
   out?: string;
@@ -23,6 +23,9 @@ interface Options {
   retention?: number;
   forming?: boolean;
 }
+
+/** The first period begins wherever the cell is: a loop closes after another one or two. */
+const TRACED_CYCLES = 3;
 
 const waveform = (text: string): Options['waveform'] => {
   if (text === 'triangle' || text === 'sine') return text;
@@ -39,8 +42,12 @@ export function register(program: Command): void {
     .option('--waveform <name>', 'triangle or sine', waveform, 'triangle')
     .option('--amplitude <V>', 'across cell and series resistor', positive, 0.4)
     .option('--frequency <Hz>', 'of the wave', positive, 100)
-    .option('--cycles <n>', 'periods', wholeNumber(1, 10_000), 1)
-    .option('--points <n>', 'pulses per period', wholeNumber(8, 10_000), 200)
+    .option(
+      '--cycles <n>',
+      'periods, of which the last is kept (default: 1, or 3 where the board traces the wave itself)',
+      wholeNumber(1, 10_000),
+    )
+    .option('--points <n>', 'pulses, or samples of a trace, per period', wholeNumber(8, 10_000), 200)
     .option('--budget <n>', 'pulses that this measurement may apply to the cell', wholeNumber(1, 0xffffffff))
     .option('--endurance <cycles>', 'instead of a loop: write and erase in turn', wholeNumber(1, 1_000_000))
     .option('--retention <s>', 'instead of a loop: read the array for this long, without pulses', positive)
@@ -121,25 +128,63 @@ async function forming(job: Job): Promise<Outcome> {
 
 /** The I–V loop. */
 async function loop(job: Job): Promise<Outcome> {
-  const { driveCell, formatLoop, waveSteps } = await import('../../calibration/index.js');
-  const { loopPlot, loopText } = await import('../../plots/index.js');
+  const { board, address, options } = job;
+  const title = `array ${address.array} row ${address.row} column ${address.column}, ${options.amplitude} V, ${options.frequency} Hz`;
+  return board.board.trace ? traced(job, title) : pulsed(job, title);
+}
+
+/** By the board's own scope. */
+async function traced(job: Job, title: string): Promise<Outcome> {
+  const { traceCell } = await import('../../calibration/index.js');
   const { board, address, options, context, stem } = job;
+  const cycles = options.cycles ?? TRACED_CYCLES;
+  const budget = options.budget ?? Math.min(2 * cycles, 2000);
+  const samples = await traceCell(board, address, { ...options, cycles }, { ...context, budget });
+  const series = Math.round(board.description.seriesResistance);
+  return kept(job, title, samples, [
+    `${title}, last of ${cycles}; a true trace, measured while the wave ran`,
+    ...(stem === undefined
+      ? []
+      : [`to fit it: memloop fit ${stem}.csv --series ${series} --frequency ${options.frequency}`]),
+  ]);
+}
+
+/** By pulses, each followed by a read. */
+async function pulsed(job: Job, title: string): Promise<Outcome> {
+  const { driveCell, waveSteps } = await import('../../calibration/index.js');
+  const { board, address, options, context } = job;
+  const cycles = options.cycles ?? 1;
   const period = waveSteps(board.description.limits, options);
-  const steps = Array.from({ length: options.cycles }, () => period).flat();
+  const steps = Array.from({ length: cycles }, () => period).flat();
   const budget = options.budget ?? Math.min(steps.length, 2000);
   const samples = await driveCell(board, address, steps, { ...context, budget });
-  const cycle = samples.slice(-period.length);
+  return kept(
+    job,
+    title,
+    samples,
+    [`${title}, last of ${cycles}; the current is that of the conductance read after each pulse`],
+    period.length,
+  );
+}
+
+async function kept(
+  job: Job,
+  title: string,
+  samples: CellSample[],
+  text: string[],
+  period = samples.length,
+): Promise<Outcome> {
+  const { formatLoop } = await import('../../calibration/index.js');
+  const { loopPlot, loopText } = await import('../../plots/index.js');
+  const cycle = samples.slice(-period);
   const voltage = Float64Array.from(cycle, (sample) => sample.voltage);
   const current = Float64Array.from(cycle, (sample) => sample.current);
   save(job, 'csv', formatLoop({ voltage, current }));
-  const title = `array ${address.array} row ${address.row} column ${address.column}, ${options.amplitude} V, ${options.frequency} Hz`;
   save(job, 'svg', loopPlot(title, voltage, current));
+  const [first, ...rest] = text;
+  const files = job.stem === undefined ? [] : [`kept in ${job.stem}.csv and ${job.stem}.svg`];
   return {
     result: { samples },
-    text: [
-      `${title}, last of ${options.cycles}; the current is that of the conductance read after each pulse`,
-      loopText(voltage, current),
-      ...(stem === undefined ? [] : [`kept in ${stem}.csv and ${stem}.svg`]),
-    ].join('\n'),
+    text: [first, loopText(voltage, current), ...files, ...rest].join('\n'),
   };
 }
