@@ -44,6 +44,17 @@ export class NotProven extends Error {
   }
 }
 
+/** A run that moves no cell, given again where the scope saw nothing of it. */
+export async function proven(run: () => Promise<Capture>, tries = 3): Promise<Capture> {
+  for (let tried = 1; ; tried++) {
+    try {
+      return await run();
+    } catch (error) {
+      if (tried === tries || !(error instanceof NotProven) || error.code !== 'PROTOCOL_BREACH') throw error;
+    }
+  }
+}
+
 export interface DeviceOptions {
   /** Serial number; undefined: the first that is free. */
   serial?: string | undefined;

@@ -22,7 +22,7 @@ import {
   widthOf,
   zerosOf,
 } from './circuit.js';
-import { BUFFER, type Device, NotProven, type Wave } from './device.js';
+import { BUFFER, type Device, NotProven, proven, type Wave } from './device.js';
 import { checkBoard, conducts, noChip } from './self-check.js';
 import { pulseWave, sampledWave } from './waves.js';
 
@@ -32,7 +32,7 @@ export const READ_WIDTH = 200e-6;
 const SETTLED = 0.3;
 /** Samples of a pulse's capture. */
 const PULSE_SAMPLES = 2048;
-/** A read without a capture is given again so often: it does not move the cell. */
+/** What does not move a cell is tried so often. */
 const READ_TRIES = 3;
 /** Reads' captures hold thousands of samples: so many samples that are asked for are one capture. */
 const SAMPLES_A_CAPTURE = 16;
@@ -42,6 +42,8 @@ const MISS = { share: 0.03, volts: 3e-3, samples: 3 } as const;
 const FLOWS = 0.5e-6;
 /** Bits of the inputs of a product. */
 const PLANES = 6;
+/** Between two attempts to reach a device, s. */
+const RETRY = 0.1;
 
 export interface Ad2Settings {
   circuit: Circuit;
@@ -121,10 +123,14 @@ export class Ad2Instrument implements Instrument {
       throw new MemloopError('limit', `the wave lasts ${time} s: give one of 100 µs to 100 s`);
     return this.#measuring(async () => {
       await this.#device.switch(maskOf({ row, column }));
-      const asked = sampledWave(samples, rate);
+      const asked = sampledWave(
+        samples.map((value) => -value),
+        rate,
+      );
       const capture = await this.#device.run(this.#driving(asked), BUFFER.scope);
       const { source, ...trace } = traceOf(this.#circuit, capture, column);
-      this.#checkTrace(asked, source);
+      this.#checkWave(asked, source);
+      await this.#checkFlow({ row, column }, sizeOf(trace.current) / sizeOf(trace.voltage));
       return trace;
     });
   }
@@ -169,7 +175,6 @@ export class Ad2Instrument implements Instrument {
     });
     const given = source / this.#loss(column);
     const lasted = widthOf(circuit, capture, column, voltage);
-    const breach = (message: string) => new NotProven(message, { started: true, code: 'PROTOCOL_BREACH' });
     if (
       Math.abs(given - voltage) > MISS.share * Math.abs(voltage) + MISS.volts ||
       Math.abs(lasted - width) > MISS.share * width + MISS.samples / capture.rate
@@ -177,9 +182,17 @@ export class Ad2Instrument implements Instrument {
       throw breach(
         `a pulse of ${voltage} V for ${width} s was ${given.toPrecision(3)} V for ${lasted.toPrecision(3)} s`,
       );
+    await this.#checkFlow({ row, column }, conductance);
+  }
+
+  /**
+   * Throws `NotProven` where no current was seen that the cell lets through otherwise: its switch was open. A dead cell
+   * conducts as little: then the others tell whether the switches work.
+   */
+  async #checkFlow(cell: { row: number; column: number }, conductance: number): Promise<void> {
     if (conductance > FLOWS) return;
-    // A dead cell conducts as little as an open switch: the other cells tell which it is.
-    if (!(await conducts(this.#device, circuit))) throw breach(noChip(this.#device.serial).message);
+    const now = await this.#conductance(cell, Math.min(0.1, this.description.limits.maxReadVoltage));
+    if (now > FLOWS) throw breach('W1 ran, and nothing flowed through the cell: its switch was open');
   }
 
   /** A at `voltage` (V) across the cell. */
@@ -190,20 +203,34 @@ export class Ad2Instrument implements Instrument {
     return (sum / captures) * voltage;
   }
 
+  /** S; measured again where the scope does not prove it, for a read does not move the cell. */
   async #conductance(cell: { row: number; column: number }, voltage: number): Promise<number> {
+    let silent = false;
+    for (let tries = 1; ; tries++) {
+      try {
+        const conductance = await this.#measured(cell, voltage);
+        if (conductance > FLOWS) return conductance;
+        if (silent) {
+          if (await conducts(this.#device, this.#circuit)) return conductance;
+          throw noChip(this.#device.serial);
+        }
+        silent = true;
+      } catch (error) {
+        if (tries >= READ_TRIES || !(error instanceof NotProven) || error.code !== 'PROTOCOL_BREACH')
+          throw error;
+      }
+    }
+  }
+
+  async #measured(cell: { row: number; column: number }, voltage: number): Promise<number> {
     await this.#device.switch(maskOf(cell));
-    const capture = await this.#harmless(pulseWave(-voltage, READ_WIDTH), BUFFER.scope);
+    const capture = await this.#device.run(this.#driving(pulseWave(-voltage, READ_WIDTH)), BUFFER.scope);
     const { source, conductance } = plateauOf(this.#circuit, capture, cell.column, READ_WIDTH, {
       zeros: zerosOf(capture, READ_WIDTH),
       settled: SETTLED,
     });
     if (Math.abs(source / this.#loss(cell.column) / voltage - 1) > 2 * MISS.share)
-      throw new NotProven(`a read at ${voltage} V was at ${source.toPrecision(3)} V`, {
-        started: true,
-        code: 'PROTOCOL_BREACH',
-      });
-    if (conductance < FLOWS && !(await conducts(this.#device, this.#circuit)))
-      throw noChip(this.#device.serial);
+      throw breach(`a read at ${voltage} V was at ${source.toPrecision(3)} V`);
     return conductance;
   }
 
@@ -240,7 +267,7 @@ export class Ad2Instrument implements Instrument {
     const captures = Math.ceil(samples / SAMPLES_A_CAPTURE);
     for (let i = 0; i < captures; i++) {
       const wave = this.#driving(pulseWave(-voltage, READ_WIDTH));
-      const capture = await this.#harmless(pulseWave(-voltage, READ_WIDTH), BUFFER.scope);
+      const capture = await proven(() => this.#device.run(wave, BUFFER.scope));
       const zeros = zerosOf(capture, READ_WIDTH);
       // W1 itself cannot be seen now: it gives what the self-check found.
       const source = wave.amplitude * this.#circuit.w1.gain * Math.sign(voltage);
@@ -256,19 +283,6 @@ export class Ad2Instrument implements Instrument {
     return Math.min(0.1, this.description.limits.maxReadVoltage);
   }
 
-  /** A run that does not move cells, given again where it is not proven. */
-  async #harmless(wave: Wave, samples: number) {
-    const driven = this.#driving(wave);
-    for (let tries = 1; ; tries++) {
-      try {
-        return await this.#device.run(driven, samples);
-      } catch (error) {
-        if (tries === READ_TRIES || !(error instanceof NotProven) || error.code !== 'PROTOCOL_BREACH')
-          throw error;
-      }
-    }
-  }
-
   /** What W1 is asked for, so that a cell is driven as through the described resistance by the described voltage. */
   #driving(wave: Wave): Wave {
     return { ...wave, amplitude: (wave.amplitude * this.#loss(0)) / this.#circuit.w1.gain };
@@ -281,17 +295,15 @@ export class Ad2Instrument implements Instrument {
     return 1 + series * open[node];
   }
 
-  #checkTrace({ amplitude }: Wave, source: Float64Array): void {
-    const peak = source.reduce((most, value) => Math.max(most, Math.abs(value)), 0) / this.#loss(0);
-    // A sample has noise, and the wave's peak may lie between two.
-    if (Math.abs(peak / amplitude - 1) > 0.1 + 0.01 / amplitude)
-      throw new NotProven(
-        `the wave reached ${peak.toPrecision(3)} V instead of ${amplitude.toPrecision(3)} V`,
-        {
-          started: true,
-          code: 'PROTOCOL_BREACH',
-        },
-      );
+  /** Throws `NotProven` unless W1 followed the wave. */
+  #checkWave({ data, amplitude }: Wave, source: Float64Array): void {
+    const loss = this.#loss(0);
+    const missed = source.map((value, i) => {
+      const asked = data[Math.floor(((i + 0.5) / source.length) * data.length)];
+      return value / loss + asked * amplitude;
+    });
+    if (sizeOf(missed) > MISS.share * amplitude + MISS.volts)
+      throw breach(`W1 missed the wave by ${sizeOf(missed).toPrecision(3)} V`);
   }
 
   /** Work whose failure is one of the board, and after which all switches are open. */
@@ -326,18 +338,18 @@ export class Ad2Instrument implements Instrument {
   }
 
   async #again(): Promise<void> {
-    const waits = Math.ceil(this.#reconnect / 0.1);
-    for (let wait = 0; ; wait++) {
+    const tries = Math.max(READ_TRIES, Math.ceil(this.#reconnect / RETRY));
+    for (let tried = 1; ; tried++) {
       try {
-        if (wait > 0) await this.#device.reopen();
+        if (tried > 1) await this.#device.reopen();
         await this.#device.prepare();
-        break;
+        this.#circuit = await checkBoard(this.#device, this.#circuit);
+        return;
       } catch (error) {
-        if (wait > waits) throw error;
-        if (wait > 0) await this.#pause(0.1);
+        if (tried === tries) throw error;
+        if (this.#reconnect > 0) await this.#pause(RETRY);
       }
     }
-    this.#circuit = await checkBoard(this.#device, this.#circuit);
   }
 
   #lost(error: unknown): MemloopError {
@@ -351,6 +363,13 @@ export class Ad2Instrument implements Instrument {
     );
   }
 }
+
+const breach = (message: string): NotProven =>
+  new NotProven(message, { started: true, code: 'PROTOCOL_BREACH' });
+
+/** RMS */
+const sizeOf = (values: Float64Array): number =>
+  Math.sqrt(values.reduce((sum, value) => sum + value * value, 0) / values.length);
 
 const isLost = (error: unknown): boolean => error instanceof MemloopError && error.reason === 'board-lost';
 

@@ -1,7 +1,7 @@
 /** What is measured of a board when it is opened, with no more than 0.1 V, and what must not be. */
 import { MemloopError } from '../../shared/errors.js';
 import { type Channel, type Circuit, INPUT_RESISTANCE, lagOf, levelOf, type Mode } from './circuit.js';
-import { BUFFER, type Device } from './device.js';
+import { BUFFER, type Device, proven } from './device.js';
 import { pulseWave } from './waves.js';
 
 /** V in memloop's sign: while switches are open, and while all are closed. */
@@ -34,7 +34,7 @@ export async function checkBoard(
       'not-a-board',
       `the scope of Analog Discovery ${device.serial} does not see W1: is it plugged into the Memristor Discovery board?`,
     );
-  const step = await device.run(pulseWave(-OPEN, SHORT), 2 * SHORT * 1e8);
+  const step = await proven(() => device.run(pulseWave(-OPEN, SHORT), 2 * SHORT * 1e8));
   const lags = ([0, 1] as const).map((channel) => lagOf(step, channel, SHORT));
   const measured: Mode = lags[1] < LAG && lags[0] > LAG ? 1 : 2;
   if (measured !== mode)
@@ -104,7 +104,7 @@ export const noChip = (serial: string): MemloopError =>
 
 /** What both inputs show at 0 V (V, the scope's sign), and by how much they move for `voltage` (V, memloop's sign). */
 async function levels(device: Device, voltage: number): Promise<{ zero: number; step: number }[]> {
-  const capture = await device.run(pulseWave(-voltage, LONG), BUFFER.scope);
+  const capture = await proven(() => device.run(pulseWave(-voltage, LONG), BUFFER.scope));
   return ([0, 1] as const).map((channel) => {
     const zero = levelOf(capture, channel, 1.3 * LONG, 2 * LONG).mean;
     return { zero: -zero, step: levelOf(capture, channel, 0.3 * LONG, 0.98 * LONG).mean - zero };

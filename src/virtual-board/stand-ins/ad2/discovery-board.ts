@@ -79,20 +79,21 @@ export class DiscoveryBoard {
       this.mode === 1 ? [cells] : [0, 1].map((c) => cells.filter(({ column }) => column === c))
     ).map((some) => ({ voltage: -run.idle, cells: some.map(({ cell }) => cell) }));
     const seen: [Float64Array, Float64Array] = [new Float64Array(count), new Float64Array(count)];
-    const record = (j: number, time: number) => {
-      seen[0][j] = -nodes[0].voltage;
-      seen[1][j] = nodes.length === 1 ? sourceAt(run, time) : -nodes[1].voltage;
-    };
     for (const node of nodes) settle(node, -run.idle, this.series, this.#load(0));
-    let time = 0;
-    let j = 0;
-    for (; j < count && start + j / rate <= 0; j++) record(j, start + j / rate);
-    const end = Math.max(run.time, start + (count - 1) / rate);
+    const before = Math.min(count, Math.max(0, Math.round(-start * rate)));
+    for (const [channel, volts] of seen.entries())
+      volts.fill(
+        nodes.length === 1 && channel === 1 ? run.idle : -nodes[channel % nodes.length].voltage,
+        0,
+        before,
+      );
+    const end = Math.max(run.time, start + count / rate);
     const most = Math.max(run.time, 1e-9) / STEPS;
     const flicker = new Flicker(this.#noise, this.chip.profile);
     let polarity = 0;
-    while (time < end - 1e-12) {
-      const target = j < count ? start + j / rate : end;
+    let time = 0;
+    for (let j = before; time < end - 1e-12; j++) {
+      const target = j < count ? start + (j + 1) / rate : end;
       const steps = Math.max(1, Math.ceil((target - time) / most - 1e-9));
       const step = (target - time) / steps;
       for (let s = 0; s < steps; s++) {
@@ -100,12 +101,15 @@ export class DiscoveryBoard {
         const driven = time < run.time && source !== -run.idle;
         if (driven && polarity * source < 0) for (const { cell } of cells) cell.turn();
         if (driven) polarity = Math.sign(source);
-        const noise = flicker.next(step);
-        for (const node of nodes) advance(node, source, step, this.series, this.#load(noise), driven);
+        const load = this.#load(flicker.next(step));
+        const means = nodes.map((node) => advance(node, source, step, this.series, load, driven));
         time += step;
+        if (j >= count) continue;
+        // The scope averages what its converter sees between two samples.
+        seen[0][j] -= means[0] / steps;
+        seen[1][j] -= (means[1] ?? source) / steps;
       }
       time = target;
-      if (j < count) record(j++, time);
     }
     for (const { row, column, cell } of cells) crossbar.release(row, column, cell);
     this.chip.elapse(end);
@@ -154,7 +158,10 @@ function settle(node: Node, source: number, series: number, load: Load): void {
   for (let i = 0; i < 4; i++) node.voltage = around(node, source, series, load).rest;
 }
 
-/** `time` (s) with the source at `source` (V): exact for the linear circuit, in steps that the cells' motion allows. */
+/**
+ * `time` (s) with the source at `source` (V): exact for the linear circuit, in steps that the cells' motion allows. Returns
+ * the mean of the node's voltage.
+ */
 function advance(
   node: Node,
   source: number,
@@ -162,8 +169,9 @@ function advance(
   series: number,
   load: Load,
   driven: boolean,
-): void {
+): number {
   let left = time;
+  let area = 0;
   while (left > 0) {
     const { rest, conductance } = around(node, source, series, load);
     const tau = CAPACITANCE / conductance;
@@ -177,9 +185,11 @@ function advance(
     if (driven || Math.abs(mean) > REST)
       for (const cell of node.cells) cell.move(mean / (1 + SWITCH_RESISTANCE * cell.slope(mean)), step);
     node.voltage = rest + (node.voltage - rest) * decay;
+    area += mean * step;
     left -= step;
     if (left < 1e-15) break;
   }
+  return area / time;
 }
 
 /** Noise of the cells: that of one sample of the profile, held for a sample's time. */
