@@ -11,6 +11,8 @@ const CLOSED = 0.05;
 const LONG = 200e-6;
 const SHORT = 40e-6;
 const ALL = 0xffff;
+/** Averaged, for all that is measured later rests on them. */
+const CAPTURES = 4;
 /** Shares of W1 below which a scope input is not connected to it, and within which W1 and the scope must agree. */
 const CONNECTED = 0.5;
 const AGREE = 0.05;
@@ -28,7 +30,7 @@ export async function checkBoard(
   { mode, series }: { mode: Mode; series: number },
 ): Promise<Circuit> {
   await device.switch(0);
-  const seen = await levels(device, OPEN);
+  const seen = await levels(device, OPEN, CAPTURES);
   if (seen.some(({ step }) => !(step > CONNECTED * OPEN)))
     throw new MemloopError(
       'not-a-board',
@@ -67,7 +69,7 @@ export async function checkBoard(
  */
 async function withoutOffset(device: Device, circuit: Circuit): Promise<Circuit> {
   await device.switch(ALL);
-  const closed = await levels(device, CLOSED);
+  const closed = await levels(device, CLOSED, CAPTURES);
   await device.switch(0);
   const { mode, w1, series } = circuit;
   const nodes: Channel[] = mode === 1 ? [0] : [0, 1];
@@ -103,10 +105,20 @@ export const noChip = (serial: string): MemloopError =>
   );
 
 /** What both inputs show at 0 V (V, the scope's sign), and by how much they move for `voltage` (V, memloop's sign). */
-async function levels(device: Device, voltage: number): Promise<{ zero: number; step: number }[]> {
-  const capture = await proven(() => device.run(pulseWave(-voltage, LONG), BUFFER.scope));
-  return ([0, 1] as const).map((channel) => {
-    const zero = levelOf(capture, channel, 1.3 * LONG, 2 * LONG).mean;
-    return { zero: -zero, step: levelOf(capture, channel, 0.3 * LONG, 0.98 * LONG).mean - zero };
-  });
+async function levels(
+  device: Device,
+  voltage: number,
+  captures = 1,
+): Promise<{ zero: number; step: number }[]> {
+  const sums = [0, 1].map(() => ({ zero: 0, step: 0 }));
+  for (let i = 0; i < captures; i++) {
+    const capture = await proven(() => device.run(pulseWave(-voltage, LONG), BUFFER.scope));
+    for (const channel of [0, 1] as const) {
+      const zero = levelOf(capture, channel, 1.3 * LONG, 2 * LONG).mean;
+      const step = levelOf(capture, channel, 0.3 * LONG, 0.98 * LONG).mean - zero;
+      sums[channel].zero -= zero / captures;
+      sums[channel].step += step / captures;
+    }
+  }
+  return sums;
 }

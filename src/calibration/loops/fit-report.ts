@@ -54,6 +54,10 @@ export interface Fit {
 
 /** Thresholds are never known better than this share of the voltage step between two samples. */
 const RESOLUTION = 0.08;
+/** The model moves in half samples: while a cell erases itself faster and faster it is behind by this share of a step. */
+const ERASING = 0.15;
+/** Of an oscilloscope, relative. */
+const GAIN = 5e-3;
 /** In units of vt: the voltages over which a cell switches. */
 const SWITCHING = 3;
 /** Samples on either side over which the size of residuals is averaged. */
@@ -187,10 +191,14 @@ function spreadOf(theta: readonly number[], { steps }: Measured, root: Matrix): 
   >;
 }
 
-/** Widens an uncertainty by what residuals do not show: the steps of the voltage, and the spread from pulse to pulse. */
+/**
+ * Widens an uncertainty by what residuals do not show: the steps of the voltage, the spread from pulse to pulse (each half
+ * of a wave is one), and the gains of an oscilloscope. An error of the rate is one of the thresholds by the same share of
+ * vt, and the other way round.
+ */
 function widened(
   uncertainty: Record<FittedName, number>,
-  { tau, vt }: MemristorParameters,
+  { ron, roff, tau, vt }: MemristorParameters,
   loops: readonly MeasuredLoop[],
 ): Record<FittedName, number> {
   const step = Math.min(...loops.map(stepOf));
@@ -200,14 +208,17 @@ function widened(
   };
   widen('von', RESOLUTION * step);
   widen('voff', RESOLUTION * step);
-  if (loops.some(({ pulsed }) => pulsed)) {
-    // Pulses differ, and a cell switches in a few of them: that is an error of the rate, of the thresholds by the same
-    // share of vt, and of vt.
-    const pulses = Math.max(1, (SWITCHING * vt) / step) * loops.length;
-    const share = W_SDC_PRIOR.pulseSigma / Math.sqrt(pulses);
-    widen('tau', share * tau);
-    for (const name of ['von', 'voff', 'vt'] as const) widen(name, share * vt);
-  }
+  // A cell switches in a few pulses, but in one half of a wave.
+  const pulsed = loops.some((loop) => loop.pulsed);
+  const pulses = pulsed ? Math.max(1, (SWITCHING * vt) / step) * loops.length : loops.length;
+  const share = W_SDC_PRIOR.pulseSigma / Math.sqrt(pulses);
+  widen('tau', share * tau);
+  for (const name of ['von', 'voff', 'vt'] as const) widen(name, share * vt);
+  if (pulsed) return wider;
+  widen('voff', ERASING * step);
+  widen('tau', Math.min(1, (ERASING * step) / vt) * tau);
+  widen('ron', GAIN * ron);
+  widen('roff', GAIN * roff);
   return wider;
 }
 

@@ -16,7 +16,7 @@ interface Options {
   amplitude: number;
   frequency: number;
   cycles?: number;
-  points: number;
+  points?: number;
   budget?: number;
   out?: string;
   endurance?: number;
@@ -26,6 +26,7 @@ interface Options {
 
 /** The first period begins wherever the cell is: a loop closes after another one or two. */
 const TRACED_CYCLES = 3;
+const POINTS = { traced: 400, pulsed: 200 };
 
 const waveform = (text: string): Options['waveform'] => {
   if (text === 'triangle' || text === 'sine') return text;
@@ -47,7 +48,11 @@ export function register(program: Command): void {
       'periods, of which the last is kept (default: 1, or 3 where the board traces the wave itself)',
       wholeNumber(1, 10_000),
     )
-    .option('--points <n>', 'pulses, or samples of a trace, per period', wholeNumber(8, 10_000), 200)
+    .option(
+      '--points <n>',
+      'pulses per period, or samples of a trace (default: 200 pulses, 400 samples)',
+      wholeNumber(8, 10_000),
+    )
     .option('--budget <n>', 'pulses that this measurement may apply to the cell', wholeNumber(1, 0xffffffff))
     .option('--endurance <cycles>', 'instead of a loop: write and erase in turn', wholeNumber(1, 1_000_000))
     .option('--retention <s>', 'instead of a loop: read the array for this long, without pulses', positive)
@@ -139,7 +144,12 @@ async function traced(job: Job, title: string): Promise<Outcome> {
   const { board, address, options, context, stem } = job;
   const cycles = options.cycles ?? TRACED_CYCLES;
   const budget = options.budget ?? Math.min(2 * cycles, 2000);
-  const samples = await traceCell(board, address, { ...options, cycles }, { ...context, budget });
+  const samples = await traceCell(
+    board,
+    address,
+    { ...options, cycles, points: options.points ?? POINTS.traced },
+    { ...context, budget },
+  );
   const series = Math.round(board.description.seriesResistance);
   return kept(job, title, samples, [
     `${title}, last of ${cycles}; a true trace, measured while the wave ran`,
@@ -154,7 +164,7 @@ async function pulsed(job: Job, title: string): Promise<Outcome> {
   const { driveCell, waveSteps } = await import('../../calibration/index.js');
   const { board, address, options, context } = job;
   const cycles = options.cycles ?? 1;
-  const period = waveSteps(board.description.limits, options);
+  const period = waveSteps(board.description.limits, { ...options, points: options.points ?? POINTS.pulsed });
   const steps = Array.from({ length: cycles }, () => period).flat();
   const budget = options.budget ?? Math.min(steps.length, 2000);
   const samples = await driveCell(board, address, steps, { ...context, budget });
