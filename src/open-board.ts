@@ -96,7 +96,9 @@ async function openVirtualAd2(url: string, { emit, reconnect }: OpenOptions): Pr
   const { openAd2, parseAd2Url } = await import('./boards/ad2/open.js');
   const { virtualWaveForms } = await import('./virtual-board/stand-ins/ad2/virtual.js');
   const { library, rest } = virtualWaveForms(url);
-  return openAd2(library, parseAd2Url(rest), { emit, reconnect, pause: async () => {} });
+  // It needs no time, but timers and signals get their turn.
+  const pause = () => new Promise<void>((resolve) => setImmediate(resolve));
+  return openAd2(library, parseAd2Url(rest), { emit, reconnect, pause });
 }
 
 /** A recording applies no pulse, so nothing of it goes into the chip's own passport. Returns the folder of a copy. */

@@ -158,9 +158,10 @@ export class Ad2Instrument implements Instrument {
     } catch (error) {
       this.#doubt = (error as Error).message;
       // A read that cannot be had is not sent: it changes nothing.
-      if (!(error instanceof NotProven) || !error.started || operation.kind === 'read')
-        return refusal('NOT_SENT');
-      return { status: 'unknown', code: error.code, reason: outcomeText(error.code) };
+      if (operation.kind === 'read') return refusal('NOT_SENT');
+      const { started, code } =
+        error instanceof NotProven ? error : { started: true, code: 'PROTOCOL_BREACH' as const };
+      return started ? { status: 'unknown', code, reason: outcomeText(code) } : refusal('NOT_SENT');
     }
   }
 
@@ -186,8 +187,8 @@ export class Ad2Instrument implements Instrument {
   }
 
   /**
-   * Throws `NotProven` where no current was seen that the cell lets through otherwise: its switch was open. A dead cell
-   * conducts as little: then the others tell whether the switches work.
+   * Throws where no current was seen, which the cell lets through otherwise: its switch was open. A dead cell conducts as
+   * little: then the others tell whether the switches work.
    */
   async #checkFlow(cell: { row: number; column: number }, conductance: number): Promise<void> {
     if (conductance > FLOWS) return;
@@ -209,11 +210,9 @@ export class Ad2Instrument implements Instrument {
     for (let tries = 1; ; tries++) {
       try {
         const conductance = await this.#measured(cell, voltage);
-        if (conductance > FLOWS) return conductance;
-        if (silent) {
-          if (await conducts(this.#device, this.#circuit)) return conductance;
-          throw noChip(this.#device.serial);
-        }
+        if (conductance > FLOWS || silent) return conductance;
+        // Nothing flows: the cell is dead, or its switch is open. If the others conduct now, so must this one.
+        if (!(await conducts(this.#device, this.#circuit))) throw noChip(this.#device.serial);
         silent = true;
       } catch (error) {
         if (tries >= READ_TRIES || !(error instanceof NotProven) || error.code !== 'PROTOCOL_BREACH')

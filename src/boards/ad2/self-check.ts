@@ -30,6 +30,7 @@ export async function checkBoard(
   { mode, series }: { mode: Mode; series: number },
 ): Promise<Circuit> {
   await device.switch(0);
+  await device.setOffset(0);
   const seen = await levels(device, OPEN, CAPTURES);
   if (seen.some(({ step }) => !(step > CONNECTED * OPEN)))
     throw new MemloopError(

@@ -215,6 +215,9 @@ function widened(
   widen('tau', share * tau);
   for (const name of ['von', 'voff', 'vt'] as const) widen(name, share * vt);
   if (pulsed) return wider;
+  // The rate of one half is that of the other half too, which is a pulse of its own.
+  widen('von', share * vt);
+  widen('voff', share * vt);
   widen('voff', ERASING * step);
   widen('tau', Math.min(1, (ERASING * step) / vt) * tau);
   widen('ron', GAIN * ron);

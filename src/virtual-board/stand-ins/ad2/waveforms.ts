@@ -193,8 +193,10 @@ export class SimulatedWaveForms {
   async analogIOChannelNodeSet(device: number, channel: number, node: number, value: number): Promise<void> {
     this.#at(device);
     if (node !== 0 || channel > 1) return;
-    this.#supplies.set.on[channel] = value !== 0;
-    this.#change(device, this.#supplies, {});
+    const [first, second] = this.#supplies.set.on;
+    this.#change(device, this.#supplies, {
+      on: channel === 0 ? [value !== 0, second] : [first, value !== 0],
+    });
   }
   async analogIOEnableSet(device: number, on: number): Promise<void> {
     this.#change(device, this.#supplies, { master: on !== 0 });
@@ -273,13 +275,14 @@ export class SimulatedWaveForms {
   }
 
   async analogInChannelEnableSet(device: number, channel: number, on: number): Promise<void> {
-    this.#scope.set.enabled[channel] = on !== 0;
-    this.#change(device, this.#scope, {});
+    const [first, second] = this.#scope.set.enabled;
+    this.#change(device, this.#scope, { enabled: channel === 0 ? [on !== 0, second] : [first, on !== 0] });
   }
   async analogInChannelRangeSet(device: number, channel: number, range: number): Promise<void> {
     // There are two ranges, and the nearest that holds it is taken.
-    this.#scope.set.range[channel] = range <= 5.5 ? 5 : 50;
-    this.#change(device, this.#scope, {});
+    const taken = range <= 5.5 ? 5 : 50;
+    const [first, second] = this.#scope.set.range;
+    this.#change(device, this.#scope, { range: channel === 0 ? [taken, second] : [first, taken] });
   }
   async analogInChannelFilterSet(device: number, _channel: number, _filter: number): Promise<void> {
     this.#at(device);
@@ -304,7 +307,7 @@ export class SimulatedWaveForms {
   }
   async analogInConfigure(device: number, reconfigure: number, start: number): Promise<void> {
     this.#at(device);
-    if (reconfigure !== 0) this.#scope.now = structuredClone(this.#scope.set);
+    if (reconfigure !== 0) this.#scope.now = { ...this.#scope.set };
     this.#coming = start === 0 ? [] : [STATE.config, STATE.prefill];
     this.#scopeState = start === 0 ? STATE.ready : STATE.armed;
   }
@@ -335,12 +338,12 @@ export class SimulatedWaveForms {
   #change<T extends object>(device: number, settings: Settings<T>, some: Partial<T>): void {
     this.#at(device);
     Object.assign(settings.set, some);
-    if (this.#autoConfigure) settings.now = structuredClone(settings.set);
+    if (this.#autoConfigure) settings.now = { ...settings.set };
   }
 
-  #configure<T>(device: number, settings: Settings<T>): void {
+  #configure<T extends object>(device: number, settings: Settings<T>): void {
     this.#at(device);
-    settings.now = structuredClone(settings.set);
+    settings.now = { ...settings.set };
   }
 
   #changeGenerator(device: number, channel: number, some: Partial<Generator>): void {
