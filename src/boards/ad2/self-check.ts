@@ -4,9 +4,8 @@ import { type Channel, type Circuit, INPUT_RESISTANCE, lagOf, levelOf, type Mode
 import { BUFFER, type Device, proven } from './device.js';
 import { pulseWave } from './waves.js';
 
-/** V in memloop's sign: while switches are open, and while all are closed. */
-const OPEN = 0.1;
-const CLOSED = 0.05;
+/** V in memloop's sign, switches open or closed: at one voltage the generator's step cannot look like a current. */
+const CHECK = 0.1;
 /** s: of levels, and of the step whose rise tells the mode. */
 const LONG = 200e-6;
 const SHORT = 40e-6;
@@ -22,7 +21,7 @@ const LAG = 0.5e-6;
 const LEAK = 0.2e-6;
 const GAIN_ERROR = 3e-3;
 /** All memristors together conduct at least this, S. */
-const CHIP = 0.5e-6;
+const CHIP = 1e-6;
 
 /** Errors: `not-a-board`, `board-refused`, with the remedy. Leaves W1 without its offset, and all switches open. */
 export async function checkBoard(
@@ -31,13 +30,13 @@ export async function checkBoard(
 ): Promise<Circuit> {
   await device.switch(0);
   await device.setOffset(0);
-  const seen = await levels(device, OPEN, CAPTURES);
-  if (seen.some(({ step }) => !(step > CONNECTED * OPEN)))
+  const seen = await levels(device, CHECK, CAPTURES);
+  if (seen.some(({ step }) => !(step > CONNECTED * CHECK)))
     throw new MemloopError(
       'not-a-board',
       `the scope of Analog Discovery ${device.serial} does not see W1: is it plugged into the Memristor Discovery board?`,
     );
-  const step = await proven(() => device.run(pulseWave(-OPEN, SHORT), 2 * SHORT * 1e8));
+  const step = await proven(() => device.run(pulseWave(-CHECK, SHORT), 2 * SHORT * 1e8));
   const lags = ([0, 1] as const).map((channel) => lagOf(step, channel, SHORT));
   const measured: Mode = lags[1] < LAG && lags[0] > LAG ? 1 : 2;
   if (measured !== mode)
@@ -51,15 +50,15 @@ export async function checkBoard(
   const open = [conductance(first), mode === 1 ? 0 : conductance(second)] as const;
   const nodes = mode === 1 ? open.slice(0, 1) : open;
   const leak = Math.max(...nodes.map((one) => Math.abs(one - 1 / INPUT_RESISTANCE)));
-  if (leak > LEAK + GAIN_ERROR / series || Math.abs(source / OPEN - 1) > AGREE)
+  if (leak > LEAK + GAIN_ERROR / series || Math.abs(source / CHECK - 1) > AGREE)
     throw new MemloopError(
       'not-a-board',
-      `with all switches open ${(leak * 1e6).toPrecision(2)} µS too much flow from W1 (${source.toPrecision(3)} V for ${OPEN} V): a switch leaks, or series= is not the resistor on the board`,
+      `with all switches open ${(leak * 1e6).toPrecision(2)} µS too much flow from W1 (${source.toPrecision(3)} V for ${CHECK} V): a switch leaks, or series= is not the resistor on the board`,
     );
   const behind = 1 / (1 / series + open[0]);
   const capacitance = Math.max(0, mode === 1 ? lags[0] - lags[1] : (lags[0] + lags[1]) / 2) / behind;
   const zeros = seen.map(({ zero }) => zero) as [number, number];
-  const gain = source / OPEN;
+  const gain = source / CHECK;
   const circuit = { mode, series, capacitance, open, offsets: zeros, w1: { offset: 0, gain } };
   return withoutOffset(device, circuit);
 }
@@ -70,14 +69,14 @@ export async function checkBoard(
  */
 async function withoutOffset(device: Device, circuit: Circuit): Promise<Circuit> {
   await device.switch(ALL);
-  const closed = await levels(device, CLOSED, CAPTURES);
+  const closed = await levels(device, CHECK, CAPTURES);
   await device.switch(0);
   const { mode, w1, series } = circuit;
   const nodes: Channel[] = mode === 1 ? [0] : [0, 1];
   let fall = 0;
   let moved = 0;
   for (const node of nodes) {
-    const [open, loaded] = [1 / (1 + series * circuit.open[node]), closed[node].step / (CLOSED * w1.gain)];
+    const [open, loaded] = [1 / (1 + series * circuit.open[node]), closed[node].step / (CHECK * w1.gain)];
     fall += (open - loaded) ** 2;
     moved += (open - loaded) * (circuit.offsets[node] - closed[node].zero);
   }
@@ -93,9 +92,9 @@ async function withoutOffset(device: Device, circuit: Circuit): Promise<Circuit>
 /** Whether memristors conduct while all switches are closed. Throws `NotProven`. */
 export async function conducts(device: Device, { mode, series, w1, open }: Circuit): Promise<boolean> {
   await device.switch(ALL);
-  const seen = await levels(device, CLOSED);
+  const seen = await levels(device, CHECK);
   await device.switch(0);
-  const falls = (node: Channel) => 1 / (1 + series * open[node]) - seen[node].step / (CLOSED * w1.gain);
+  const falls = (node: Channel) => 1 / (1 + series * open[node]) - seen[node].step / (CHECK * w1.gain);
   return Math.max(falls(0), mode === 1 ? 0 : falls(1)) > series * CHIP;
 }
 

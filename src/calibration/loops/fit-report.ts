@@ -54,8 +54,8 @@ export interface Fit {
 
 /** Thresholds are never known better than this share of the voltage step between two samples. */
 const RESOLUTION = 0.08;
-/** The model moves in half samples: while a cell erases itself faster and faster it is behind by this share of a step. */
-const ERASING = 0.15;
+/** The model moves in half samples: where a cell switches faster and faster it is behind by this share of a sample. */
+const BEHIND = 0.15;
 /** Of an oscilloscope, relative. */
 const GAIN = 5e-3;
 /** In units of vt: the voltages over which a cell switches. */
@@ -218,8 +218,11 @@ function widened(
   // The rate of one half is that of the other half too, which is a pulse of its own.
   widen('von', share * vt);
   widen('voff', share * vt);
-  widen('voff', ERASING * step);
-  widen('tau', Math.min(1, (ERASING * step) / vt) * tau);
+  widen('voff', BEHIND * step);
+  const late = BEHIND * Math.min(...loops.map((loop) => 1 / loop.frequency / loop.voltage.length));
+  widen('tau', Math.hypot(late, Math.min(1, (BEHIND * step) / vt) * tau));
+  widen('von', vt * Math.log1p(late / tau));
+  widen('voff', vt * Math.log1p(late / tau));
   widen('ron', GAIN * ron);
   widen('roff', GAIN * roff);
   return wider;

@@ -192,7 +192,7 @@ it('no pulse is believed that was not applied, none is given twice, whatever goe
       const exact = (p: (typeof given)[number]) =>
         mine(p) && Math.abs(p.voltage / one.voltage - 1) < 0.03 && Math.abs(p.width / one.width - 1) < 0.03;
       if (outcome.status === 'applied') {
-        expect(given.length > 0 && exact(given[0])).toBe(true);
+        expect(given.length > 0 && exact(given[0]), JSON.stringify({ batch, outcomes, received })).toBe(true);
         given.shift();
       } else if (outcome.status === 'unknown' && given.length > 0 && mine(given[0])) {
         if (!exact(given[0])) counts.wrong++;

@@ -126,6 +126,11 @@ export class SimulatedWaveForms {
     return powered ? this.#outputs.now.enabled & this.#outputs.now.high : 0;
   }
 
+  /** Not of the library: for tests that ask a device in another process. */
+  async closedSwitches(): Promise<number> {
+    return this.closed;
+  }
+
   async paramSet(parameter: number, value: number): Promise<void> {
     if (parameter === 4) this.#onClose = value;
   }

@@ -1,0 +1,173 @@
+/** The command line on the board through the library's C interface; the device is simulated by another process. */
+import { spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createConnection } from 'node:net';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { expectDone, expectOneLine } from '../../cli/shared.js';
+import { ended, memloop, scratch, start } from '../../integration/shell.js';
+
+const hasCompiler = spawnSync(process.env.CC ?? 'cc', ['--version']).status === 0;
+if (!hasCompiler) console.warn('skipped: tests of ad2: through its C interface need a C compiler (cc)');
+
+const TARGETS = Array.from({ length: 8 }, (_, row) => [12e-6 + 3e-6 * row, 40e-6 - 3e-6 * row]);
+
+interface Mock {
+  environment: Record<string, string>;
+  trace: string;
+  folder: string;
+}
+
+/** The mock, and an environment in which `memloop` finds it. */
+async function mock(...args: string[]): Promise<Mock> {
+  const folder = scratch();
+  const trace = join(folder, 'trace.ndjson');
+  const child = start(['mock', '--as', 'waveforms', '--trace', trace, ...args]);
+  const line = await new Promise<string>((resolve, reject) => {
+    child.stdout!.once('data', (data) => resolve(String(data)));
+    child.once('close', () => reject(new Error('the mock ended')));
+  });
+  const { port, environment } = JSON.parse(line);
+  return { environment: { ...environment, MEMLOOP_PORT: port, MEMLOOP_HOME: folder }, trace, folder };
+}
+
+/** Asks the simulated device for its closed switches. */
+const closedSwitches = (path: string): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const name = Buffer.from('closedSwitches');
+    const head = Buffer.alloc(8);
+    head.writeUInt32LE(name.length, 0);
+    const socket = createConnection(path, () => socket.write(Buffer.concat([head, name])));
+    socket.once('data', (bytes) => {
+      resolve(bytes.readDoubleLE(12));
+      socket.destroy();
+    });
+    socket.once('error', reject);
+  });
+
+interface Given {
+  row: number;
+  column: number;
+  voltage: number;
+}
+const given = (trace: string): Given[] =>
+  readFileSync(trace, 'utf8')
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as Given)
+    .filter(({ voltage }) => voltage > 0.11 || voltage < 0);
+
+describe.skipIf(!hasCompiler)('through the C interface', () => {
+  beforeAll(() => {
+    const built = spawnSync('src/virtual-board/stand-ins/ad2/build.sh', { encoding: 'utf8' });
+    expect(built.stderr).toBe('');
+  });
+
+  it('info, read, pulse, sweep, fit, program and passport', async () => {
+    const { environment, folder, trace } = await mock('--seed', '2');
+    const ask = (...args: string[]) => memloop([...args, '--json'], environment);
+    const info = await ask('info');
+    expectDone(info);
+    expect(info.result.board).toMatchObject({ rows: 8, columns: 2, neurons: 0, products: 'none' });
+    const read = await ask('read');
+    expect(read.result.conductance).toHaveLength(8);
+    const pulse = await ask('pulse', '--row', '3', '--column', '1', '--voltage', '0.4', '--width', '20e-6');
+    expectDone(pulse);
+    expect(given(trace)).toHaveLength(1);
+    const swept = await ask('sweep', '--row', '1', '--amplitude', '0.5', '--out', join(folder, 'loop'));
+    expectDone(swept);
+    expect(swept.result.samples).toHaveLength(400);
+    const fitted = await ask('fit', join(folder, 'loop.csv'), '--series', '9901', '--frequency', '100');
+    expect(fitted.result.fits[0]).toMatchObject({ class: 'pass' });
+    expect(fitted.result.fits[0].nrmse[0]).toBeLessThan(0.005);
+    writeFileSync(join(folder, 'targets.json'), JSON.stringify(TARGETS));
+    const programmed = await ask('program', '--target', join(folder, 'targets.json'));
+    expectDone(programmed);
+    expect(programmed.result.inTolerance).toBeGreaterThanOrEqual(15 / 16);
+    const passport = await ask('passport');
+    const counted = (await memloop(['passport', '--json'], environment)).stdout;
+    expect(counted).toContain('"pulses"');
+    expectDone(passport);
+  });
+
+  it('Ctrl-C opens all switches; after kill -9 the next command does, and finishes the job', async () => {
+    const { environment, folder } = await mock('--seed', '2');
+    const file = join(folder, 'targets.json');
+    writeFileSync(file, JSON.stringify(TARGETS));
+    const interrupted = async (signal: 'SIGINT' | 'SIGKILL') => {
+      const child = start(['program', '--target', file, '--json'], environment);
+      const end = ended(child);
+      await new Promise<void>((resolve) => {
+        child.stdout!.on('data', (data) => {
+          if (String(data).includes('"pulses"')) resolve();
+        });
+      });
+      child.kill(signal);
+      return end;
+    };
+    const socket = environment.MEMLOOP_DWF_SOCKET;
+    const { code } = await interrupted('SIGINT');
+    expect(code).toBe(130);
+    expect(await closedSwitches(socket)).toBe(0);
+    await interrupted('SIGKILL');
+    const finished = await memloop(['program', '--target', file, '--json'], environment);
+    expectDone(finished);
+    expect(finished.result.inTolerance).toBeGreaterThanOrEqual(15 / 16);
+    expect(await closedSwitches(socket)).toBe(0);
+  });
+
+  it.each([
+    [{ mode: 2 }, 'ad2:?mode=1&series=10000', /is at mode 2/],
+    [{ suppliesOff: true }, undefined, /supplies \(V\+ and V−\) on/],
+    [{ inUse: true }, undefined, /close WaveForms/],
+    [{ absent: true }, undefined, /no Analog Discovery is plugged in/],
+    [{}, 'ad2:210000?mode=1', /there is no Analog Discovery 210000/],
+  ])('%o: one line with the remedy', async (faults, port, message) => {
+    const file = join(scratch(), 'faults.json');
+    writeFileSync(file, JSON.stringify({ seed: 1, ...faults }));
+    const { environment } = await mock('--faults', file);
+    const end = await memloop(['info', ...(port ? ['--port', port] : [])], environment);
+    expectOneLine(end, message, end.code === 1 ? 1 : 2);
+  });
+
+  it('unplugged in the middle: one line, and the pulse counts', async () => {
+    const folder = scratch();
+    const file = join(folder, 'faults.json');
+    const unplug = { kind: 'unplug', after: true, calls: 100_000, every: [30, 30] };
+    writeFileSync(file, JSON.stringify({ seed: 1, faults: [unplug] }));
+    const { environment } = await mock('--faults', file);
+    const args = [
+      'pulse',
+      '--row',
+      '0',
+      '--column',
+      '0',
+      '--voltage',
+      '0.3',
+      '--width',
+      '20e-6',
+      '--count',
+      '40',
+    ];
+    const end = await memloop(args, environment);
+    expect(end.code).toBe(1);
+    expect(end.stderr.trim().split('\n')).toHaveLength(1);
+  });
+});
+
+describe('without a device', () => {
+  it('a library that is missing: one line with the remedy', async () => {
+    const end = await memloop(['info', '--port', 'ad2:'], { MEMLOOP_LIBDWF: '/nowhere/libdwf.so' });
+    expectOneLine(end, /cannot load the WaveForms library .*install Digilent WaveForms/);
+  });
+
+  it('virtual-ad2: needs no compiler', async () => {
+    const end = await memloop(['read', '--port', 'virtual-ad2:?seed=3&mode=2', '--json'], {
+      MEMLOOP_HOME: scratch(),
+    });
+    expectDone(end);
+    expect(end.result.conductance).toHaveLength(8);
+    const bad = await memloop(['read', '--port', 'virtual-ad2:?seed=x']);
+    expectOneLine(bad, /seed in virtual-ad2:\?seed=x is not a whole number/);
+  });
+});
