@@ -23,7 +23,7 @@ import {
   zerosOf,
 } from './circuit.js';
 import { BUFFER, type Device, NotProven, proven, type Wave } from './device.js';
-import { checkBoard, conducts, noChip } from './self-check.js';
+import { ALL, CHECK, CHIP, checkBoard, noChip } from './self-check.js';
 import { pulseWave, sampledWave } from './waves.js';
 
 /** How long a read lasts, s: many time constants of the node, and short for the cell. */
@@ -209,10 +209,10 @@ export class Ad2Instrument implements Instrument {
     let silent = false;
     for (let tries = 1; ; tries++) {
       try {
-        const conductance = await this.#measured(cell, voltage);
+        const conductance = await this.#measured(maskOf(cell), cell.column, voltage);
         if (conductance > FLOWS || silent) return conductance;
         // Nothing flows: the cell is dead, or its switch is open. If the others conduct now, so must this one.
-        if (!(await conducts(this.#device, this.#circuit))) throw noChip(this.#device.serial);
+        if (!(await this.#conducts(cell.column))) throw noChip(this.#device.serial);
         silent = true;
       } catch (error) {
         if (tries >= READ_TRIES || !(error instanceof NotProven) || error.code !== 'PROTOCOL_BREACH')
@@ -221,14 +221,21 @@ export class Ad2Instrument implements Instrument {
     }
   }
 
-  async #measured(cell: { row: number; column: number }, voltage: number): Promise<number> {
-    await this.#device.switch(maskOf(cell));
+  /** Whether memristors conduct while all switches of the column's node are closed. */
+  async #conducts(column: number): Promise<boolean> {
+    const all = this.#circuit.mode === 1 ? ALL : 0xff << (8 * column);
+    return (await this.#measured(all, column, CHECK)) > CHIP;
+  }
+
+  /** Of what these switches close, all of it behind one node, S. Throws `NotProven` unless W1 gave the voltage. */
+  async #measured(switches: number, column: number, voltage: number): Promise<number> {
+    await this.#device.switch(switches);
     const capture = await this.#device.run(this.#driving(pulseWave(-voltage, READ_WIDTH)), BUFFER.scope);
-    const { source, conductance } = plateauOf(this.#circuit, capture, cell.column, READ_WIDTH, {
+    const { source, conductance } = plateauOf(this.#circuit, capture, column, READ_WIDTH, {
       zeros: zerosOf(capture, READ_WIDTH),
       settled: SETTLED,
     });
-    if (Math.abs(source / this.#loss(cell.column) / voltage - 1) > 2 * MISS.share)
+    if (Math.abs(source / this.#loss(column) / voltage - 1) > 2 * MISS.share)
       throw breach(`a read at ${voltage} V was at ${source.toPrecision(3)} V`);
     return conductance;
   }

@@ -5,11 +5,11 @@ import { BUFFER, type Device, proven } from './device.js';
 import { pulseWave } from './waves.js';
 
 /** V in memloop's sign, switches open or closed: at one voltage the generator's step cannot look like a current. */
-const CHECK = 0.1;
+export const CHECK = 0.1;
 /** s: of levels, and of the step whose rise tells the mode. */
 const LONG = 200e-6;
 const SHORT = 40e-6;
-const ALL = 0xffff;
+export const ALL = 0xffff;
 /** Averaged, for all that is measured later rests on them. */
 const CAPTURES = 4;
 /** Shares of W1 below which a scope input is not connected to it, and within which W1 and the scope must agree. */
@@ -21,7 +21,7 @@ const LAG = 0.5e-6;
 const LEAK = 0.2e-6;
 const GAIN_ERROR = 3e-3;
 /** All memristors together conduct at least this, S. */
-const CHIP = 1e-6;
+export const CHIP = 1e-6;
 
 /** Errors: `not-a-board`, `board-refused`, with the remedy. Leaves W1 without its offset, and all switches open. */
 export async function checkBoard(
@@ -87,15 +87,6 @@ async function withoutOffset(device: Device, circuit: Circuit): Promise<Circuit>
     mode === 1 && channel === 1 ? 1 : 1 / (1 + series * circuit.open[channel]);
   const offsets = [circuit.offsets[0] - offset * share(0), circuit.offsets[1] - offset * share(1)] as const;
   return { ...circuit, offsets, w1: { offset, gain: w1.gain } };
-}
-
-/** Whether memristors conduct while all switches are closed. Throws `NotProven`. */
-export async function conducts(device: Device, { mode, series, w1, open }: Circuit): Promise<boolean> {
-  await device.switch(ALL);
-  const seen = await levels(device, CHECK);
-  await device.switch(0);
-  const falls = (node: Channel) => 1 / (1 + series * open[node]) - seen[node].step / (CHECK * w1.gain);
-  return Math.max(falls(0), mode === 1 ? 0 : falls(1)) > series * CHIP;
 }
 
 export const noChip = (serial: string): MemloopError =>

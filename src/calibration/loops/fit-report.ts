@@ -84,6 +84,7 @@ export function fitReport(measured: Measured, theta: readonly number[]): Fit {
       spreadOf(theta, measured, deviations(theta, measured, residuals)),
       parameters,
       loops,
+      response,
     ),
     nrmse: nrmseOf(loops, residuals),
     thresholds: loops.map((_, l) => {
@@ -200,6 +201,7 @@ function widened(
   uncertainty: Record<FittedName, number>,
   { ron, roff, tau, vt }: MemristorParameters,
   loops: readonly MeasuredLoop[],
+  { state }: LoopResponse,
 ): Record<FittedName, number> {
   const step = Math.min(...loops.map(stepOf));
   const wider = { ...uncertainty };
@@ -223,6 +225,9 @@ function widened(
   widen('tau', Math.hypot(late, Math.min(1, (BEHIND * step) / vt) * tau));
   widen('von', vt * Math.log1p(late / tau));
   widen('voff', vt * Math.log1p(late / tau));
+  // A cell that is not all on at its highest gets there by the rate of that half; the divider halves the error.
+  const highest = Math.min(0.999, Math.max(0.1, ...state));
+  widen('ron', (share * (highest - 1) * Math.log1p(-highest) * ron) / (2 * highest));
   widen('ron', GAIN * ron);
   widen('roff', GAIN * roff);
   return wider;

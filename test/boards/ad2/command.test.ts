@@ -99,7 +99,7 @@ describe.skipIf(!hasCompiler)('through the C interface', () => {
       const end = ended(child);
       await new Promise<void>((resolve) => {
         child.stdout!.on('data', (data) => {
-          if (String(data).includes('"pulses"')) resolve();
+          if (String(data).includes('"stage":"program"')) resolve();
         });
       });
       child.kill(signal);
