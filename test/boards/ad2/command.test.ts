@@ -57,7 +57,7 @@ const given = (trace: string): Given[] =>
     .map((line) => JSON.parse(line) as Given)
     .filter(({ voltage }) => voltage > 0.11 || voltage < 0);
 
-describe.skipIf(!hasCompiler)('through the C interface', () => {
+describe.skipIf(!hasCompiler)('through the C interface', { timeout: 300_000 }, () => {
   beforeAll(() => {
     const built = spawnSync('src/virtual-board/stand-ins/ad2/build.sh', { encoding: 'utf8' });
     expect(built.stderr).toBe('');
