@@ -111,6 +111,7 @@ function describe(device: Device, { mode, series, min, max, chip }: Ad2Url): Boa
     currentRanges: [{ step: SCOPE_STEP / series, max: VOLTAGE_MOST / series }],
     seriesResistance: through,
     halfSelect: 0,
+    linesFloat: false,
     limits: {
       minVoltage: min,
       maxVoltage: max,

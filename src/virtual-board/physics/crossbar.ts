@@ -125,7 +125,10 @@ export class Crossbar {
     const i = row * this.columns + column;
     const resistance = (series ?? pulse.seriesResistance) + this.#lineResistance(row, column);
     const disturbs = effects.halfSelectDisturb.enabled && pulse.halfSelect > 0;
-    if (disturbs && pulse.linesFloat) return this.#floatingPulse(i, voltage, width, resistance);
+    if (disturbs && pulse.linesFloat) {
+      this.#floatingPulse(i, voltage, width, resistance);
+      return;
+    }
     if (this.stuck[i] === 0) {
       const cell = this.#drawn(i, this.#cell);
       this.#written(i, stateAfterPulse(cell, this.state[i], voltage, width, resistance));
