@@ -138,17 +138,17 @@ export class Crossbar {
 
   /** The floating lines follow the selected cell as it moves. */
   #floatingPulse(i: number, voltage: number, width: number, resistance: number): void {
-    const { ron, roff } = this.#fixed(i) ?? {};
-    const cell = ron === undefined ? this.#drawn(i, this.#cell) : { ...this.#profile.device, ron, roff };
+    const fixed = this.#fixed(i);
+    const cell = fixed ? { ...this.#profile.device, ...fixed } : this.#drawn(i, this.#cell);
     const piece = width / PIECES;
     let state = this.state[i];
     for (let k = 0; k < PIECES; k++) {
       const start = state;
-      if (ron === undefined) state = stateAfterPulse(cell, start, voltage, piece, resistance);
+      if (!fixed) state = stateAfterPulse(cell, start, voltage, piece, resistance);
       const across = dividedVoltage(cell, (start + state) / 2, voltage, resistance);
       this.#disturbNeighbours(i, across * this.#profile.pulse.halfSelect, piece);
     }
-    if (ron === undefined) this.#written(i, state);
+    if (!fixed) this.#written(i, state);
   }
 
   #disturbNeighbours(i: number, voltage: number, width: number): void {
