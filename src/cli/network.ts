@@ -7,6 +7,8 @@ import type { Session } from './command.js';
 export interface DatasetOptions {
   dataset?: string;
   dataDir?: string;
+  /** Test on all samples of a data file that training never saw. */
+  whole?: boolean;
   /** Only so many of the test images, the first ones. */
   samples?: number;
 }

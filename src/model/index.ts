@@ -2,7 +2,17 @@
 
 export * from './data/catalogue.js';
 export * from './data/datasets.js';
+export type { Column, ReadOptions, Samples } from './data/files/samples.js';
 export { loadIdx } from './data/idx.js';
+export {
+  type DataDescription,
+  type DataRecord,
+  describeData,
+  loadFolds,
+  loadOwnData,
+  type OwnData,
+  type OwnDataOptions,
+} from './data/own-data.js';
 export { type AlongOptions, adjointAlong } from './devices/along.js';
 export * from './devices/memristor.js';
 export * from './devices/mif.js';
@@ -47,7 +57,7 @@ export { type Augmentation, augmentations } from './training/augment.js';
 export type { EpochRecord } from './training/checkpoint.js';
 export { evaluate, predict } from './training/evaluate.js';
 export { type PlanOptions, planTraining, type TrainingPlan } from './training/plan.js';
-export { type Recipe, recipeOf } from './training/recipes.js';
+export { type Recipe, recipeOf, tableRecipe } from './training/recipes.js';
 export { TRAIN_DEFAULTS, type TrainSettings } from './training/settings.js';
 export { type TrainOptions, type TrainResult, train } from './training/train.js';
 export { loadTrained, type Trained } from './training/trained.js';

@@ -1,5 +1,12 @@
 import type { Command } from 'commander';
 import { action } from '../command.js';
+import { dataOptions } from '../data-options.js';
+
+interface ReadOptions {
+  label?: string;
+  inputs?: string;
+  header?: boolean;
+}
 
 interface Options {
   dataDir?: string;
@@ -8,7 +15,7 @@ interface Options {
 }
 
 export function register(program: Command): void {
-  const data = program.command('data').description('list and fetch datasets');
+  const data = program.command('data').description('list and fetch datasets, describe data files');
 
   data
     .command('list')
@@ -29,6 +36,8 @@ export function register(program: Command): void {
         };
       }),
     );
+
+  describe(data);
 
   data
     .command('fetch <name>')
@@ -55,5 +64,32 @@ export function register(program: Command): void {
         },
         { show: 'lines' },
       ),
+    );
+}
+
+function describe(data: Command): void {
+  dataOptions(data.command('describe <file>'))
+    .description('what a data file holds, and what training would make of it')
+    .action(
+      action(async (_session, file: string, options: ReadOptions) => {
+        const { describeData } = await import('../../model/index.js');
+        const description = await describeData(file, options);
+        const { told, counts, columns } = description;
+        const shown = columns
+          .slice(0, 40)
+          .map(
+            ({ name, kind, missing }) =>
+              `${name.padEnd(24)} ${kind}${missing > 0 ? `, ${missing} missing` : ''}`,
+          );
+        return {
+          result: { ...description },
+          text: [
+            told,
+            ...Object.entries(counts).map(([name, count]) => `class ${name.padEnd(18)} ${count} samples`),
+            ...shown,
+            ...(columns.length > 40 ? [`… and ${columns.length - 40} more columns`] : []),
+          ].join('\n'),
+        };
+      }),
     );
 }

@@ -13,7 +13,10 @@ export function register(program: Command): void {
     .command('eval')
     .description('accuracy on test images: in software, or with --port as the network stands on the board')
     .requiredOption('--model <file>', 'network (safetensors)')
-    .option('--dataset <name>', 'dataset that it was trained on, where the file does not say')
+    .option(
+      '--dataset <data>',
+      'name or data file, where the network does not say what it was trained on or to test on another file',
+    )
     .option('--data-dir <dir>', 'folder of the dataset')
     .option('--samples <n>', 'only the first n test images (default: all)', wholeNumber(1, 1e6))
     .action(action(evaluate, { show: 'lines' }));
@@ -21,7 +24,7 @@ export function register(program: Command): void {
 
 async function evaluate(session: Session, options: Options) {
   const { evaluate: inSoftware } = await import('../../model/index.js');
-  const loaded = await loadForBoard(options.model, options);
+  const loaded = await loadForBoard(options.model, { ...options, whole: true });
   const { network, test } = loaded;
   const samples = test.count;
   if (!session.onBoard) {

@@ -28,7 +28,7 @@ export function register(program: Command): void {
     .command('finetune')
     .description('program a network and fine-tune it on the board with what is measured there')
     .requiredOption('--model <file>', 'network (safetensors)')
-    .option('--dataset <name>', 'dataset that it was trained on, where the file does not say')
+    .option('--dataset <data>', 'name or data file that it was trained on, where the network does not say')
     .option('--data-dir <dir>', 'folder of the dataset')
     .addOption(
       new Option('--method <name>', 'how the gradient is found: see docs/explanation/loop.md')

@@ -39,7 +39,7 @@ export function register(program: Command): void {
     )
     .option('--seed <n>', 'seed of the first chip', wholeNumber(0, 2 ** 31), 1)
     .option('--samples <n>', 'test images for each chip', wholeNumber(10, 1e6), 200)
-    .option('--dataset <name>', 'dataset that it was trained on, where the file does not say')
+    .option('--dataset <data>', 'name or data file that it was trained on, where the network does not say')
     .option('--data-dir <dir>', 'folder of the dataset')
     .option('--svg <file>', 'write a plot (default: into the run folder, if there is one)')
     .action(action(ledger, { show: 'lines' }));

@@ -24,7 +24,7 @@ export function register(program: Command): void {
       '--model <file>',
       'network as fine-tuned on this chip (safetensors); the round updates it',
     )
-    .option('--dataset <name>', 'dataset that it was trained on, where the file does not say')
+    .option('--dataset <data>', 'name or data file that it was trained on, where the network does not say')
     .option('--data-dir <dir>', 'folder of the dataset')
     .option('--threshold <share>', 'accuracy that may be lost before cells are pulsed', decimal, 0.01)
     .option(

@@ -1,22 +1,23 @@
-import { rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, rmSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import type {
-  Augmentation,
-  Dataset,
-  IntegratorName,
-  TrainingPlan,
-  TrainSettings,
-} from '../../model/index.js';
-import type { Emit } from '../../shared/events.js';
+import type { Augmentation, DataRecord, Dataset, IntegratorName, TrainSettings } from '../../model/index.js';
+import { MemloopError } from '../../shared/errors.js';
 import { makeFolder, writeAtomically } from '../../shared/files.js';
 import { percent } from '../../shared/text.js';
 import { action, type Session } from '../command.js';
+import { dataOptions } from '../data-options.js';
 import { decimal, wholeNumber } from '../numbers.js';
 
 interface Options extends Partial<Omit<TrainSettings, 'augmentation'>> {
   dataset: string;
   dataDir?: string;
+  label?: string;
+  inputs?: string;
+  header?: boolean;
+  test?: string;
+  testShare?: number;
+  folds?: number;
   out?: string;
   integrator: IntegratorName;
   steps: number;
@@ -43,7 +44,7 @@ export function register(program: Command): void {
     .description(
       'train a network offline, on the device equations; the same command resumes an interrupted run',
     )
-    .option('--dataset <name>', 'digits, mnist or fashion-mnist', 'digits')
+    .option('--dataset <data>', 'digits, mnist, fashion-mnist, or a data file or folder', 'digits')
     .option('--data-dir <dir>', 'folder of the dataset (default: the cache of `memloop data fetch`)')
     .option('--out <file>', 'network, as safetensors (default: NAME.safetensors in the run folder or here)')
     .option('--epochs <n>', 'passes over the training set', decimal)
@@ -85,8 +86,15 @@ export function register(program: Command): void {
       new Option('--augment <kind>', 'changes to the training images').choices(['none', 'shift', 'affine']),
     )
     .option('--validation <share>', 'share of the training set to validate on', decimal);
-  forChip(command).action(action(train, { show: 'lines' }));
+  forChip(ownData(command)).action(action(train, { show: 'lines' }));
 }
+
+/** What training on a data file needs beside. */
+const ownData = (command: Command): Command =>
+  dataOptions(command)
+    .option('--test <file>', 'data file of test samples, instead of a share of the training file')
+    .option('--test-share <share>', 'share of a data file to test on (default: 0.2)', decimal)
+    .option('--folds <k>', 'cross-validate a data file instead: only reports', wholeNumber(2, 1000));
 
 /** What training on a model of real chips needs beside. */
 const forChip = (command: Command): Command =>
@@ -131,52 +139,119 @@ const SETTINGS = [
   'neuronSpread',
 ] as const;
 
-function plan(
-  model: typeof import('../../model/index.js'),
-  { network, ...options }: Options,
-  { features, classes }: Dataset,
-  emit: Emit,
-): TrainingPlan {
-  const planned = model.planTraining({
-    ...options,
-    ...(network !== undefined && { network: model.loadDescription(network) }),
-    features,
-    classes,
-  });
-  const { limitedDrive, spec } = planned;
-  if (limitedDrive !== undefined) {
-    const message = `forward-euler with ${spec.steps} steps: drives are limited to ${limitedDrive} A, where it is stable`;
-    emit({ type: 'log', level: 'info', message });
-  }
-  return planned;
-}
-
-async function train({ emit, signal, run }: Session, options: Options) {
+/** The network's plan and the settings that the options come to, for a dataset of this size. */
+async function planOf({ emit }: Session, options: Options, dataset: Dataset, own: boolean) {
   const model = await import('../../model/index.js');
-  const { trainingPlot } = await import('../../plots/index.js');
-  const { dataset, dataDir, seed = 1 } = options;
-  if (options.threads !== undefined) model.setKernelThreads(options.threads);
-  // A bad or missing passport shows before the dataset is read.
+  // A bad or missing passport shows before training begins.
   const passport =
     options.passport === undefined
       ? undefined
       : (await import('../../calibration/index.js')).Passport.stored(options.passport);
-  const { train, test } = await model.loadDataset(dataset, {
-    seed,
-    ...(dataDir !== undefined && { dataDir }),
+  const { features, classes, count } = dataset;
+  const samples = own ? { samples: count } : {};
+  const { network, ...rest } = options;
+  const {
+    spec,
+    settings: recipe,
+    limitedDrive,
+  } = model.planTraining({
+    ...rest,
+    ...samples,
+    ...(network !== undefined && { network: model.loadDescription(network) }),
+    features,
+    classes,
   });
-  const { spec, settings: recipe } = plan(model, options, train, emit);
+  if (limitedDrive !== undefined) {
+    const message = `forward-euler with ${spec.steps} steps: drives are limited to ${limitedDrive} A, where it is stable`;
+    emit({ type: 'log', level: 'info', message });
+  }
   const chip = passport && (await import('../../loop/index.js')).twinTraining(passport, spec);
   const chosen = Object.fromEntries(
     SETTINGS.filter((key) => options[key] !== undefined).map((key) => [key, options[key]]),
   );
   const augmentation = options.augment && { augmentation: options.augment };
+  const seed = options.seed ?? 1;
   const settings: Partial<TrainSettings> = { ...recipe, seed, ...chip?.settings, ...chosen, ...augmentation };
+  return { spec, settings, chip, twin: chip ? { twin: chip.twin } : {} };
+}
 
-  const out = options.out ?? join(run?.dir ?? '.', `${dataset}.safetensors`);
+async function train(session: Session, options: Options) {
+  const model = await import('../../model/index.js');
+  if (options.threads !== undefined) model.setKernelThreads(options.threads);
+  if (options.folds !== undefined) return crossValidate(session, options, options.folds);
+  return trainOne(session, options);
+}
+
+/** Trains on all folds but one in turn and tests on that one; keeps no network. */
+async function crossValidate(session: Session, options: Options, folds: number) {
+  const model = await import('../../model/index.js');
+  const { emit, signal } = session;
+  const { dataset, seed = 1 } = options;
+  if (model.isDatasetName(dataset) || options.test !== undefined)
+    throw new MemloopError('usage', '--folds is for a data file as a whole: give its path, and no --test');
+  const { parts, told } = await model.loadFolds(dataset, folds, { ...readOf(options), seed });
+  emit({ type: 'log', level: 'info', message: told });
+  const accuracies: number[] = [];
+  let trainAccuracy = 0;
+  let seconds = 0;
+  for (const { train: part, test } of parts()) {
+    const { spec, settings, twin } = await planOf(session, options, part, true);
+    const result = await model.train({ spec, dataset: part, test, ...settings, ...twin, signal });
+    accuracies.push(result.testAccuracy!);
+    trainAccuracy += result.trainAccuracy / folds;
+    seconds += result.seconds;
+    const message = `fold ${accuracies.length} of ${folds}: ${percent(result.testAccuracy!)}`;
+    emit({ type: 'log', level: 'info', message });
+  }
+  const testAccuracy = accuracies.reduce((sum, a) => sum + a, 0) / folds;
+  const squares = accuracies.reduce((sum, a) => sum + (a - testAccuracy) ** 2, 0);
+  const deviation = Math.sqrt(squares / (folds - 1));
+  return {
+    result: { trainAccuracy, testAccuracy, deviation, folds: accuracies, seconds },
+    text: `test ${percent(testAccuracy)} in the mean of ${folds} folds, standard deviation ${percent(deviation)}, ${seconds.toFixed(1)} s; train without --folds to get a network`,
+  };
+}
+
+const readOf = ({ label, inputs, header }: Options) => ({ label, inputs, header });
+
+/** A known dataset as published, a data file as the options say. */
+async function dataOf(
+  { emit }: Session,
+  options: Options,
+): Promise<{ train: Dataset; test: Dataset; record?: DataRecord }> {
+  const model = await import('../../model/index.js');
+  const { dataset, dataDir, seed = 1, test, testShare } = options;
+  const forFiles = [options.label, options.inputs, options.header, test, testShare];
+  if (model.isDatasetName(dataset) || !existsSync(dataset)) {
+    const loaded = await model.loadDataset(dataset, { seed, ...(dataDir !== undefined && { dataDir }) });
+    if (forFiles.every((option) => option === undefined)) return loaded;
+    throw new MemloopError(
+      'usage',
+      `--label, --inputs, --header, --test and --test-share are for data files, and ${dataset} is a known dataset`,
+    );
+  }
+  const own = await model.loadOwnData(dataset, {
+    ...readOf(options),
+    seed,
+    ...(test !== undefined && { test }),
+    ...(testShare !== undefined && { testShare }),
+  });
+  emit({ type: 'log', level: 'info', message: own.told });
+  return own;
+}
+
+async function trainOne(session: Session, options: Options) {
+  const model = await import('../../model/index.js');
+  const { trainingPlot } = await import('../../plots/index.js');
+  const { emit, signal, run } = session;
+  const { dataset, seed = 1 } = options;
+  const { train, test, record } = await dataOf(session, options);
+  const { spec, settings, chip, twin } = await planOf(session, options, train, record !== undefined);
+
+  const name = basename(dataset).replace(/(\.(gz|csv|tsv|txt|arff|np[yz]|h5|hdf5|train|data))+$/i, '');
+  const out = options.out ?? join(run?.dir ?? '.', `${name}.safetensors`);
   makeFolder(dirname(out));
   const checkpoint = `${out}.checkpoint`;
-  const twin = chip && { twin: chip.twin };
   const result = await model.train({
     spec,
     dataset: train,
@@ -191,11 +266,12 @@ async function train({ emit, signal, run }: Session, options: Options) {
   model.saveNetwork(out, network, {
     'memloop.dataset': dataset,
     'memloop.seed': String(seed),
+    ...(record !== undefined && { 'memloop.data': JSON.stringify(record) }),
     ...(chip && { 'memloop.chip': chip.twin.name }),
     'memloop.training': JSON.stringify({ ...model.TRAIN_DEFAULTS, ...settings }),
   });
   const plot = out.replace(/(\.safetensors)?$/, '.svg');
-  writeAtomically(plot, trainingPlot(`${dataset}, seed ${seed}`, history));
+  writeAtomically(plot, trainingPlot(`${name}, seed ${seed}`, history));
   rmSync(checkpoint, { force: true });
   if (testAccuracy !== undefined)
     emit({ type: 'accuracy', stage: 'software', accuracy: testAccuracy, samples: test.count });

@@ -18,6 +18,7 @@ import { MemloopError } from '../../shared/errors.js';
 import type { Emit } from '../../shared/events.js';
 import { type Dataset, loadDigits, split } from './datasets.js';
 import { loadIdx } from './idx.js';
+import { loadOwnData } from './own-data.js';
 
 /** A dataset of four gzipped IDX files on the web. */
 export interface DatasetSource {
@@ -73,11 +74,16 @@ export const SOURCES: readonly DatasetSource[] = [
 
 export const datasetNames: readonly string[] = ['digits', ...SOURCES.map((source) => source.name)];
 
+export const isDatasetName = (name: string): boolean => datasetNames.includes(name);
+
 /** Where fetched datasets are kept: the platform's cache folder. */
 export const datasetCache = (): string => join(envPaths('memloop', { suffix: '' }).cache, 'datasets');
 
 function unknown(name: string): MemloopError {
-  return new MemloopError('bad-input', `unknown dataset ${name}: known are ${datasetNames.join(', ')}`);
+  return new MemloopError(
+    'bad-input',
+    `unknown dataset ${name}: known are ${datasetNames.join(', ')}; nor is there such a file`,
+  );
 }
 
 export function datasetSource(name: string): DatasetSource {
@@ -101,7 +107,10 @@ export interface LoadOptions {
   seed?: number;
 }
 
-/** Training and test set. The shipped digits are split 4 : 1 by the seed, the others as published. */
+/**
+ * Training and test set of a known dataset or of a data file. The shipped digits are split 4 : 1 by the seed, the others as published;
+ * files by class, as `loadOwnData` does unless told otherwise.
+ */
 export async function loadDataset(
   name: string,
   options: LoadOptions = {},
@@ -109,6 +118,10 @@ export async function loadDataset(
   const { dataDir = datasetCache(), seed = 1 } = options;
   if (name === 'digits') {
     const [train, test] = split(loadDigits(), seed, [0.8, 0.2]);
+    return { train, test };
+  }
+  if (!isDatasetName(name) && existsSync(name)) {
+    const { train, test } = await loadOwnData(name, { seed });
     return { train, test };
   }
   const source = datasetSource(name);

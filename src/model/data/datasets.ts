@@ -13,6 +13,8 @@ export interface Dataset {
   count: number;
   features: number;
   classes: number;
+  /** Of a file's data: what tells it from another file of the same name. */
+  key?: string;
 }
 
 const require = createRequire(import.meta.url);

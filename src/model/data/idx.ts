@@ -7,7 +7,8 @@ import type { Dataset } from './datasets.js';
 const IMAGES = 0x00000803;
 const LABELS = 0x00000801;
 
-function readIdx(path: string, magic: number, dimensions: number): { sizes: number[]; bytes: Buffer } {
+/** Sizes and bytes of an IDX file of unsigned bytes, gzipped or not. Error: `bad-file`. */
+export function readIdx(path: string, magic: number, dimensions: number): { sizes: number[]; bytes: Buffer } {
   const wrong = (why: string): MemloopError =>
     new MemloopError(
       'bad-file',

@@ -3,12 +3,14 @@ import { describedLayers, type NetworkDescription } from '../network/description
 import { isImageLayer } from '../network/layers.js';
 import { type NetworkSpec, networkSpec } from '../network/network.js';
 import { largestEulerDrive } from '../network/stability.js';
-import { recipeOf } from './recipes.js';
+import { recipeOf, tableRecipe } from './recipes.js';
 import type { TrainSettings } from './settings.js';
 
 export interface PlanOptions extends Partial<Pick<NetworkSpec, 'integrator' | 'driveScale' | 'driveMax'>> {
   /** Name of the dataset, whose recipe fills in the rest. */
   dataset: string;
+  /** Of own data: how many training samples there are, which decides the recipe. */
+  samples?: number;
   features: number;
   classes: number;
   /** The layers, instead of `hidden` and `hiddenNeurons`. */
@@ -30,7 +32,7 @@ export interface TrainingPlan {
 /** Error: `bad-input` for a network that does not fit the dataset. */
 export function planTraining(options: PlanOptions): TrainingPlan {
   const { dataset, features, classes, network, integrator, driveMax, steps = 250 } = options;
-  const recipe = recipeOf(dataset);
+  const recipe = options.samples === undefined ? recipeOf(dataset) : tableRecipe(options.samples);
   const layers = network
     ? describedLayers(network, { features, classes })
     : [features, ...(options.hidden ?? recipe.hidden), classes];

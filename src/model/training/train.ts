@@ -181,6 +181,7 @@ class Training {
       settings: this.#settings,
       dataset: dataset.name,
       count: dataset.count,
+      ...(dataset.key !== undefined && { key: dataset.key }),
       twin: twin?.name,
     });
   }

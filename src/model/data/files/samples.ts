@@ -1,0 +1,72 @@
+/** What every reader of data files makes of its file: numbers, columns, labels. Nothing is scaled or left out yet. */
+import { MemloopError } from '../../../shared/errors.js';
+
+export interface Column {
+  name: string;
+  /** Of a text column: its texts; the numbers are indices into them. */
+  categories?: readonly string[];
+}
+
+export interface Samples {
+  count: number;
+  columns: readonly Column[];
+  /** count × columns; NaN where missing */
+  values: Float32Array | Float64Array | Uint8Array;
+  /** Index into `classes` of each sample. */
+  labels: Uint32Array;
+  classes: readonly string[];
+  /** Images: all columns share one scale and none is left out. `full` is the value that becomes 1. */
+  image?: { full?: number };
+  /** Name of the column or array that holds the labels. */
+  label: string;
+}
+
+/** How a file is read where the defaults do not fit. */
+export interface ReadOptions {
+  /** Name of the label's column or array, or its number from 1. */
+  label?: string | undefined;
+  /** Name of the array of inputs (NPZ, HDF5). */
+  inputs?: string | undefined;
+  /** Whether the first row of a CSV file holds names; guessed unless given. */
+  header?: boolean | undefined;
+}
+
+/** What files hold: training samples, and test samples where the file keeps them apart. */
+export interface FileContent {
+  samples: Samples;
+  test?: Samples;
+}
+
+export const badFile = (path: string, why: string): MemloopError =>
+  new MemloopError('bad-file', `${path}: ${why}`);
+
+/** No packed file may grow beyond this many bytes: deflate reaches 1032 : 1 at most, and memory is finite. */
+export const unpackedLimit = (packed: number): number => Math.min(1032 * packed + 1024, 2 ** 31 - 1);
+
+const numeric = (text: string): boolean => text.trim() !== '' && Number.isFinite(Number(text));
+
+/** Classes of the labels in order: numbers by size, texts by the alphabet, or as `declared`. */
+export function classesOf(
+  path: string,
+  texts: readonly string[],
+  declared?: readonly string[],
+): { labels: Uint32Array; classes: string[] } {
+  const seen = new Set(texts);
+  if (seen.size > 256)
+    throw badFile(
+      path,
+      `the label takes ${seen.size} values, and at most 256 classes are possible; give --label NAME or N`,
+    );
+  const classes = declared
+    ? declared.filter((name) => seen.has(name))
+    : [...seen].every(numeric)
+      ? [...seen].sort((a, b) => Number(a) - Number(b))
+      : [...seen].sort();
+  if (classes.length < 2)
+    throw badFile(
+      path,
+      `the label has ${classes.length === 1 ? `only the value ${classes[0]}` : 'no values'}; at least two classes are needed; give --label NAME or N`,
+    );
+  const index = new Map(classes.map((name, i) => [name, i]));
+  return { labels: Uint32Array.from(texts, (text) => index.get(text)!), classes };
+}
