@@ -4,11 +4,12 @@
  */
 import { MemloopError } from '../../shared/errors.js';
 import { waveFormsStandIn } from './ad2/index.js';
+import { ktramStandIn } from './ktram/index.js';
 import type { StandIn } from './stand-in.js';
 
 export type { ServedStandIn, StandIn, StandInOptions } from './stand-in.js';
 
-export const STAND_INS: readonly StandIn[] = [waveFormsStandIn];
+export const STAND_INS: readonly StandIn[] = [waveFormsStandIn, ktramStandIn];
 
 /** Throws `usage` for a name that is none. */
 export function standInOf(name: string): StandIn {
