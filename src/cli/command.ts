@@ -216,7 +216,8 @@ async function openRunFolder(
   const stamp = new Date().toISOString().slice(0, 19).replaceAll(':', '-');
   const run = await openRun(global.run ?? `runs/${stamp}-${name}`, {
     command: name,
-    argv: process.argv.slice(2),
+    // Passwords do not belong in a URL, but may be written into one.
+    argv: process.argv.slice(2).map((word) => word.replace(/(:\/\/)[^?#\s]*@/g, '$1***@')),
   });
   const journal = events.subscribe((event) => {
     try {

@@ -60,13 +60,14 @@ export function parseKtramUrl(text: string): KtramSettings {
     new MemloopError('usage', `${fault}; write ${EXAMPLE} (docs/how-to/ktram.md lists the parameters)`);
   let url: URL;
   try {
-    url = new URL(text.replace(/^ktram\+/i, ''));
+    url = new URL(text);
   } catch {
     throw usage('cannot read the URL of the kT-RAM server');
   }
   if (url.username || url.password || /^[^?]*@/.test(text))
     throw usage(`user and password do not belong in a URL: put them into ${USER} and ${PASSWORD}`);
-  const secure = url.protocol === 'https:';
+  if (url.hostname === '') throw usage('the URL of a kT-RAM server needs its host');
+  const secure = url.protocol === 'ktram+https:';
   const parsed = parameters.safeParse(Object.fromEntries(url.searchParams));
   if (!parsed.success) {
     const [issue] = parsed.error.issues;

@@ -12,7 +12,7 @@ import { loadProfile, type Profile } from '../../profile.js';
 import { TraceFile } from '../../trace.js';
 import type { BareChip } from '../bare-chip.js';
 import type { ServedStandIn, StandInOptions } from '../stand-in.js';
-import { KtramDriver, ServerError } from './driver.js';
+import { GENTLE, KtramDriver, ServerError } from './driver.js';
 import { Incidents, type KtramFault, type KtramFaults, loadKtramFaults, NO_FAULTS } from './faults.js';
 import { KtramRequests, type Work } from './requests.js';
 
@@ -74,9 +74,11 @@ export async function startKtram(profile: Profile, options: KtramOptions): Promi
   const host = tcp.host.includes(':') ? `[${tcp.host}]` : tcp.host;
   const { certificate } = faults;
   const scheme = certificate === undefined ? 'ktram+http' : 'ktram+https';
+  const { readVoltage, readPulseWidth, seriesResistor, gain } = GENTLE;
+  const read = `&read=${readVoltage},${readPulseWidth},${seriesResistor},${gain}`;
   const ca = certificate === undefined ? '' : `&ca=${encodeURIComponent(certificate)}`;
   return {
-    port: `${scheme}://${host}:${port}${BASE.slice(0, -1)}?series=20000${ca}`,
+    port: `${scheme}://${host}:${port}${BASE.slice(0, -1)}?series=20000${read}${ca}`,
     environment: { MEMLOOP_KTRAM_USER: login.user, MEMLOOP_KTRAM_PASSWORD: login.password },
     chip: driver.chip,
     counts: site.counts,
