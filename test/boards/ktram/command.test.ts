@@ -1,0 +1,159 @@
+/** The command line against the server in another process, over HTTP and TLS. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { expectDone, expectOneLine } from '../../cli/shared.js';
+import { ended, memloop, scratch, start } from '../../integration/shell.js';
+import { CERTIFICATE, KEY, OTHER_CERTIFICATE } from './shared.js';
+
+interface Mock {
+  port: string;
+  environment: Record<string, string>;
+  trace: string;
+  folder: string;
+  child: ReturnType<typeof start>;
+}
+
+/** The mock, and an environment in which `memloop` finds it. */
+async function mock(faults: object = {}, ...args: string[]): Promise<Mock> {
+  const folder = scratch();
+  const [trace, file] = [join(folder, 'trace.ndjson'), join(folder, 'faults.json')];
+  writeFileSync(file, JSON.stringify(faults));
+  const child = start([
+    'mock',
+    ...['--as', 'ktram', '--tcp', '127.0.0.1:0', '--trace', trace, '--faults', file],
+    ...args,
+  ]);
+  const line = await new Promise<string>((resolve, reject) => {
+    child.stdout!.once('data', (data) => resolve(String(data)));
+    child.once('close', () => reject(new Error('the mock ended')));
+  });
+  const { port, environment } = JSON.parse(line);
+  return {
+    port,
+    environment: { ...environment, MEMLOOP_PORT: port, MEMLOOP_HOME: folder },
+    trace,
+    folder,
+    child,
+  };
+}
+
+/** One cell on each row and column: pulses on one do not disturb another that has a target. */
+const TARGETS = Array.from({ length: 8 }, (_, row) =>
+  Array.from({ length: 8 }, (_, column) => (column === (3 * row) % 8 ? 12e-6 + row * 4e-6 : null)),
+);
+
+const traced = (trace: string): unknown[] =>
+  readFileSync(trace, 'utf8')
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line));
+
+describe('the command line on a kT-RAM server', () => {
+  it('over TLS: info, read, pulse, sweep, fit, program and passport', async () => {
+    const { environment, folder, trace, port } = await mock({ certificate: CERTIFICATE, key: KEY });
+    expect(port).toMatch(/^ktram\+https:/);
+    const ask = (...args: string[]) => memloop([...args, '--json'], environment);
+    const info = await ask('info');
+    expectDone(info);
+    expect(info.result.board).toMatchObject({ arrays: 8, rows: 8, columns: 8, neurons: 0, products: 'none' });
+    const read = await ask('read', '--array', '7');
+    expectDone(read);
+    expect(read.result.conductance).toHaveLength(8);
+    const pulse = await ask('pulse', '--row', '3', '--column', '1', '--voltage', '0.5', '--width', '20e-6');
+    expectDone(pulse);
+    expect(traced(trace)).toMatchObject([{ array: 0, row: 3, column: 1, voltage: 0.5 }]);
+    const swept = await ask('sweep', '--row', '1', '--amplitude', '0.5', '--out', join(folder, 'loop'));
+    expectDone(swept);
+    const fitted = await ask('fit', join(folder, 'loop.csv'), '--series', '20000', '--frequency', '100');
+    expect(fitted.code).toBe(0);
+    writeFileSync(join(folder, 'targets.json'), JSON.stringify(TARGETS));
+    const programmed = await ask('program', '--target', join(folder, 'targets.json'));
+    expect(programmed.result.inTolerance).toBeGreaterThanOrEqual(7 / 8);
+    const passport = await ask('passport');
+    expectDone(passport);
+    expect(passport.stdout).not.toContain(environment.MEMLOOP_KTRAM_PASSWORD);
+  });
+
+  it('after Ctrl-C and after kill -9 the same command finishes the job', async () => {
+    const { environment, folder, trace } = await mock();
+    const file = join(folder, 'targets.json');
+    writeFileSync(file, JSON.stringify(TARGETS));
+    const interrupted = async (signal: 'SIGINT' | 'SIGKILL') => {
+      const child = start(['program', '--target', file, '--json'], environment);
+      const end = ended(child);
+      await new Promise<void>((resolve) => {
+        child.stdout!.on('data', (data) => {
+          if (String(data).includes('"stage":"program"')) resolve();
+        });
+        child.once('close', resolve);
+      });
+      child.kill(signal);
+      return end;
+    };
+    expect((await interrupted('SIGINT')).code).toBe(130);
+    await interrupted('SIGKILL');
+    const finished = await memloop(['program', '--target', file, '--json'], environment);
+    expect(finished.result.inTolerance).toBeGreaterThanOrEqual(7 / 8);
+    const passport = await memloop(['passport', '--json'], environment);
+    expectDone(passport);
+    expect(traced(trace).length).toBeGreaterThan(8);
+  });
+
+  it.each([
+    ['no account', {}, { MEMLOOP_KTRAM_USER: '' }, /does not accept user and password: put those/, 1],
+    ['wrong password', {}, { MEMLOOP_KTRAM_PASSWORD: 'wrong-one' }, /does not accept user and password/, 1],
+    ['no module', { modules: [] }, {}, /has no array module: put one in/, 2],
+    ['not calibrated', { calibrated: false }, {}, /not calibrated for reads .*administrator/, 1],
+  ])('%s: one line with the remedy', async (_, faults, wrong, message, code) => {
+    const { environment } = await mock(faults);
+    const end = await memloop(['info'], { ...environment, ...wrong } as Record<string, string>);
+    expectOneLine(end, message, code);
+    expect(end.stderr).not.toMatch(/wrong-one|stand-in-/);
+  });
+
+  it('certificates: none given, the wrong one, not checked; and no TLS at all', async () => {
+    const { port, environment } = await mock({ certificate: CERTIFICATE, key: KEY });
+    const [host] = port.split('?');
+    const ask = (url: string, ...args: string[]) => memloop(['info', '--port', url, ...args], environment);
+    expectOneLine(await ask(host), /is not trusted .*give ca=FILE/, 1);
+    expectOneLine(await ask(`${host}?ca=${OTHER_CERTIFICATE}`), /other\.pem does not vouch for it/, 1);
+    expectOneLine(await ask(`${host}?ca=/nowhere.pem`), /cannot read the certificate \/nowhere\.pem/, 2);
+    const insecure = await ask(`${host}?insecure=1`, '--json');
+    expect(insecure.stdout).toMatch(/"level":"warning".*is not checked \(insecure=1\)/);
+    expect(insecure.code).toBe(0);
+    expectOneLine(await ask(host.replace('https', 'http')), /no kT-RAM server/, 2);
+    const plain = await mock();
+    expectOneLine(
+      await memloop(['info', '--port', plain.port.replace('http', 'https')], plain.environment),
+      /does not speak TLS: is it ktram\+http/,
+      2,
+    );
+  });
+
+  it('nobody there, or somebody else: one line', async () => {
+    const other = createServer((socket) => socket.end('SSH-2.0-x\r\n'));
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+    onTestFinished(() => void other.close());
+    const { port } = other.address() as { port: number };
+    const info = (url: string) => memloop(['info', '--port', url]);
+    expectOneLine(await info(`ktram+http://127.0.0.1:${port}`), /no kT-RAM server answers at/, 2);
+    expectOneLine(await info('ktram+http://127.0.0.1:1'), /no kT-RAM server at .*ECONNREFUSED/, 2);
+    expectOneLine(await info('ktram+https://no-such-host.invalid'), /no machine is known as/, 2);
+    const run = join(scratch(), 'run');
+    const login = await memloop(['info', '--port', 'ktram+https://me:geheim@host', '--run', run]);
+    expectOneLine(login, /user and password do not belong in a URL/, 2);
+    expect(login.stderr).not.toContain('geheim');
+  });
+
+  it('gone in the middle of a job: one line, and nothing is pulsed again', async () => {
+    const gone = { kind: 'restart', done: 'half', time: 600, on: 'write', every: [5, 5] };
+    const { environment, trace } = await mock({ faults: [gone] });
+    const pulse = ['--row', '0', '--column', '0', '--voltage', '0.3', '--width', '20e-6', '--count', '40'];
+    const end = await memloop(['pulse', ...pulse], environment);
+    expect(end.code).toBe(1);
+    expect(end.stderr.trim().split('\n')).toHaveLength(1);
+    expect(traced(trace).length).toBeLessThanOrEqual(5);
+  });
+});
