@@ -1,3 +1,4 @@
+/** Finds out what is behind the address, and describes it. */
 import { readFileSync } from 'node:fs';
 import type { Board, BoardDescription } from '../../driver/board/board.js';
 import { MemloopError } from '../../shared/errors.js';
@@ -209,7 +210,7 @@ function caveatsOf(settings: KtramSettings): string[] {
   const { voltage, width, series, gain } = settings.read;
   const insecure = insecurity(settings);
   return [
-    'Unselected lines float: the other cells on the row and the column of a pulse see about half its voltage.',
+    'Unselected lines float: the other cells on the row and the column of a pulse see about half of the voltage across the pulsed cell.',
     `A cell is always read by the pulse that is calibrated, ${quantity(voltage, 'V')} for ${quantity(width, 's')} behind ${quantity(series, 'Ω')} (gain ${gain}), whatever lower voltage was asked for.`,
     'The server says only that a write was done: voltage, width and cell of a pulse are not confirmed.',
     `The fate of a write whose answer is lost cannot be told afterwards: its pulses (up to ${WRITE_MOST}) are counted as applied, and a server that was only slow may still apply them.`,
@@ -238,6 +239,7 @@ function describe(settings: KtramSettings, found: Found): BoardDescription {
     currentRanges: [currentRange(profile, read)],
     seriesResistance: series,
     halfSelect: 0.5,
+    linesFloat: true,
     limits: {
       maxVoltage: MAX_VOLTAGE,
       minVoltage: MIN_VOLTAGE,

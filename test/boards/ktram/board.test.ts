@@ -21,6 +21,7 @@ describe('a kT-RAM server as a board', () => {
       products: 'none',
       references: [],
       halfSelect: 0.5,
+      linesFloat: true,
       seriesResistance: 20e3,
       widthStep: 2.5e-6,
       rowVoltageStep: 5e-3,

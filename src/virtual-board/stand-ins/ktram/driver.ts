@@ -84,7 +84,7 @@ export class KtramDriver {
     this.#arrays = unit.arrays;
     const arrays = Math.max(1, modules.length) * UNITS * unit.arrays;
     this.profile = { ...structuredClone(unit), arrays };
-    this.chip = new BareChip(this.profile, options);
+    this.chip = new BareChip(this.profile, { ...options, biasing: { halfSelect: 0.5, linesFloat: true } });
     this.#noise = this.chip.noise.fork('sense');
   }
 
