@@ -53,6 +53,13 @@ describe('examples', { timeout: 240_000 }, () => {
     expect(Number.parseInt(lines, 10)).toBeLessThan(50);
   });
 
+  it('ktram-network: a network on the arrays of a kT-RAM server', async () => {
+    const text = await printed(process.execPath, 'ktram-network.mjs');
+    const [software, chip] = [number(text, /^software: ([\d.]+)/m), number(text, /^on the chip: ([\d.]+)/m)];
+    expect(software).toBeGreaterThan(94);
+    expect(chip).toBeGreaterThan(software - 6);
+  });
+
   const missing = ((): string | undefined => {
     try {
       execFileSync('python3', ['-c', 'import numpy'], { stdio: 'ignore' });
