@@ -44,6 +44,12 @@ const STRONG = { write: 3, erase: 6 };
 /** And of one that moves weak cells only, standard deviations below it. */
 const GENTLE = { write: 2, erase: 2 };
 
+/**
+ * Largest share of the selected cell's own voltage that half-selected ones may see at the high end of the array's window.
+ * Measured: above it fewer cells can be set, much below it the window is too narrow for the steps of voltage and width.
+ */
+const SPARING = 0.62;
+
 type Strength = 'gentle' | 'half' | 'strong';
 
 /** Where such a pulse is expected to take a cell. */
@@ -94,14 +100,14 @@ class DeviceSurvey {
     array: number,
     { prior = W_SDC_PRIOR, emit, signal }: CalibrateDevicesOptions,
   ) {
-    const { rows, columns, limits, seriesResistance } = board.description;
+    const { rows, columns, limits, seriesResistance, halfSelect } = board.description;
     this.#board = board;
     this.#passport = board.passport.array(array);
     this.#array = array;
     this.#signal = signal;
     this.#estimate = new DeviceEstimate(
       prior,
-      { ...limits, seriesResistance },
+      { ...limits, seriesResistance, halfSelect },
       readVoltageOf(board.description),
     );
     const leftOut = board.board.leaveOut(array, PULSES);
@@ -209,6 +215,16 @@ class DeviceSurvey {
     }
   }
 
+  /**
+   * The conductance (S) up to which cells can be written without driving their half-selected neighbours hard. The divider asks
+   * (1 + R·g) times the cell's own voltage of the pulse, and neighbours see their share of all of it.
+   */
+  #highestSparing(): number {
+    const { halfSelect, linesFloat, seriesResistance } = this.#board.description;
+    if (!this.#estimate.isWary || linesFloat) return Number.POSITIVE_INFINITY;
+    return Math.max(0, SPARING / halfSelect - 1) / seriesResistance;
+  }
+
   /** Writes ranges, thresholds, health and window into the passport. */
   #conclude(low: Float64Array, high: Float64Array, last: Float64Array): DeviceCalibration {
     const passport = this.#passport;
@@ -241,6 +257,7 @@ class DeviceSurvey {
       low: healthy.map((cell) => low[cell]).toSorted((a, b) => a - b)[covered] ?? 0,
       high: healthy.map((cell) => high[cell]).toSorted((a, b) => b - a)[covered] ?? 0,
     };
+    window.high = Math.min(window.high, this.#highestSparing());
     if (window.high > 2 * window.low) passport.window = window;
     return {
       array: this.#array,

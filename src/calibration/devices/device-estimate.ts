@@ -53,6 +53,8 @@ export interface PulseLimits {
   maxWidth: number;
   /** J, taken as V²/(4R)·width. */
   maxEnergy: number;
+  /** Share of a pulse that half-selected cells see; default 0. */
+  halfSelect?: number;
 }
 
 // Gauss-Legendre nodes and weights on [0, 1], six points.
@@ -117,6 +119,11 @@ export const pulseTime = (
 const CAUTION = 1.3;
 /** Voltage above threshold at which the search for a pulse begins, in units of vt. */
 const OVERDRIVE = 1;
+/**
+ * The same where half-selected cells see about half of the pulse: with the divider more than that of the selected cell's own
+ * voltage. Least is done to them per change of the cell where 1 − σ(overdrive) is that share, about 0.6.
+ */
+const OVERDRIVE_WARY = -0.3;
 /** How much the device's voltage may change along a step, in units of vt. */
 const STEP = 3;
 
@@ -150,6 +157,12 @@ const GRID_TAU = [-2, -1, 0, 1, 2];
 
 /** P(standard normal < z), to 1e-4. */
 const normalCdf = (z: number): number => 1 / (1 + Math.exp(-1.5976 * z - 0.07056 * z ** 3));
+
+/** Share of a pulse from which on neighbours are moved so much that it decides how cells are set. */
+const WARY = 0.4;
+
+/** Whether half-selected cells see so much of a pulse that programming must spare them. */
+const isWary = (halfSelect: number): boolean => halfSelect >= WARY;
 
 /** What is wanted of a pulse, in units of the state. */
 export interface Move {
@@ -193,6 +206,11 @@ export class DeviceEstimate {
     readonly readVoltage: number,
   ) {}
 
+  /** Whether half-selected cells see so much of a pulse that the order in which cells are set decides. */
+  get isWary(): boolean {
+    return isWary(this.limits.halfSelect ?? 0);
+  }
+
   parametersOf(belief: Belief): MemristorParameters {
     return parametersOf(this.prior, belief, this.readVoltage);
   }
@@ -213,7 +231,7 @@ export class DeviceEstimate {
     const sigma = up ? belief.vonSigma : belief.voffSigma;
     const sign = up ? 1 : -1;
     const shortest = 1.5 * minWidth;
-    let overdrive = OVERDRIVE * p.vt + 0.5 * sigma;
+    let overdrive = (this.isWary ? OVERDRIVE_WARY : OVERDRIVE) * p.vt + 0.5 * sigma;
     let pulse: Pulse = { voltage: 0, width: minWidth };
     for (let i = 0; i < 40; i++) {
       // The divider leaves least to the device where it conducts best, so that end of the path sets the voltage.

@@ -37,12 +37,6 @@ export function doseOf(
   return (width * (at(from) + at(to))) / 2;
 }
 
-/** Share of a pulse from which on neighbours are moved so much that large moves are made in steps. */
-const WARY = 0.4;
-
-/** Whether half-selected cells see so much of a pulse that programming must spare them. */
-export const isWary = ({ halfSelect }: Pick<BoardDescription, 'halfSelect'>): boolean => halfSelect >= WARY;
-
 export class LineDoses {
   /** s; rows, then columns. */
   readonly #on: Float64Array;

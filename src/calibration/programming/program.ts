@@ -88,7 +88,7 @@ class ProgrammingJob {
     this.#options = options;
     this.#requestsBefore = board.board.counters.requests;
 
-    const { rows, columns, limits, seriesResistance } = board.description;
+    const { rows, columns, limits, seriesResistance, halfSelect } = board.description;
     if (targets.length !== rows * columns) {
       throw new MemloopError(
         'bad-input',
@@ -104,7 +104,7 @@ class ProgrammingJob {
       const cell = this.#cells.get(index);
       if (cell) cell.failure ??= 'pulse budget';
     }
-    const pulseLimits = { ...limits, seriesResistance };
+    const pulseLimits = { ...limits, seriesResistance, halfSelect };
     this.#estimate = new DeviceEstimate(prior, pulseLimits, readVoltageOf(board.description));
     this.#readings = new Readings(board, passport, array, cells, { tolerance, samples });
     this.#planner = new PulsePlanner(board, this.#estimate, this.#readings, passport, { maxPulses });
@@ -141,6 +141,7 @@ class ProgrammingJob {
       progress.set(cells.length - outside.length);
       this.#emitConductance();
       if (pending.length === 0 || round >= last) return;
+      this.#rationing.foresee(outside);
       const unknown = await this.#pulse(pending);
       await this.#readings.update();
       // After an unknown outcome nothing is learned: only the measurement counts.

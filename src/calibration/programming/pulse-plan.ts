@@ -36,7 +36,13 @@ export function planPulse(
   toStep: (steps: number) => number = Math.round,
 ): PlannedPulse {
   const { rowVoltageStep, widthStep, limits } = board.description;
-  const nominal = Math.round(board.nominalVoltage(row, wanted.voltage) / rowVoltageStep) * rowVoltageStep;
+  const most = Math.floor(limits.maxVoltage / rowVoltageStep);
+  const least = Math.ceil(limits.minVoltage / rowVoltageStep);
+  const steps = Math.round(board.nominalVoltage(row, wanted.voltage) / rowVoltageStep);
+  // The limits hold for what the DAC is asked for: a row that puts out too little cannot reach them.
+  const asked = steps * rowVoltageStep;
+  const beyond = asked > limits.maxVoltage || asked < limits.minVoltage;
+  const nominal = beyond ? (asked > 0 ? most : least) * rowVoltageStep : asked;
   // Not multiplied by the step: 3 · 1e-7 is not 3e-7.
   const perSecond = Math.round(1 / widthStep);
   return {

@@ -1,7 +1,6 @@
 /** The pulse that a cell needs next, or why it gets none any more. */
 import type { CalibratedBoard } from '../converters/calibrated-board.js';
 import type { Belief, DeviceEstimate } from '../devices/device-estimate.js';
-import { isWary } from '../devices/half-select.js';
 import type { ArrayPassport } from '../passport/passport.js';
 import { isBeyond, type JobCell } from './job-cell.js';
 import { type PlannedPulse, planPulse, pulseEnergy } from './pulse-plan.js';
@@ -44,7 +43,7 @@ export class PulsePlanner {
     this.#readings = readings;
     this.#passport = passport;
     this.#maxPulses = maxPulses;
-    this.#wary = isWary(board.description);
+    this.#wary = estimate.isWary;
   }
 
   /** Notes the pulse in the cell, or why the cell is given up. */

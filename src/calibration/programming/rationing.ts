@@ -14,6 +14,11 @@ const FEW = 10;
 /** Rounds of one way that may pass without fewer cells waiting for it. */
 const IDLE = 10;
 
+/** How far below its target a write is taken to begin when it is foreseen, in units of half the tolerance. */
+const APPROACH = 4;
+/** What it costs to set a neighbour again whose own pulse moves no other, in neighbours lost. */
+const REPAIR = 0.25;
+
 export class Rationing {
   /** What the pulses of this round put on their lines. */
   doses: LineDoses;
@@ -23,6 +28,12 @@ export class Rationing {
   /** Fewest cells that waited for the way under way, and rounds since they last became fewer. */
   #phase = { fewest: Number.POSITIVE_INFINITY, idle: 0 };
   #cycle = 0;
+
+  /** Writes that the cells out of tolerance still need, where the order of cells decides. */
+  #coming = new Map<JobCell, { voltage: number; dose: number }>();
+
+  /** What it costs to set a cell again, as far as this round has asked. */
+  readonly #repairs = new Map<JobCell, number>();
 
   readonly #board: CalibratedBoard;
   readonly #estimate: DeviceEstimate;
@@ -76,12 +87,55 @@ export class Rationing {
   }
 
   /**
+   * Looks ahead, where half-selected cells see so much of a pulse that the order of cells decides: which writes the cells
+   * out of tolerance still need, and what these do on their lines.
+   */
+  foresee(outside: readonly JobCell[]): void {
+    this.#coming.clear();
+    if (!this.#estimate.isWary) return;
+    for (const cell of outside) {
+      if (cell.denied === this.#cycle) continue;
+      const { voltage, dose } = this.#approach(cell);
+      this.#coming.set(cell, { voltage, dose });
+    }
+  }
+
+  /** The last write of a cell on the way up to its target, the one of the highest voltage, and its dose. */
+  #approach(cell: JobCell): { voltage: number; dose: number } {
+    const p = this.#estimate.parametersOf(cell.belief);
+    const to = this.#estimate.stateOf(p, cell.target);
+    const tolerance = this.#readings.stateTolerance(cell);
+    const state = this.#estimate.stateOf(p, this.#readings.conductance[cell.index]);
+    const from = Math.max(0.5 * to, Math.min(state, to - APPROACH * tolerance));
+    const pulse = this.#estimate.aim(cell.belief, p, { from, to, tolerance });
+    return { voltage: pulse.voltage, dose: doseOf(pulse, this.#board.description, { p, from, to }) };
+  }
+
+  /** Exponent by which the writes to come on its lines, above a voltage, will drive a cell towards on. */
+  #comingOf(cell: JobCell, above: number): number {
+    let dose = 0;
+    for (const [other, { voltage, dose: of }] of this.#coming)
+      if (other !== cell && voltage > above && (other.row === cell.row || other.column === cell.column))
+        dose += of;
+    const { vt } = this.#estimate.prior.parameters;
+    return (dose * Math.exp(-cell.belief.von / vt)) / Math.exp(cell.belief.logTau);
+  }
+
+  /** Whether a cell is to be written only after stronger neighbours, whose pulses would move it out of tolerance again. */
+  #isHeld({ cell, pulse, state, change }: Candidate): boolean {
+    if (this.#coming.size === 0 || pulse.voltage < 0) return false;
+    const moved = -Math.expm1(-this.#comingOf(cell, pulse.voltage)) * (1 - state - change);
+    return moved > this.#readings.stateTolerance(cell);
+  }
+
+  /**
    * The pulses of this round in the order in which they are to be sent: strong ones disturb their neighbours most, so
    * cells of low thresholds come last. A cell that the pulses before its own would move by a good part of what it needs
    * waits for a later round; one whose pulse would do too much damage, for the next cycle.
    */
   async choose(candidates: readonly Candidate[]): Promise<Candidate[]> {
     this.doses = this.#noDoses();
+    this.#repairs.clear();
     const allowance = DAMAGE[Math.min(this.#cycle, DAMAGE.length - 1)];
     const breather = new Breather();
     const chosen: Candidate[] = [];
@@ -94,9 +148,13 @@ export class Rationing {
       const dose = doseOf(pulse, this.#board.description, { p, from: state, to: state + change });
       const disturb = this.doses.disturb(cell.belief, state, cell.row, cell.column);
       const waits = Math.abs(disturb) > Math.max(0.2 * Math.abs(change), this.#readings.stateTolerance(cell));
-      if (!waits && allowance < Number.POSITIVE_INFINITY && this.#damage(candidate, dose) > allowance)
+      if (
+        !waits &&
+        allowance < Number.POSITIVE_INFINITY &&
+        this.#damage(cell, pulse.voltage > 0, dose) > allowance
+      )
         cell.denied = this.#cycle;
-      if (waits || cell.denied === this.#cycle) {
+      if (waits || this.#isHeld(candidate) || cell.denied === this.#cycle) {
         cell.sent = undefined;
         continue;
       }
@@ -107,16 +165,24 @@ export class Rationing {
     return chosen;
   }
 
+  /** What is lost, in neighbours, when this cell is moved towards off and must be written again. */
+  #costOfRepair(cell: JobCell): number {
+    const known = this.#repairs.get(cell);
+    if (known !== undefined) return known;
+    const cost = Math.min(1, REPAIR + this.#damage(cell, true, this.#approach(cell).dose));
+    this.#repairs.set(cell, cost);
+    return cost;
+  }
+
   #noDoses(): LineDoses {
     return new LineDoses(this.#board.description, this.#estimate.prior.parameters.vt);
   }
 
   /** How many neighbours that are in tolerance a pulse is expected to push out of it. */
-  #damage({ cell, pulse }: Candidate, dose: number): number {
+  #damage(cell: JobCell, up: boolean, dose: number): number {
     if (dose === 0) return 0;
     const { rows, columns } = this.#board.description;
     const { vt } = this.#estimate.prior.parameters;
-    const up = pulse.voltage > 0;
     let sum = 0;
     const count = (index: number) => {
       const other = this.#cells.get(index);
@@ -129,7 +195,8 @@ export class Rationing {
       const moved = -Math.expm1(-exponent) * (up ? 1 - state : state);
       const error = conductance - other.target;
       const room = this.#readings.tolerance + (up ? -error : error);
-      sum += Math.min(1, (moved * (belief.high - belief.low)) / room);
+      const harm = Math.min(1, (moved * (belief.high - belief.low)) / room);
+      sum += this.#estimate.isWary && !up ? harm * this.#costOfRepair(other) : harm;
     };
     for (let c = 0; c < columns; c++) count(cell.row * columns + c);
     for (let r = 0; r < rows; r++) count(r * columns + cell.column);
