@@ -5,6 +5,9 @@ import { MemloopError } from '../../shared/errors.js';
 import type { VirtualBoard } from '../types.js';
 import { openPty } from './pty.js';
 
+/** What a port needs of what is behind it. */
+export type PortDevice = Pick<VirtualBoard, 'write' | 'onData' | 'onUnplug'>;
+
 export interface Served {
   /** The port as `--port` takes it. */
   readonly port: string;
@@ -16,12 +19,12 @@ export interface Served {
  * `link`: a symbolic link to the device, made now and removed at the end. Errors: `service` where there are
  * no pseudo-terminals, `bad-input` where the link cannot be made.
  */
-export function servePty(board: VirtualBoard, options: { link?: string | undefined } = {}): Promise<Served> {
+export function servePty(board: PortDevice, options: { link?: string | undefined } = {}): Promise<Served> {
   return replugged(board, () => openPtyPort(board, options));
 }
 
 /** Opens the port, and again after each time that the board's faults unplug it. */
-async function replugged(board: VirtualBoard, open: (before?: Served) => Promise<Served>): Promise<Served> {
+async function replugged(board: PortDevice, open: (before?: Served) => Promise<Served>): Promise<Served> {
   let served = await open();
   let closed = false;
   let replugging = Promise.resolve();
@@ -46,7 +49,7 @@ async function replugged(board: VirtualBoard, open: (before?: Served) => Promise
   };
 }
 
-async function openPtyPort(board: VirtualBoard, options: { link?: string | undefined }): Promise<Served> {
+async function openPtyPort(board: PortDevice, options: { link?: string | undefined }): Promise<Served> {
   const pty = openPty();
   const { link } = options;
   try {
@@ -95,7 +98,7 @@ function removeLink(path: string, link: string): void {
  * sends is lost. Port 0 takes a free one. Errors: `port-in-use`, `service`.
  */
 export function serveTcp(
-  board: VirtualBoard,
+  board: PortDevice,
   options: { host?: string | undefined; port?: number | undefined } = {},
 ): Promise<Served> {
   const { host = '127.0.0.1', port = 0 } = options;
@@ -104,7 +107,7 @@ export function serveTcp(
   );
 }
 
-async function openTcpPort(board: VirtualBoard, host: string, port: number): Promise<Served> {
+async function openTcpPort(board: PortDevice, host: string, port: number): Promise<Served> {
   let client: Socket | undefined;
   board.onData((bytes) => {
     const socket = client;

@@ -4,12 +4,13 @@
  */
 import { MemloopError } from '../../shared/errors.js';
 import { waveFormsStandIn } from './ad2/index.js';
+import { arcOneStandIn } from './arc-one/index.js';
 import { ktramStandIn } from './ktram/index.js';
 import type { StandIn } from './stand-in.js';
 
 export type { ServedStandIn, StandIn, StandInOptions } from './stand-in.js';
 
-export const STAND_INS: readonly StandIn[] = [waveFormsStandIn, ktramStandIn];
+export const STAND_INS: readonly StandIn[] = [waveFormsStandIn, ktramStandIn, arcOneStandIn];
 
 /** Throws `usage` for a name that is none. */
 export function standInOf(name: string): StandIn {
