@@ -12,10 +12,17 @@ type PortOptions = ConstructorParameters<typeof SerialPort>[0];
 
 const UNPLUGGED = 'the port was unplugged';
 
-/** `path` or `serial:path?baud=N`. The port is locked: nobody else can open it meanwhile. */
+/** `path` or `serial:path?baud=N&parity=even`. The port is locked: nobody else can open it meanwhile. */
 export async function openSerial(url: string): Promise<Transport> {
-  const { path, baudRate } = parseSerialUrl(url);
-  const port = new SerialPort({ path, baudRate, lock: true, autoOpen: false, binding } as PortOptions);
+  const { path, baudRate, parity } = parseSerialUrl(url);
+  const port = new SerialPort({
+    path,
+    baudRate,
+    parity,
+    lock: true,
+    autoOpen: false,
+    binding,
+  } as PortOptions);
   let end: (reason: string) => void;
   const closed = new Promise<string>((resolve) => {
     end = resolve;

@@ -25,17 +25,25 @@ export const arcOneFaultsSchema = z.strictObject({
     .array(
       z.discriminatedUnion('kind', [
         z.strictObject({ kind: z.literal('lose-line'), ...every }).describe('gaps in lines from the host'),
-        z.strictObject({ kind: z.literal('twist-line'), ...every }).describe('one digit is another; gaps in lines'),
+        z
+          .strictObject({ kind: z.literal('twist-line'), ...every })
+          .describe('one digit is another; gaps in lines'),
         z
           .strictObject({ kind: z.literal('twist-bit'), ...every })
           .describe('one bit of a line is another, line ends included; gaps in lines'),
-        z.strictObject({ kind: z.literal('twist-answer'), ...every }).describe('one bit is another; gaps in answers'),
-        z.strictObject({ kind: z.literal('tear-answer'), ...every }).describe('its end is lost; gaps in answers'),
+        z
+          .strictObject({ kind: z.literal('twist-answer'), ...every })
+          .describe('one bit is another; gaps in answers'),
+        z
+          .strictObject({ kind: z.literal('tear-answer'), ...every })
+          .describe('its end is lost; gaps in answers'),
         z.strictObject({ kind: z.literal('lose-answer'), ...every }).describe('gaps in answers'),
-        z.strictObject({ kind: z.literal('silence'), ...every }).describe('hears nothing for 20 lines; gaps in lines'),
-        z.strictObject({ kind: z.literal('unplug'), every: gap, time: z.number().min(0).max(60) }).describe(
-          'gone for a time, s, and starts anew; gaps in pulses that the cells received',
-        ),
+        z
+          .strictObject({ kind: z.literal('silence'), ...every })
+          .describe('hears nothing for 20 lines; gaps in lines'),
+        z
+          .strictObject({ kind: z.literal('unplug'), every: gap, time: z.number().min(0).max(60) })
+          .describe('gone for a time, s, and starts anew; gaps in pulses that the cells received'),
       ]),
     )
     .default([]),

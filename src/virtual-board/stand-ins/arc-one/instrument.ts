@@ -127,29 +127,34 @@ export class ArcOneInstrument {
   }
 
   #obey(name: string, numbers: readonly string[]): void {
-    if (name === '00') return this.#reset();
-    if (name === '0') return this.#initialise(numbers);
-    if (name === '999') return this.#tellVersion();
+    if (name === '00') this.#reset();
+    else if (name === '0') this.#initialise(numbers);
+    else if (name === '999') this.#tellVersion();
     // Before it is told its size it knows nothing.
-    if (!this.#state.ready) return;
+    else if (this.#state.ready) this.#work(name, numbers);
+  }
+
+  #work(name: string, numbers: readonly string[]): void {
     const whole = numbers.map((text) => this.#whole(text));
     const real = numbers.map(realOf);
     switch (name) {
       case '01':
         this.#state.readVoltage = clamp(real[1]);
-        return;
+        break;
       case '02':
         this.#state.selected = [whole[0], whole[1]];
-        return;
+        break;
       case '1':
-        return this.#answer(this.#floats([this.#resistance(whole[0], whole[1])]));
+        this.#answer(this.#floats([this.#resistance(whole[0], whole[1])]));
+        break;
       case '2':
         if (whole[0] === 1) this.#readArray(whole[1], whole[2]);
         else if (whole[0] === 2) this.#masked = Math.min(1024, Math.max(0, whole[3]));
-        return;
+        break;
       case '3':
         this.#pulse(whole[0], whole[1], real[2], real[3]);
-        return this.#answer(this.#floats([this.#resistance(whole[0], whole[1])]));
+        this.#answer(this.#floats([this.#resistance(whole[0], whole[1])]));
+        break;
       case '04':
         if (this.#state.selected) this.#pulse(...this.#state.selected, real[0], real[1]);
     }
@@ -225,9 +230,7 @@ export class ArcOneInstrument {
     const currents = this.#chip.readRow(0, word - 1, readVoltage, readTime * cycles, cycles);
     const noise = METER_NOISE / Math.sqrt(cycles);
     return none.map((open, i) =>
-      this.#connected(word, i + 1)
-        ? readVoltage / (currents[i] + noise * this.#chip.noise.normal())
-        : open,
+      this.#connected(word, i + 1) ? readVoltage / (currents[i] + noise * this.#chip.noise.normal()) : open,
     );
   }
 
@@ -240,7 +243,8 @@ export class ArcOneInstrument {
   #answer(bytes: Uint8Array): void {
     if (this.#happens('lose-answer')) return;
     const sent = Uint8Array.from(bytes);
-    if (this.#happens('twist-answer')) sent[this.#random.integer(sent.length)] ^= 1 << this.#random.integer(8);
+    if (this.#happens('twist-answer'))
+      sent[this.#random.integer(sent.length)] ^= 1 << this.#random.integer(8);
     const length = this.#happens('tear-answer') ? this.#random.integer(sent.length) : sent.length;
     this.#events.answer(sent.subarray(0, length));
   }

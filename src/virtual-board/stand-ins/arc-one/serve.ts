@@ -17,7 +17,11 @@ export interface ArcOneStandIn extends PortDevice {
 /** The package holds the first array of the profile. */
 export function createArcOne(
   profile: Profile,
-  { seed, faults = NO_FAULTS, onPulse }: { seed: number; faults?: ArcOneFaults; onPulse?: (pulse: TracedPulse) => void },
+  {
+    seed,
+    faults = NO_FAULTS,
+    onPulse,
+  }: { seed: number; faults?: ArcOneFaults; onPulse?: (pulse: TracedPulse) => void },
 ): ArcOneStandIn {
   const chip = new BareChip({ ...structuredClone(profile), arrays: 1 }, { seed, onPulse });
   let send: (bytes: Uint8Array) => void | Promise<void> = () => {};
