@@ -2,11 +2,12 @@
 import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type BoardKind, kindOf } from './boards/kinds.js';
+import { BOARD_KINDS, type BoardKind, kindOf } from './boards/kinds.js';
 import type { GateOptions, GuardedBoard } from './calibration/passport/gate.js';
 import type { Board, BoardDescription, BoardHealth } from './driver/board/board.js';
 import { type ConnectOptions, connectBoard } from './driver/board/protocol-board.js';
 import { openTransport, schemeOf } from './driver/transport/registry.js';
+import type { Transport } from './driver/transport/transport.js';
 import { MemloopError } from './shared/errors.js';
 
 /** The gate's options, and those of `connectBoard`. */
@@ -39,14 +40,15 @@ export async function openBoard(url: string, options: OpenOptions = {}): Promise
   );
 }
 
-/** What a board says of itself: connects, asks and closes. No pulse can come of it, so it loads no passports. */
+/** What a board says of itself, and whether it has a scope (`Board.trace`): connects, asks and closes. No pulse can come of it, so it loads no passports. */
 export async function describeBoard(
   url: string,
   options: OpenOptions = {},
-): Promise<{ description: BoardDescription; health: BoardHealth }> {
+): Promise<{ description: BoardDescription; health: BoardHealth; trace: boolean }> {
   const board = await connect(url, options);
   try {
-    return { description: board.description, health: await board.health() };
+    const trace = board.trace !== undefined;
+    return { description: board.description, health: await board.health(), trace };
   } finally {
     await board.close();
   }
@@ -76,7 +78,7 @@ async function openPort(url: string, options: OpenOptions): Promise<Board> {
   const { reconnect = 0, emit, limits, link, repeatRuns, record } = options;
   // A recording cannot come back.
   const mayReturn = reconnect > 0 && schemeOf(url) !== 'replay';
-  return connectBoard(await openTransport(url), {
+  return connectBoard(await openAnyTransport(url), {
     emit,
     limits,
     link,
@@ -84,6 +86,17 @@ async function openPort(url: string, options: OpenOptions): Promise<Board> {
     record,
     reconnect: mayReturn ? { within: reconnect } : undefined,
   });
+}
+
+/** Where no transport has the scheme, the message names the foreign boards too. */
+async function openAnyTransport(url: string): Promise<Transport> {
+  try {
+    return await openTransport(url);
+  } catch (error) {
+    if (!(error instanceof MemloopError && error.message.startsWith('unknown kind of port'))) throw error;
+    const examples = BOARD_KINDS.map(({ example }) => example);
+    throw new MemloopError('usage', [error.message, ...examples].join(', '), { cause: error });
+  }
 }
 
 async function openVirtual(url: string, options: OpenOptions): Promise<Board> {

@@ -50,7 +50,7 @@ export interface Session {
    */
   board(options?: OpenOptions & { url?: string }): Promise<GuardedBoard>;
   /** What the board behind `--port` or MEMLOOP_PORT says of itself; it is closed again. */
-  describe(): Promise<{ description: BoardDescription; health: BoardHealth }>;
+  describe(): Promise<{ description: BoardDescription; health: BoardHealth; trace: boolean }>;
   /** Work to do when the command ends, however it ends; last in, first out. */
   atEnd(work: () => Promise<void> | void): void;
 }

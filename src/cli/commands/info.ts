@@ -1,57 +1,103 @@
 import type { Command } from 'commander';
+import type { BoardDescription, BoardHealth } from '../../driver/index.js';
 import { quantity } from '../../shared/text.js';
 import { action } from '../command.js';
+
+type Line = [name: string, text: string];
 
 export function register(program: Command): void {
   program
     .command('info')
-    .description('describe the board behind a port')
+    .description('describe the board behind a port: what it can and cannot do')
     .action(
       action(async (session) => {
         // Not through the rooms' indexes: a question to a board must not wait for them to load.
         const { installedBackend } = await import('../../interop/backend.js');
         const { backendName } = await import('../../model/kernel/kernel.js');
-        const { description: d, health } = await session.describe();
+        const { description, health, trace } = await session.describe();
         const tensorflow = installedBackend() ?? 'not installed';
         const backend = `${backendName}; TensorFlow.js: ${tensorflow}`;
-        const { limits } = d;
-        const lines: [string, string][] = [
-          ['board', `${d.boardSerial}, firmware ${d.firmwareVersion}, protocol ${d.protocolVersion}`],
-          ['arrays', `${d.arrays} of ${d.rows} × ${d.columns}: ${d.arraySerials.join(', ')}`],
-          [
-            'neurons',
-            `${d.neurons}, ${quantity(d.stepTime, 's')} per step, runs of at most ${d.maxSteps} steps`,
-          ],
-          ['row DACs', `± ${quantity(d.rowVoltageMax, 'V')} in steps of ${quantity(d.rowVoltageStep, 'V')}`],
-          [
-            'column ADCs',
-            d.currentRanges
-              .map(({ max, step }) => `± ${quantity(max, 'A')} in steps of ${quantity(step, 'A')}`)
-              .join('; '),
-          ],
-          ['references', d.references.map((r) => quantity(r, 'Ω')).join(', ') || 'none'],
-          [
-            'in series',
-            `${quantity(d.seriesResistance, 'Ω')}; half-selected cells see ${quantity(d.halfSelect, '')} of a pulse`,
-          ],
-          [
-            'limits',
-            `pulses ${quantity(limits.minVoltage, 'V')} to ${quantity(limits.maxVoltage, 'V')}, ` +
-              `${quantity(limits.minWidth, 's')} to ${quantity(limits.maxWidth, 's')}, ` +
-              `${quantity(limits.maxEnergy, 'J')}, ${limits.maxPulses} per cell and boot; ` +
-              `reads up to ${quantity(limits.maxReadVoltage, 'V')}`,
-          ],
-          ['dead-man', `all lines to 0 V after ${quantity(d.deadManTime, 's')} without the host`],
-          [
-            'since boot',
-            `${health.uptime.toFixed(1)} s${health.pulsesApplied === undefined ? '' : `, ${health.pulsesApplied} pulses`}`,
-          ],
+        const lines: Line[] = [
+          ...identity(description),
+          ...abilities(description, trace),
+          ...drive(description),
+          ...safety(description, health),
           ['training', backend],
+          ...description.caveats.map((caveat): Line => ['caveat', caveat]),
         ];
         return {
-          result: { board: { ...d, health, backend } },
+          result: { board: { ...description, health, trace, backend } },
           text: lines.map(([name, text]) => `${name.padEnd(12)} ${text}`).join('\n'),
         };
       }),
     );
+}
+
+function identity(d: BoardDescription): Line[] {
+  const protocol = d.protocolVersion === undefined ? '' : `, protocol ${d.protocolVersion}`;
+  return [
+    ['kind', d.kind],
+    ['board', `${d.boardSerial}, firmware ${d.firmwareVersion}${protocol}`],
+    ['arrays', `${d.arrays} of ${d.rows} × ${d.columns}: ${d.arraySerials.join(', ')}`],
+  ];
+}
+
+const PRODUCTS: Readonly<Record<BoardDescription['products'], string>> = {
+  analog: 'by the array, all rows at once',
+  'bit-planes': 'by the array, one bit of the inputs after another',
+  none: 'none: the host sums measured conductances',
+};
+
+function abilities(d: BoardDescription, trace: boolean): Line[] {
+  return [
+    [
+      'neurons',
+      d.neurons === 0
+        ? 'none: the host runs them'
+        : `${d.neurons}, ${quantity(d.stepTime, 's')} per step, runs of at most ${d.maxSteps} steps`,
+    ],
+    ['products', PRODUCTS[d.products]],
+    ['references', d.references.map((r) => quantity(r, 'Ω')).join(', ') || 'none'],
+    ['trace', trace ? 'yes: a scope sees voltage and current of a wave' : 'no'],
+  ];
+}
+
+function drive(d: BoardDescription): Line[] {
+  return [
+    ['row DACs', `± ${quantity(d.rowVoltageMax, 'V')} in steps of ${quantity(d.rowVoltageStep, 'V')}`],
+    [
+      'column ADCs',
+      d.currentRanges
+        .map(({ max, step }) => `± ${quantity(max, 'A')} in steps of ${quantity(step, 'A')}`)
+        .join('; '),
+    ],
+    [
+      'in series',
+      `${quantity(d.seriesResistance, 'Ω')}; half-selected cells see ${quantity(d.halfSelect, '')} of a pulse`,
+    ],
+  ];
+}
+
+function safety(d: BoardDescription, { uptime, pulsesApplied }: BoardHealth): Line[] {
+  const { limits, deadManTime } = d;
+  const pulses = Number.isFinite(limits.maxPulses)
+    ? `${limits.maxPulses} per cell and boot`
+    : 'not counted by the board';
+  const since = pulsesApplied === undefined ? 'since opened' : 'since boot';
+  return [
+    [
+      'limits',
+      `pulses ${quantity(limits.minVoltage, 'V')} to ${quantity(limits.maxVoltage, 'V')}, ` +
+        `${quantity(limits.minWidth, 's')} to ${quantity(limits.maxWidth, 's')}, ` +
+        `${quantity(limits.maxEnergy, 'J')}, ${pulses}; ` +
+        `reads up to ${quantity(limits.maxReadVoltage, 'V')}`,
+    ],
+    [
+      'dead-man',
+      Number.isFinite(deadManTime)
+        ? `all lines to 0 V after ${quantity(deadManTime, 's')} without the host`
+        : 'none',
+    ],
+    [since, `${uptime.toFixed(1)} s${pulsesApplied === undefined ? '' : `, ${pulsesApplied} pulses`}`],
+  ];
 }
