@@ -7,7 +7,6 @@ import type { GateOptions, GuardedBoard } from './calibration/passport/gate.js';
 import type { Board, BoardDescription, BoardHealth } from './driver/board/board.js';
 import { type ConnectOptions, connectBoard } from './driver/board/protocol-board.js';
 import { openTransport, schemeOf } from './driver/transport/registry.js';
-import type { Transport } from './driver/transport/transport.js';
 import { MemloopError } from './shared/errors.js';
 
 /** The gate's options, and those of `connectBoard`. */
@@ -78,7 +77,8 @@ async function openPort(url: string, options: OpenOptions): Promise<Board> {
   const { reconnect = 0, emit, limits, link, repeatRuns, record } = options;
   // A recording cannot come back.
   const mayReturn = reconnect > 0 && schemeOf(url) !== 'replay';
-  return connectBoard(await openAnyTransport(url), {
+  const foreign = BOARD_KINDS.map(({ example }) => example);
+  return connectBoard(await openTransport(url, foreign), {
     emit,
     limits,
     link,
@@ -86,17 +86,6 @@ async function openPort(url: string, options: OpenOptions): Promise<Board> {
     record,
     reconnect: mayReturn ? { within: reconnect } : undefined,
   });
-}
-
-/** Where no transport has the scheme, the message names the foreign boards too. */
-async function openAnyTransport(url: string): Promise<Transport> {
-  try {
-    return await openTransport(url);
-  } catch (error) {
-    if (!(error instanceof MemloopError && error.message.startsWith('unknown kind of port'))) throw error;
-    const examples = BOARD_KINDS.map(({ example }) => example);
-    throw new MemloopError('usage', [error.message, ...examples].join(', '), { cause: error });
-  }
 }
 
 async function openVirtual(url: string, options: OpenOptions): Promise<Board> {

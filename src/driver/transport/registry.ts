@@ -37,12 +37,15 @@ export function registerTransport(scheme: string, open: Opener, example = `${sch
 export const schemeOf = (url: string): string | undefined =>
   /^([a-z][a-z0-9+.-]+):/i.exec(url)?.[1]?.toLowerCase();
 
-/** Opens the port that `url` names. Errors: `usage`, `port-not-found`, `port-in-use`, `bad-file`. */
-export async function openTransport(url: string): Promise<Transport> {
+/**
+ * Opens the port that `url` names. Errors: `usage`, which for an unknown scheme also gives the examples of what the caller
+ * opens by other means; `port-not-found`, `port-in-use`, `bad-file`.
+ */
+export async function openTransport(url: string, otherExamples: readonly string[] = []): Promise<Transport> {
   const scheme = schemeOf(url) ?? 'serial';
   const transport = TRANSPORTS.get(scheme);
   if (transport) return transport.open(url);
-  const examples = [...TRANSPORTS.values()].map(({ example }) => example);
+  const examples = [...[...TRANSPORTS.values()].map(({ example }) => example), ...otherExamples];
   throw new MemloopError(
     'usage',
     `unknown kind of port "${scheme}:" in ${url}; give a device path, virtual:PROFILE or one of ${examples.join(', ')}`,
