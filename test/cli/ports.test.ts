@@ -6,7 +6,8 @@ test('lists the serial ports of this machine', async () => {
   const listed = await memloop(['ports', '--json']);
   expectDone(listed);
   expect(listed.result.type).toBe('result');
-  for (const { path } of listed.result.ports) expect(path).toEqual(expect.any(String));
+  for (const { path, url, kind } of listed.result.ports)
+    expect([path, url, kind]).toEqual([expect.any(String), expect.any(String), expect.any(String)]);
 });
 
 test('without udev (no udevadm on the path): an empty list and what to do, exit 0', async () => {
@@ -15,7 +16,9 @@ test('without udev (no udevadm on the path): an empty list and what to do, exit 
   expect(listed.result).toEqual({ type: 'result', ports: [] });
   const told = await memloop(['ports'], { PATH: '/nonexistent' });
   expectDone(told);
-  expect(told.stdout).toMatch(/^no serial ports; `memloop mock .*\n$/);
+  expect(told.stdout).toMatch(
+    /^no serial ports; `memloop mock .*\nArC ONE: none seen; name it by --port arc1:/m,
+  );
 });
 
 test('takes no argument', async () => {

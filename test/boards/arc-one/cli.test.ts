@@ -1,0 +1,85 @@
+/** The command line on a stand-in in another process. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { expectOneLine } from '../../cli/shared.js';
+import { ended, memloop, scratch, start, startMock } from '../../integration/shell.js';
+
+async function bench() {
+  const folder = scratch();
+  const [faults, trace] = [join(folder, 'faults.json'), join(folder, 'trace.ndjson')];
+  writeFileSync(faults, '{"boot":0.05}');
+  const link = join(folder, 'arc1');
+  const { port } = await startMock([
+    '--as',
+    'arc-one',
+    '--profile',
+    'w-sdc-8x8x4',
+    '--link',
+    link,
+    '--faults',
+    faults,
+    '--trace',
+    trace,
+  ]);
+  expect(port).toMatch(/^arc1:.*rows=8&columns=8/);
+  const environment = { MEMLOOP_HOME: folder, MEMLOOP_PORT: port };
+  const pulses = () => readFileSync(trace, 'utf8').split('\n').length - 1;
+  const run = (...args: string[]) => memloop([...args, '--json'], environment);
+  return { folder, link, environment, pulses, run };
+}
+
+test('info, read, pulse, sweep, fit, passport', async () => {
+  const { folder, link, environment, pulses, run } = await bench();
+  const { board } = (await run('info')).result;
+  expect(board).toMatchObject({ kind: 'ArC ONE', neurons: 0, deadManTime: null, trace: false });
+  expect((await memloop(['info'], environment)).stdout).toMatch(
+    /neurons +none: the host runs them\n(.*\n)*dead-man +none\n(.*\n)*caveat +Its protocol has no checksum/,
+  );
+  const { conductance } = (await run('read')).result;
+  expect(conductance.flat().length).toBe(64);
+  const pulsed = (
+    await run('pulse', '--row', '1', '--column', '2', '--voltage', '0.4', '--width', '1e-4', '--count', '3')
+  ).result;
+  expect(pulsed.cells[0].after).toBeGreaterThan(pulsed.cells[0].before);
+  const loop = join(folder, '5k_0.4V_100Hz', 'loop');
+  expect(
+    (await run('sweep', '--row', '4', '--column', '4', '--points', '40', '--out', loop)).result.samples
+      .length,
+  ).toBe(40);
+  expect((await run('fit', `${loop}.csv`, '--series', '5000')).code).toBe(0);
+  const { passport } = (await run('passport')).result;
+  expect(JSON.stringify(passport)).toContain('ARC1');
+  expect(pulses()).toBe(43);
+  expectOneLine(
+    await memloop(['read', '--port', `arc1:${link}?rows=8&cols=8`], environment),
+    /unknown parameter "cols"; write arc1:/,
+  );
+  expectOneLine(await memloop(['info', '--port', 'nope:x'], environment), /unknown kind of port .*arc1:/);
+});
+
+test.each(['SIGKILL', 'SIGINT'] as const)(
+  'program after %s is finished by the same command',
+  async (signal) => {
+    const { folder, environment, pulses, run } = await bench();
+    const target = join(folder, 'target.json');
+    const targets = Array.from({ length: 8 }, (_, r) =>
+      Array.from({ length: 8 }, (_, c) => (8 + ((r * 5 + c * 3) % 30)) * 1e-6),
+    );
+    writeFileSync(target, JSON.stringify(targets));
+    const first = start(['program', '--target', target], environment);
+    const end = ended(first);
+    while (pulses() < 20 && first.exitCode === null) await sleep(20);
+    first.kill(signal);
+    const { code, stderr } = await end;
+    if (signal === 'SIGINT') {
+      expect(code).toBe(130);
+      expect(stderr.trim()).toBe('memloop: stopped by Ctrl-C');
+    }
+    const { result } = await run('program', '--target', target);
+    const healthy =
+      result.cells - result.failed.filter(({ reason }: { reason: string }) => /stuck/.test(reason)).length;
+    expect(result.inTolerance * result.cells).toBeGreaterThanOrEqual(0.99 * healthy - 1e-9);
+  },
+);
