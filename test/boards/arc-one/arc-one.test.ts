@@ -2,20 +2,29 @@ import { describe, expect, it, onTestFinished, test } from 'vitest';
 import { secondsText, voltsText, wholeText } from '../../../src/boards/arc-one/numbers.js';
 import { openArcOne } from '../../../src/boards/arc-one/open.js';
 import { parseArcOneUrl } from '../../../src/boards/arc-one/url.js';
+import {
+  arrayWindow,
+  CalibratedBoard,
+  guardBoard,
+  nominalCalibration,
+  programArray,
+} from '../../../src/calibration/index.js';
 import type { Board, CellOperation } from '../../../src/driver/index.js';
+import { Random } from '../../../src/model/random.js';
 import { loadProfile, openPty, servePty, type TracedPulse } from '../../../src/virtual-board/index.js';
 import {
   type ArcOneFaults,
   arcOneFaultsSchema,
 } from '../../../src/virtual-board/stand-ins/arc-one/faults.js';
 import { createArcOne } from '../../../src/virtual-board/stand-ins/arc-one/serve.js';
+import { scratch } from '../../integration/shell.js';
 import { campaign } from './campaign.js';
 
 type Faults = Partial<Omit<ArcOneFaults, 'faults'>> & { faults?: ArcOneFaults['faults'] };
 
-async function served(faults: Faults = {}, seed = 3) {
+async function served(faults: Faults = {}, seed = 3, profile = 'w-sdc-8x8x4') {
   const trace: TracedPulse[] = [];
-  const device = createArcOne(loadProfile('w-sdc-8x8x4'), {
+  const device = createArcOne(loadProfile(profile), {
     seed,
     faults: arcOneFaultsSchema.parse({ boot: 0.01, ...faults }),
     onPulse: (pulse) => trace.push(pulse),
@@ -154,6 +163,9 @@ test('unplugged: what was on its way is unknown, and with --reconnect it is foun
 });
 
 test('what cannot be opened is one line with the remedy', async () => {
+  const { url } = await served();
+  await opened(url());
+  await expect(openArcOne(url(), {})).rejects.toMatchObject({ reason: 'port-in-use' });
   await expect(openArcOne('arc1:/dev/ttyNOPE7', {})).rejects.toMatchObject({ reason: 'port-not-found' });
   const pty = openPty();
   onTestFinished(() => pty.close());
@@ -163,6 +175,42 @@ test('what cannot be opened is one line with the remedy', async () => {
   });
   for (const url of ['arc1:', 'arc1:/dev/x?rows=33', 'arc1:/dev/x?what=1', 'arc1:/dev/x?sneak=v4'])
     expect(() => parseArcOneUrl(url)).toThrow(/cannot read .*write arc1:/);
+});
+
+const LARGE = process.env.MEMLOOP_ARC_PROGRAM !== undefined;
+
+test('program, by the simulated truth: 99 % of the healthy cells within 2 % of the window', {
+  timeout: 3_600_000,
+}, async () => {
+  const [profile, size, series] = LARGE
+    ? (['knowm-32x32x1', 32, 20_000] as const)
+    : (['w-sdc-8x8x4', 8, 5000] as const);
+  const { device, port, trace } = await served({}, 5, profile);
+  const board = guardBoard(
+    await opened(`arc1:${port.port}?rows=${size}&columns=${size}&series=${series}&boot=0.02&timeout=0.5`),
+    { home: scratch() },
+  );
+  const calibrated = new CalibratedBoard(board, nominalCalibration(board));
+  const { low, high } = arrayWindow(board.passport.array(0));
+  const random = new Random(1);
+  const targets = Float64Array.from({ length: size * size }, () => low + (high - low) * random.uniform());
+  const began = performance.now();
+  const report = await programArray(calibrated, 0, targets);
+  const truth = device.chip.crossbars[0].conductances(0.05);
+  const { stuck } = device.chip.crossbars[0];
+  const healthy = [...targets.keys()].filter((cell) => stuck[cell] === 0);
+  const good = healthy.filter((cell) => Math.abs(truth[cell] - targets[cell]) <= 0.02 * (high - low) * 1.05);
+  const lines = {
+    cells: targets.length,
+    inTolerance: report.inTolerance,
+    healthy: healthy.length,
+    good: good.length,
+  };
+  if (LARGE)
+    console.log(
+      JSON.stringify({ ...lines, pulses: trace.length, seconds: (performance.now() - began) / 1000 }),
+    );
+  expect(good.length).toBeGreaterThanOrEqual(0.99 * healthy.length - 1e-9);
 });
 
 const PULSES = Number(process.env.MEMLOOP_SOAK_PULSES ?? 0);

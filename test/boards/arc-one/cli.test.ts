@@ -43,15 +43,17 @@ test('info, read, pulse, sweep, fit, passport', async () => {
     await run('pulse', '--row', '1', '--column', '2', '--voltage', '0.4', '--width', '1e-4', '--count', '3')
   ).result;
   expect(pulsed.cells[0].after).toBeGreaterThan(pulsed.cells[0].before);
-  const loop = join(folder, '5k_0.4V_100Hz', 'loop');
+  const loop = join(folder, 'loop');
   expect(
-    (await run('sweep', '--row', '4', '--column', '4', '--points', '40', '--out', loop)).result.samples
+    (await run('sweep', '--row', '4', '--column', '4', '--points', '60', '--out', loop)).result.samples
       .length,
-  ).toBe(40);
-  expect((await run('fit', `${loop}.csv`, '--series', '5000')).code).toBe(0);
+  ).toBe(60);
+  expect((await run('fit', `${loop}.csv`, '--series', '5000', '--frequency', '100', '--pulsed')).code).toBe(
+    0,
+  );
   const { passport } = (await run('passport')).result;
   expect(JSON.stringify(passport)).toContain('ARC1');
-  expect(pulses()).toBe(43);
+  expect(pulses()).toBe(63);
   expectOneLine(
     await memloop(['read', '--port', `arc1:${link}?rows=8&cols=8`], environment),
     /unknown parameter "cols"; write arc1:/,
