@@ -91,6 +91,7 @@ async function describeArcOne(
     currentRanges: [{ step: 1e-9, max: 1e-2 }],
     seriesResistance,
     halfSelect: sneak === 'v3' ? 1 / 3 : 1 / 2,
+    linesFloat: false,
     limits: {
       maxVoltage: MAX_VOLTAGE,
       minVoltage: MIN_VOLTAGE,

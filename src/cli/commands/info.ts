@@ -73,7 +73,7 @@ function drive(d: BoardDescription): Line[] {
     ],
     [
       'in series',
-      `${quantity(d.seriesResistance, 'Ω')}; half-selected cells see ${quantity(d.halfSelect, '')} of a pulse`,
+      `${quantity(d.seriesResistance, 'Ω')}; half-selected cells see ${quantity(d.halfSelect, '')} of a pulse${d.linesFloat ? ', other lines float' : ''}`,
     ],
   ];
 }
