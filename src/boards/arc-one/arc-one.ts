@@ -134,8 +134,10 @@ export class ArcOne implements Instrument {
     // Of another cell, or not of a pulse at all, it would differ from what the cell reads.
     for (let i = 0; i < 2; i++) {
       const after = await this.#protocol.read(row, column);
-      if (after === undefined || !agree(after, answer.answered)) continue;
-      this.#known.set(cell, after);
+      if (after === undefined) continue;
+      const stillOpen = before === 0 && Number.isNaN(answer.answered) && Number.isNaN(after);
+      if (!stillOpen && !agree(after, answer.answered)) continue;
+      this.#known.set(cell, stillOpen ? 0 : after);
       return { status: 'applied' };
     }
     this.#forget();
@@ -167,7 +169,10 @@ export class ArcOne implements Instrument {
     });
   }
 
-  /** Conductance of a cell, S, by two readings in a row that agree; of one too noisy for it the median; 0 of none at all. */
+  /**
+   * Conductance of a cell, S, by two readings in a row that agree; of one too noisy for it the median; 0 of one through which
+   * no current flows. Throws `board-lost` where most answers are lost.
+   */
   async #agreed(cell: number): Promise<number> {
     const { columns } = this.description;
     const values: number[] = [];
@@ -176,11 +181,13 @@ export class ArcOne implements Instrument {
       const value = await this.#protocol.read(Math.floor(cell / columns), cell % columns);
       if (value === undefined) continue;
       answers++;
+      if (Number.isNaN(value)) continue;
       const last = values.at(-1);
       if (last !== undefined && agree(last, value)) return (last + value) / 2;
       values.push(value);
     }
-    if (answers === 0) return 0;
+    if (answers < READINGS / 2) throw this.#garbled();
+    if (values.length < answers / 2) return 0;
     return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
   }
 

@@ -100,7 +100,7 @@ export class Protocol {
     await this.#line.send('01', this.#readMode(), voltsText(voltage));
   }
 
-  /** S; undefined where the answer is lost or makes no sense. Throws `board-lost`, `LineLost`. */
+  /** S; NaN where the answer makes no sense, as of an open cell; undefined where it is lost. Throws `board-lost`, `LineLost`. */
   async read(row: number, column: number): Promise<number | undefined> {
     await this.#begin();
     await this.#line.send('1', ...this.#address(row, column));
@@ -115,17 +115,13 @@ export class Protocol {
     return conductanceOf(bytes, 0);
   }
 
-  /** S, the first `rows` rows; NaN where a value makes no sense. Undefined and throws as `read`. */
+  /** S, the first `rows` rows; otherwise as `read`. */
   async readRows(rows: number): Promise<Float64Array | undefined> {
     const { columns } = this.#settings;
     await this.#begin();
     await this.#line.send('2', this.#whole(1), this.#whole(rows), this.#whole(columns));
     const bytes = await this.#line.receive(4 * rows * columns, this.#settings.timeout);
-    if (bytes)
-      return Float64Array.from(
-        { length: rows * columns },
-        (_, i) => conductanceOf(bytes, 4 * i) ?? Number.NaN,
-      );
+    if (bytes) return Float64Array.from({ length: rows * columns }, (_, i) => conductanceOf(bytes, 4 * i));
     await this.restart();
     return undefined;
   }
@@ -148,7 +144,7 @@ export class Protocol {
     await this.#line.send(voltsText(voltage), secondsText(width));
     const bytes = await this.#line.receive(4, width + this.#settings.timeout);
     if (!bytes) return { lost: 'late' };
-    return { answered: conductanceOf(bytes, 0) ?? Number.NaN };
+    return { answered: conductanceOf(bytes, 0) };
   }
 
   /** Bytes that nobody asked for: what it does now is not what we think. */
@@ -218,8 +214,8 @@ export class Protocol {
   }
 }
 
-/** Of a resistance in Ω; undefined for one that is none. */
-function conductanceOf(bytes: Buffer, at: number): number | undefined {
+/** Of a resistance in Ω; NaN of one that is none. */
+function conductanceOf(bytes: Buffer, at: number): number {
   const resistance = bytes.readFloatLE(at);
-  return resistance > 0 && Number.isFinite(resistance) ? 1 / resistance : undefined;
+  return resistance > 0 && Number.isFinite(resistance) ? 1 / resistance : Number.NaN;
 }

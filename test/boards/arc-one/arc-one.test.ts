@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { describe, expect, it, onTestFinished, test } from 'vitest';
 import { secondsText, voltsText, wholeText } from '../../../src/boards/arc-one/numbers.js';
 import { openArcOne } from '../../../src/boards/arc-one/open.js';
@@ -123,6 +124,18 @@ test('sends slowly enough for an instrument that loses lines in a hurry', async 
   expect(trace.filter(({ width }) => width > 1e-6).length).toBeGreaterThanOrEqual(applied);
 });
 
+test('an open cell reads as 0 S, and holds up nothing', async () => {
+  const { port } = await served();
+  const board = await opened(`arc1:${port.port}?rows=9&columns=8&series=5000&boot=0.02&timeout=0.1`);
+  const currents = await board.readRows(0, 7, 2, 0.1, 1);
+  expect(currents.subarray(0, 8).every((current) => current > 0)).toBe(true);
+  expect(Array.from(currents.subarray(8))).toEqual(new Array(8).fill(0));
+  expect(await board.cells([pulse(8, 0), pulse(7, 0)])).toEqual([
+    { status: 'applied' },
+    { status: 'applied' },
+  ]);
+});
+
 test('a cell that could pass too much current gets no pulse', async () => {
   const { url, trace } = await served();
   const board = await opened(url('&current=0.000001'));
@@ -160,6 +173,22 @@ test('unplugged: what was on its way is unknown, and with --reconnect it is foun
     'refused',
   ]);
   await expect(gone.readRows(0, 0, 1, 0.1, 1)).rejects.toThrow(/is gone: .*plug it in/);
+
+  const link = join(scratch(), 'arc1');
+  const faults = arcOneFaultsSchema.parse({
+    boot: 0,
+    faults: [{ kind: 'unplug', every: [2, 2], time: 0.05 }],
+  });
+  const port = await servePty(createArcOne(loadProfile('w-sdc-8x8x4'), { seed: 3, faults }), { link });
+  onTestFinished(() => port.close());
+  const back = await opened(`arc1:${link}?rows=8&columns=8&series=5000&boot=0.02&timeout=0.1`, 30);
+  expect((await back.cells([pulse(0, 0), pulse(0, 1), pulse(0, 2)])).map(({ status }) => status)).toEqual([
+    'applied',
+    'unknown',
+    'refused',
+  ]);
+  expect((await back.readRows(0, 0, 8, 0.1, 1)).every((current) => current > 0)).toBe(true);
+  expect(await back.cells([pulse(0, 2)])).toEqual([{ status: 'applied' }]);
 });
 
 test('what cannot be opened is one line with the remedy', async () => {
