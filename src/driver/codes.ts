@@ -12,6 +12,7 @@ export const HOST_CODE = Object.freeze({
   PROTOCOL_BREACH: 'the answer of the board does not fit the request, so what the board did is not known',
   QUARANTINED: 'refused: the cell is quarantined in the passport',
   LIMIT_CURRENT: 'refused: the pulse could drive more current through the cell than the limit',
+  NO_CURRENT: 'refused: no current flows through the cell, so nothing could confirm a pulse',
   BUDGET: 'refused: the cell has had all the pulses that its passport allows',
 });
 export type HostCode = keyof typeof HOST_CODE;

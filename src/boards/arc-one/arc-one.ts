@@ -121,6 +121,7 @@ export class ArcOne implements Instrument {
   async #pulse({ row, column, voltage, width }: Pulse, fate: { sent: boolean }): Promise<CellOutcome> {
     const cell = row * this.description.columns + column;
     const before = this.#known.get(cell) ?? (await this.#agreed(cell));
+    if (before === 0) return refusal('NO_CURRENT');
     if (this.#currentOf(voltage, before) > this.#settings.current) return refusal('LIMIT_CURRENT');
     this.#known.delete(cell);
     const pulse = { voltage: this.#polar(voltage), width };
@@ -134,10 +135,8 @@ export class ArcOne implements Instrument {
     // Of another cell, or not of a pulse at all, it would differ from what the cell reads.
     for (let i = 0; i < 2; i++) {
       const after = await this.#protocol.read(row, column);
-      if (after === undefined) continue;
-      const stillOpen = before === 0 && Number.isNaN(answer.answered) && Number.isNaN(after);
-      if (!stillOpen && !agree(after, answer.answered)) continue;
-      this.#known.set(cell, stillOpen ? 0 : after);
+      if (after === undefined || !agree(after, answer.answered)) continue;
+      this.#known.set(cell, after);
       return { status: 'applied' };
     }
     this.#forget();
@@ -148,7 +147,7 @@ export class ArcOne implements Instrument {
   #currentOf(voltage: number, conductance: number): number {
     const { positive, negative } = GROWTH;
     const grown = conductance * (voltage > 0 ? positive : negative);
-    return grown === 0 ? 0 : Math.abs(voltage) / (this.#settings.series + 1 / grown);
+    return Math.abs(voltage) / (this.#settings.series + 1 / grown);
   }
 
   /** Means of whole arrays, S; NaN where they do not agree. */

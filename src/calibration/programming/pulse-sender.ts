@@ -15,8 +15,14 @@ export interface CellPulse {
   energy: number;
 }
 
-/** Refusals that end a cell's part in the job: limits of its pulses and its current, its budget, its quarantine. */
-const EXHAUSTED: readonly OutcomeCode[] = ['LIMIT_PULSES', 'LIMIT_CURRENT', 'BUDGET', 'QUARANTINED'];
+/** Refusals that end a cell's part in the job: limits of its pulses and its current, none at all, its budget, its quarantine. */
+const EXHAUSTED: readonly OutcomeCode[] = [
+  'LIMIT_PULSES',
+  'LIMIT_CURRENT',
+  'NO_CURRENT',
+  'BUDGET',
+  'QUARANTINED',
+];
 
 /**
  * Applies pulses in order. `exhausted` are cells that were refused for the number of their pulses. With `unknown` the

@@ -124,14 +124,14 @@ test('sends slowly enough for an instrument that loses lines in a hurry', async 
   expect(trace.filter(({ width }) => width > 1e-6).length).toBeGreaterThanOrEqual(applied);
 });
 
-test('an open cell reads as 0 S, and holds up nothing', async () => {
+test('an open cell reads as 0 S and gets no pulse, and holds up nothing', async () => {
   const { port } = await served();
   const board = await opened(`arc1:${port.port}?rows=9&columns=8&series=5000&boot=0.02&timeout=0.1`);
   const currents = await board.readRows(0, 7, 2, 0.1, 1);
   expect(currents.subarray(0, 8).every((current) => current > 0)).toBe(true);
   expect(Array.from(currents.subarray(8))).toEqual(new Array(8).fill(0));
-  expect(await board.cells([pulse(8, 0), pulse(7, 0)])).toEqual([
-    { status: 'applied' },
+  expect(await board.cells([pulse(8, 0), pulse(7, 0)])).toMatchObject([
+    { status: 'refused', code: 'NO_CURRENT' },
     { status: 'applied' },
   ]);
 });
