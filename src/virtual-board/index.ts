@@ -25,7 +25,6 @@ export type { FrontEndCall } from './qemu/calls.js';
 export { openPty, type Pty } from './serving/pty.js';
 export { type PortDevice, type Served, servePty, serveTcp } from './serving/serve.js';
 export { type SpawnedBoard, type SpawnOptions, spawnBoard } from './serving/spawn.js';
-export { BareChip, type BareChipOptions } from './stand-ins/bare-chip.js';
 export {
   type ServedStandIn,
   STAND_INS,
