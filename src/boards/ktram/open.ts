@@ -36,7 +36,7 @@ export async function openKtram(url: string, { emit, reconnect = 0 }: ForeignOpt
       server,
       description: describe(settings, found),
       places,
-      read: settings.read,
+      read: found.read,
       lowest: Math.min(...profile.calibrationData[1]),
       identify: async () => identityOf(await look(server)),
       identity: identityOf(found),
@@ -101,6 +101,7 @@ const identityOf = ({ board, driver, modules }: Products): string =>
   ]);
 
 interface Found extends Products {
+  read: ReadPulse;
   profile: CalibrationProfile;
   size: Size;
   places: ArrayPlace[];
@@ -143,7 +144,7 @@ async function discover(server: KtramServer, settings: KtramSettings): Promise<F
       }
   return {
     ...products,
-    profile: await profileFor(server, settings.read),
+    ...(await readingBy(server, settings.read)),
     size,
     places,
     arraySerials,
@@ -170,25 +171,43 @@ function noModule(server: KtramServer, { module }: KtramSettings, { modules }: P
   );
 }
 
-async function profileFor(server: KtramServer, read: ReadPulse): Promise<CalibrationProfile> {
+/**
+ * The read pulse asked for and its profile. Without a wish it is the one of the lowest voltage, of these the shortest: reads
+ * move weak cells, and there are many of them.
+ */
+async function readingBy(
+  server: KtramServer,
+  wanted: ReadPulse | undefined,
+): Promise<{ read: ReadPulse; profile: CalibrationProfile }> {
   const near = (a: number, b: number) => Math.abs(a - b) <= 1e-4 * Math.abs(b);
-  const profiles = await server.profiles();
-  const found = profiles.find(
-    (one) =>
-      near(one.readVoltage, read.voltage) &&
-      near(one.readPulseWidth / 1e6, read.width) &&
-      near(one.seriesResistor, read.series) &&
-      near(one.gain, read.gain),
+  const usable = (await server.profiles())
+    .filter(
+      ({ calibrationData: [volts = [], ohms = []] }) =>
+        volts.length === ohms.length && ohms.every((one) => one > 0),
+    )
+    .map((profile) => ({
+      profile,
+      read: {
+        voltage: profile.readVoltage,
+        width: profile.readPulseWidth / 1e6,
+        series: profile.seriesResistor,
+        gain: profile.gain,
+      },
+    }))
+    .toSorted((a, b) => a.read.voltage - b.read.voltage || a.read.width - b.read.width);
+  const found = usable.find(
+    ({ read }) =>
+      wanted === undefined ||
+      (['voltage', 'width', 'series', 'gain'] as const).every((name) => near(read[name], wanted[name])),
   );
-  const [voltages = [], ohms = []] = found?.calibrationData ?? [];
-  if (found && voltages.length === ohms.length && ohms.every((one) => one > 0)) return found;
-  const known = profiles.map((one) => [one.readVoltage, one.readPulseWidth, one.seriesResistor, one.gain]);
-  const asked = [read.voltage, Number((read.width * 1e6).toFixed(3)), read.series, read.gain];
+  if (found) return found;
+  const text = ({ voltage, width, series, gain }: ReadPulse) =>
+    [voltage, Number((width * 1e6).toFixed(3)), series, gain].join(',');
   throw new MemloopError(
     'calibration',
-    `the kT-RAM server ${server.name} is not calibrated for reads by ${asked} (V, µs, Ω, gain): ${
-      known.length > 0
-        ? `give one that it knows, such as read=${known[0]}, in the URL`
+    `the kT-RAM server ${server.name} is not calibrated for reads${wanted ? ` by ${text(wanted)} (V, µs, Ω, gain)` : ''}: ${
+      usable.length > 0
+        ? `give one that it knows, such as read=${text(usable[0].read)}, in the URL`
         : 'have its administrator make a calibration profile'
     }`,
   );
@@ -206,8 +225,8 @@ const insecurity = ({ secure, insecure, name }: KtramSettings): string | undefin
   return undefined;
 };
 
-function caveatsOf(settings: KtramSettings): string[] {
-  const { voltage, width, series, gain } = settings.read;
+function caveatsOf(settings: KtramSettings, read: ReadPulse): string[] {
+  const { voltage, width, series, gain } = read;
   const insecure = insecurity(settings);
   return [
     'Unselected lines float: the other cells on the row and the column of a pulse see about half of the voltage across the pulsed cell.',
@@ -221,14 +240,14 @@ function caveatsOf(settings: KtramSettings): string[] {
 }
 
 function describe(settings: KtramSettings, found: Found): BoardDescription {
-  const { series, read } = settings;
-  const { board, driver, profile, size, arraySerials } = found;
+  const { series } = settings;
+  const { board, driver, profile, read, size, arraySerials } = found;
   return {
     ...BARE,
     kind: 'KNOWM kT-RAM server',
     boardSerial: serialText(board),
     firmwareVersion: `board ${board.version ?? '?'}, driver ${driver.version ?? '?'}`,
-    caveats: caveatsOf(settings),
+    caveats: caveatsOf(settings, read),
     arraySerials,
     arrays: arraySerials.length,
     rows: size.rows,

@@ -25,15 +25,15 @@ const flag = z.enum(['0', '1']).transform((text) => text === '1');
 const parameters = z.strictObject({
   /** In series with a cell during a pulse, Ω: not below the servers' own default limit, nor above what the driver has. */
   series: number.pipe(z.number().min(20e3).max(50e3)).default(20e3),
-  /** Read pulse: V, µs, Ω, gain. */
+  /** Read pulse: V, µs, Ω, gain; without it the gentlest that the server is calibrated for. */
   read: z
     .string()
     .transform((text) => text.split(','))
     .pipe(z.tuple([number, number, number, number]))
-    .default([0.15, 500, 40e3, 30])
     .transform(
       ([voltage, micros, series, gain]): ReadPulse => ({ voltage, width: micros / 1e6, series, gain }),
-    ),
+    )
+    .optional(),
   /** Slot of the one module to use; without it all that are of the first one's size. */
   module: number.pipe(z.int().min(0).max(5)).optional(),
   /** File of the certificate, or of the authority that signed it (PEM). */
