@@ -17,7 +17,7 @@ test('without udev (no udevadm on the path): an empty list and what to do, exit 
   const told = await memloop(['ports'], { PATH: '/nonexistent' });
   expectDone(told);
   expect(told.stdout).toMatch(
-    /^no serial ports; `memloop mock .*\nAnalog Discovery .*: none seen; name it by --port ad2:[^]*\nArC ONE: none seen; name it by --port arc1:/m,
+    /^no serial ports; `memloop mock .*\nAnalog Discovery .*: none seen; name it by --port ad2:[\s\S]*\nArC ONE: none seen; name it by --port arc1:/m,
   );
 });
 
