@@ -13,6 +13,8 @@ const READINGS = 5;
 /** Whole arrays in one reading: a wrong value differs from that of the other. */
 const [PASSES_MIN, PASSES_MAX] = [2, 8];
 const TRIES = 4;
+/** An array is read from its first row on, which costs 4 bytes a cell; so many cells more cost less than 3 lines for each. */
+const WHOLE = 4;
 /** By how much a cell may grow more conductive within a pulse, for the bound of its current; a negative one lowers it. */
 const GROWTH = { positive: 3, negative: 1.2 };
 
@@ -78,7 +80,7 @@ export class ArcOne implements Instrument {
       const first = firstRow * columns;
       const last = first + rowCount * columns;
       const means =
-        this.#protocol.spelling === 'guarded' && firstRow <= rowCount
+        this.#protocol.spelling === 'guarded' && firstRow + rowCount <= WHOLE * rowCount
           ? await this.#readWhole(firstRow + rowCount, samples)
           : new Float64Array(last).fill(Number.NaN);
       const currents = new Float32Array(rowCount * columns);

@@ -211,12 +211,13 @@ const LARGE = process.env.MEMLOOP_ARC_PROGRAM !== undefined;
 test('program, by the simulated truth: 99 % of the healthy cells within 2 % of the window', {
   timeout: 3_600_000,
 }, async () => {
-  const [profile, size, series] = LARGE
-    ? (['knowm-32x32x1', 32, 20_000] as const)
-    : (['w-sdc-8x8x4', 8, 5000] as const);
+  const profile = LARGE ? 'knowm-32x32x1' : 'w-sdc-8x8x4';
+  const { rows: size, pulse: driven } = loadProfile(profile);
   const { device, port, trace } = await served({}, 5, profile);
   const board = guardBoard(
-    await opened(`arc1:${port.port}?rows=${size}&columns=${size}&series=${series}&boot=0.02&timeout=0.5`),
+    await opened(
+      `arc1:${port.port}?rows=${size}&columns=${size}&series=${driven.seriesResistance}&boot=0.02&timeout=0.5`,
+    ),
     { home: scratch() },
   );
   const calibrated = new CalibratedBoard(board, nominalCalibration(board));

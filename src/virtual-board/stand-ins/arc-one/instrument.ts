@@ -227,11 +227,23 @@ export class ArcOneInstrument {
     const { readTime } = this.#chip.profile.read;
     const none = new Array<number>(bits).fill(Number.POSITIVE_INFINITY);
     if (!this.#connected(word, 1) || readVoltage === 0) return none;
-    const currents = this.#chip.readRow(0, word - 1, readVoltage, readTime * cycles, cycles);
+    const currents = this.#alone(() =>
+      this.#chip.readRow(0, word - 1, readVoltage, readTime * cycles, cycles),
+    );
     const noise = METER_NOISE / Math.sqrt(cycles);
     return none.map((open, i) =>
       this.#connected(word, i + 1) ? readVoltage / (currents[i] + noise * this.#chip.noise.normal()) : open,
     );
+  }
+
+  /** It reads one cell after another, so a line carries the current of one cell: its drop is too small to matter. */
+  #alone<T>(read: () => T): T {
+    const { lineResistance } = this.#chip.profile.effects;
+    const { enabled } = lineResistance;
+    lineResistance.enabled = false;
+    const result = read();
+    lineResistance.enabled = enabled;
+    return result;
   }
 
   #floats(values: readonly number[]): Uint8Array {
