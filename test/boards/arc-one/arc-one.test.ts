@@ -262,7 +262,7 @@ describe('campaign: what is said of pulses, against what the cells received', ()
         { kind: 'silence', every: [1000, 5000] },
       ],
     });
-    const tally = await campaign(() => openArcOne(url(), {}), trace, { pulses: PULSES || 300, seed: 1 });
+    const tally = await campaign(() => openArcOne(url(), {}), trace, { pulses: PULSES || 120, seed: 1 });
     say('lost and torn', tally, device.counts);
     expect(tally).toMatchObject({
       believedWithout: 0,
@@ -285,7 +285,7 @@ describe('campaign: what is said of pulses, against what the cells received', ()
         { kind: 'twist-bit', every: [300, 1500] },
       ],
     });
-    const tally = await campaign(() => openArcOne(url(), {}), trace, { pulses: PULSES || 300, seed: 2 });
+    const tally = await campaign(() => openArcOne(url(), {}), trace, { pulses: PULSES || 120, seed: 2 });
     say('twisted', tally, device.counts);
     expect(tally).toMatchObject({ believedTwice: 0, denied: 0 });
     expect(tally.worstVoltage).toBeLessThanOrEqual(1);
