@@ -118,8 +118,9 @@ class Pool {
     const { functions } = this.#instances.get(memory)!;
     const run = runAfter(control[RUN]);
     Atomics.store(control, DONE, 0);
-    Atomics.store(control, PROGRAM, id);
+    // The claim before the program: a thread that comes late to the last run must not take tasks of this one for its own.
     Atomics.store(control, CLAIM, firstClaim(run));
+    Atomics.store(control, PROGRAM, id);
     Atomics.store(control, RUN, run);
     Atomics.notify(control, RUN);
     work(control, run, tasks, functions);
