@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { BOARD_KINDS, type BoardKind, kindOf } from './boards/kinds.js';
 import type { GateOptions, GuardedBoard } from './calibration/passport/gate.js';
 import type { Board, BoardDescription, BoardHealth } from './driver/board/board.js';
+import { boardEvent } from './driver/board/describe.js';
 import { type ConnectOptions, connectBoard } from './driver/board/protocol-board.js';
 import { openTransport, schemeOf } from './driver/transport/registry.js';
 import { MemloopError } from './shared/errors.js';
@@ -39,7 +40,10 @@ export async function openBoard(url: string, options: OpenOptions = {}): Promise
   );
 }
 
-/** What a board says of itself, and whether it has a scope (`Board.trace`): connects, asks and closes. No pulse can come of it, so it loads no passports. */
+/**
+ * What a board says of itself, and whether it has a scope (`Board.trace`): connects, asks and closes. No pulse can come of
+ * it, so it loads no passports.
+ */
 export async function describeBoard(
   url: string,
   options: OpenOptions = {},
@@ -68,8 +72,7 @@ async function openForeign(kind: BoardKind, url: string, options: OpenOptions): 
       `--record keeps the bytes of a memloop board's link; a ${kind.name} has none`,
     );
   const board = await kind.open(url, { emit, reconnect });
-  const { boardSerial, firmwareVersion, arrays, rows, columns, neurons } = board.description;
-  emit?.({ type: 'board', port: url, boardSerial, firmwareVersion, arrays, rows, columns, neurons });
+  emit?.(boardEvent(url, board.description));
   return board;
 }
 

@@ -1,6 +1,6 @@
 /** An ArC ONE as an instrument: what it can confirm is made the most of, the rest is told as `unknown`. */
 import type { BoardDescription, CellOperation, CellOutcome } from '../../driver/board/board.js';
-import { refusal } from '../../driver/board/outcomes.js';
+import { isUnsettled, refusal } from '../../driver/board/outcomes.js';
 import { type OutcomeCode, outcomeText } from '../../driver/codes.js';
 import { MemloopError } from '../../shared/errors.js';
 import type { Instrument } from '../foreign-board.js';
@@ -58,9 +58,7 @@ export class ArcOne implements Instrument {
       const outcome = held ? refusal(held) : await this.#cell(operation);
       outcomes.push(outcome);
       // What was meant for this cell may have moved another: all that follows was planned on what is no longer known.
-      const lost =
-        outcome.status === 'unknown' || (outcome.status === 'refused' && outcome.code === 'NOT_SENT');
-      if (lost) held = 'NOT_SENT';
+      if (isUnsettled(outcome)) held = 'NOT_SENT';
     }
     return outcomes;
   }

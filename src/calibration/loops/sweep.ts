@@ -5,6 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BoardDescription, CellAddress, CellOutcome, CellTrace } from '../../driver/board/board.js';
+import { isUnsettled } from '../../driver/board/outcomes.js';
 import {
   dividedVoltage,
   type MemristorParameters,
@@ -18,7 +19,7 @@ import { type CalibratedBoard, DEFAULT_READ_VOLTAGE, readVoltageOf } from '../co
 import { beliefOf } from '../devices/beliefs.js';
 import { parametersOf } from '../devices/device-estimate.js';
 import { W_SDC_PRIOR } from '../devices/prior.js';
-import { type GatedOperation, isUnsettled } from '../passport/gate.js';
+import type { GatedOperation } from '../passport/gate.js';
 import { type PlannedPulse, planPulse, pulseEnergy } from '../programming/pulse-plan.js';
 
 export interface CellSample {

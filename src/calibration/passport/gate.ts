@@ -22,6 +22,7 @@ import type {
   Stimulus,
 } from '../../driver/board/board.js';
 import { checkCellOperation } from '../../driver/board/limits.js';
+import { isUnsettled } from '../../driver/board/outcomes.js';
 import { type OutcomeCode, outcomeText } from '../../driver/codes.js';
 import { stateAfterPulse, stateOfConductance } from '../../model/devices/memristor.js';
 import { MemloopError } from '../../shared/errors.js';
@@ -57,10 +58,6 @@ const COUNT_LIFETIME = 600;
 /** The board behind the gate. Whoever pulses a board without it bypasses budgets, quarantine and the pulse counts. */
 export const guardBoard = (board: Board, options: GateOptions = {}): GuardedBoard =>
   new GuardedBoard(board, options);
-
-/** Unknown, or held back because the session with the board was lost: the cells may not be in the states that were assumed. */
-export const isUnsettled = (outcome: CellOutcome): boolean =>
-  outcome.status === 'unknown' || (outcome.status === 'refused' && outcome.code === 'NOT_SENT');
 
 export class GuardedBoard implements Board {
   readonly #board: Board;

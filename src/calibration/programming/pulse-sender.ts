@@ -1,8 +1,9 @@
 /** Sends the pulses of a job on one array. */
+
+import { isUnsettled } from '../../driver/board/outcomes.js';
 import type { OutcomeCode } from '../../driver/codes.js';
 import { MemloopError } from '../../shared/errors.js';
 import type { CalibratedBoard } from '../converters/calibrated-board.js';
-import { isUnsettled } from '../passport/gate.js';
 
 export interface CellPulse {
   /** row x columns + column */

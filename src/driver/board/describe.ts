@@ -1,5 +1,6 @@
 /** What a board says of itself. */
 import type { DescribeReply } from '../../../firmware-protocol/generated/protocol.js';
+import type { EventBody } from '../../shared/events.js';
 import type { Link } from '../link/link.js';
 import type { BoardDescription } from './board.js';
 
@@ -58,4 +59,12 @@ export async function describe(link: Link): Promise<BoardDescription> {
     deadManTime: tidy(reply.deadManTime),
     references: Array.from(reply.references, tidy),
   };
+}
+
+/** What the journal and the dashboard are told of a board that was opened. */
+export function boardEvent(
+  port: string,
+  { boardSerial, firmwareVersion, arrays, rows, columns, neurons }: BoardDescription,
+): Extract<EventBody, { type: 'board' }> {
+  return { type: 'board', port, boardSerial, firmwareVersion, arrays, rows, columns, neurons };
 }

@@ -12,6 +12,10 @@ export const refusal = (code: OutcomeCode): CellOutcome => ({
   reason: outcomeText(code),
 });
 
+/** Unknown, or held back because the session with the board was lost: the cells may not be in the states that were assumed. */
+export const isUnsettled = (outcome: CellOutcome): boolean =>
+  outcome.status === 'unknown' || (outcome.status === 'refused' && outcome.code === 'NOT_SENT');
+
 /** What became of the pulses among some operations: one event for those with one status. */
 export function pulsesEvents(
   operations: readonly CellOperation[],

@@ -36,7 +36,7 @@ import type {
   Stimulus,
 } from './board.js';
 import { CellJob, MAX_BOARD_TIME, OPERATION_BYTES } from './cell-job.js';
-import { describe } from './describe.js';
+import { boardEvent, describe } from './describe.js';
 import {
   checkCellOperation,
   checkCount,
@@ -110,17 +110,7 @@ export async function connectBoard(
       },
     });
     const board = new ProtocolBoard(link, await describe(link), options, recorder);
-    const { boardSerial, firmwareVersion, arrays, rows, columns, neurons } = board.description;
-    emit?.({
-      type: 'board',
-      port: transport.url,
-      boardSerial,
-      firmwareVersion,
-      arrays,
-      rows,
-      columns,
-      neurons,
-    });
+    emit?.(boardEvent(transport.url, board.description));
     return board;
   } catch (error) {
     await link?.close();

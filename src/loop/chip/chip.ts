@@ -65,8 +65,9 @@ export class Chip {
 
   /**
    * Column currents, A, vectors × columns, for row voltages, V, vectors × rows. A larger current range has more noise,
-   * so each vector is multiplied in the lowest range that fits the currents expected from the measured conductances; if
-   * need be in a few parts, in the highest range in any number of them, which are added. Where the board has no analog products, the host sums the conductances.
+   * so each vector is multiplied in the lowest range that fits the currents expected from the measured conductances. If
+   * need be it is multiplied in parts, which are added: in a few, or in the highest range in as many as it takes. Where the
+   * board has no analog products, the host sums the conductances.
    */
   readonly multiply = async (array: number, voltages: Float32Array): Promise<Float32Array> => {
     if (this.board.description.products === 'none') return this.#sumsByHost(array, voltages);
