@@ -83,7 +83,12 @@ export function register(program: Command): void {
     .option('--decision <weight>', "weight of the loss over the neurons' highest voltage", decimal)
     .option('--averaging <epochs>', 'average the weights over about this many epochs', decimal)
     .addOption(
-      new Option('--augment <kind>', 'changes to the training images').choices(['none', 'shift', 'affine']),
+      new Option('--augment <kind>', 'changes to the training images').choices([
+        'none',
+        'shift',
+        'shift-mirror',
+        'affine',
+      ] satisfies Augmentation[]),
     )
     .option('--validation <share>', 'share of the training set to validate on', decimal);
   forChip(ownData(command)).action(action(train, { show: 'lines' }));

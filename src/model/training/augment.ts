@@ -1,8 +1,8 @@
 /** Random changes to training images; each draws all it needs from the generator it is given. */
 import type { Random } from '../random.js';
 
-export type Augmentation = 'none' | 'shift' | 'affine';
-export const augmentations: readonly Augmentation[] = ['none', 'shift', 'affine'];
+export const augmentations = ['none', 'shift', 'shift-mirror', 'affine'] as const;
+export type Augmentation = (typeof augmentations)[number];
 
 /** Writes one square image of side² values from `source` into `target`, moved by whole pixels. */
 function shift(source: Float32Array, target: Float32Array, side: number, dx: number, dy: number): void {
@@ -11,6 +11,11 @@ function shift(source: Float32Array, target: Float32Array, side: number, dx: num
     const from = (y - dy) * side - dx;
     for (let x = Math.max(0, dx); x < Math.min(side, side + dx); x++) target[y * side + x] = source[from + x];
   }
+}
+
+/** Left and right swapped, in place. */
+function mirror(image: Float32Array, side: number): void {
+  for (let start = 0; start < image.length; start += side) image.subarray(start, start + side).reverse();
 }
 
 /** Rotates, scales, shears and moves an image, bilinearly. */
@@ -57,6 +62,9 @@ export function augment(
   random: Random,
 ): void {
   if (kind === 'none') target.set(source);
-  else if (kind === 'shift') shift(source, target, side, random.integer(3) - 1, random.integer(3) - 1);
-  else affine(source, target, side, random);
+  else if (kind === 'affine') affine(source, target, side, random);
+  else {
+    shift(source, target, side, random.integer(3) - 1, random.integer(3) - 1);
+    if (kind === 'shift-mirror' && random.integer(2) === 1) mirror(target, side);
+  }
 }
