@@ -65,13 +65,13 @@ function connect(url: string, options: OpenOptions): Promise<Board> {
 }
 
 async function openForeign(kind: BoardKind, url: string, options: OpenOptions): Promise<Board> {
-  const { emit, reconnect, record } = options;
+  const { emit, reconnect, limits, record } = options;
   if (record !== undefined)
     throw new MemloopError(
       'usage',
       `--record keeps the bytes of a memloop board's link; a ${kind.name} has none`,
     );
-  const board = await kind.open(url, { emit, reconnect });
+  const board = await kind.open(url, { emit, reconnect, limits });
   emit?.(boardEvent(url, board.description));
   return board;
 }
@@ -97,13 +97,13 @@ async function openVirtual(url: string, options: OpenOptions): Promise<Board> {
   return connectBoard(openVirtualTransport(url), { emit, limits, link, repeatRuns, record });
 }
 
-async function openVirtualAd2(url: string, { emit, reconnect }: OpenOptions): Promise<Board> {
+async function openVirtualAd2(url: string, { emit, reconnect, limits }: OpenOptions): Promise<Board> {
   const { openAd2, parseAd2Url } = await import('./boards/ad2/open.js');
   const { virtualWaveForms } = await import('./virtual-board/stand-ins/ad2/virtual.js');
   const { library, rest } = virtualWaveForms(url);
   // It needs no time, but timers and signals get their turn.
   const pause = () => new Promise<void>((resolve) => setImmediate(resolve));
-  return openAd2(library, parseAd2Url(rest), { emit, reconnect, pause });
+  return openAd2(library, parseAd2Url(rest), { emit, reconnect, limits, pause });
 }
 
 /** A recording applies no pulse, so nothing of it goes into the chip's own passport. Returns the folder of a copy. */

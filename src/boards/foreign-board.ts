@@ -21,11 +21,14 @@ import {
   checkIndex,
   checkReading,
   checkReadVoltage,
+  tightenLimits,
 } from '../driver/board/limits.js';
-import { pulsesEvents, refusal } from '../driver/board/outcomes.js';
-import { outcomeText } from '../driver/codes.js';
+import { isUnsettled, pulsesEvents, refusal } from '../driver/board/outcomes.js';
+import { stretchesOfWave } from '../driver/board/waves.js';
+import { type OutcomeCode, outcomeText } from '../driver/codes.js';
 import { MemloopError } from '../shared/errors.js';
 import type { Emit } from '../shared/events.js';
+import type { ForeignOptions } from './kind.js';
 
 /** What is the same for all instruments: they have no neurons, no references, no counters and no dead-man. */
 export const BARE = Object.freeze({
@@ -42,15 +45,19 @@ export const BARE = Object.freeze({
 
 /** Requests are checked against the description before they come here, and come one at a time. */
 export interface Instrument {
-  readonly description: BoardDescription;
+  /** What it can do; `ForeignBoard` tightens the limits to those of the caller. */
+  description: BoardDescription;
   /** Round trips so far. */
   readonly requests: number;
+  /** Indices of operations that go together, batches in order; absent: one operation after another. */
+  batches?(operations: readonly CellOperation[]): Iterable<number[]>;
   /**
-   * Operations in order, one outcome each. Never rejects for a lost instrument: what was not sent is refused with
-   * `NOT_SENT`, what may or may not have been applied is `unknown`, and is never sent again. Between two round trips it
-   * asks `stopped`, and refuses the rest with `STOPPED`.
+   * A batch, one outcome each. Never rejects for a lost instrument: what was not sent is refused with `NOT_SENT`, what may
+   * or may not have been applied is `unknown`, and is never sent again. After either no more of the same call is asked for.
    */
-  cells(operations: readonly CellOperation[], stopped: () => boolean): Promise<CellOutcome[]>;
+  cells(batch: readonly CellOperation[]): Promise<CellOutcome[]>;
+  /** After the last batch of a call. */
+  rested?(): Promise<void>;
   /** Currents, A, rowCount × columns. Throws `board-lost`. */
   readRows(
     array: number,
@@ -74,18 +81,21 @@ export class ForeignBoard implements Board {
   readonly #emit: Emit | undefined;
   readonly #closed = new Subject<void>();
   readonly #opened = performance.now();
+  /** Pulses that each cell has had, or may have had, since the board was opened. */
+  readonly #pulses: Uint32Array;
   #last: Promise<unknown> = Promise.resolve();
   #stops = 0;
 
-  constructor(instrument: Instrument, emit?: Emit) {
+  /** Throws `limit` for limits that are looser than the instrument's own. */
+  constructor(instrument: Instrument, { emit, limits = {} }: ForeignOptions = {}) {
     this.#instrument = instrument;
     this.#emit = emit;
+    const { description } = instrument;
+    const { arrays, rows, columns } = description;
+    instrument.description = { ...description, limits: tightenLimits(description.limits, limits) };
+    this.#pulses = new Uint32Array(arrays * rows * columns);
     this.neurons = NEVER.pipe(takeUntil(this.#closed));
-    if (instrument.trace)
-      this.trace = (address, samples, rate) => {
-        this.#checkWave(address, samples, rate);
-        return this.#inTurn(() => instrument.trace!(address, samples, rate));
-      };
+    if (instrument.trace) this.trace = (address, samples, rate) => this.#trace(address, samples, rate);
   }
 
   get description(): BoardDescription {
@@ -101,7 +111,7 @@ export class ForeignBoard implements Board {
     const stops = this.#stops;
     const stopped = () => stops !== this.#stops;
     const outcomes = await this.#queue(async () =>
-      stopped() ? operations.map(() => refusal('STOPPED')) : this.#instrument.cells(operations, stopped),
+      stopped() ? operations.map(() => refusal('STOPPED')) : this.#send(operations, stopped),
     );
     for (const event of pulsesEvents(operations, outcomes)) this.#emit?.(event);
     return outcomes;
@@ -187,18 +197,76 @@ export class ForeignBoard implements Board {
     });
   }
 
-  #checkWave({ array, row, column }: CellAddress, samples: Float64Array, rate: number): void {
-    const { arrays, rows, columns, limits } = this.description;
-    checkIndex('array', array, arrays);
-    checkIndex('row', row, rows);
-    checkIndex('column', column, columns);
+  /** What is over the pulses of its cell is refused; the rest goes in batches, until one is not settled. */
+  async #send(operations: readonly CellOperation[], stopped: () => boolean): Promise<CellOutcome[]> {
+    const outcomes: CellOutcome[] = operations.map(() => refusal('LIMIT_PULSES'));
+    const allowed = this.#withinPulses(operations);
+    const sent = allowed.map((i) => operations[i]);
+    let held: OutcomeCode | undefined;
+    for (const batch of this.#instrument.batches?.(sent) ?? oneByOne(sent)) {
+      if (stopped()) held ??= 'STOPPED';
+      const code = held;
+      const some = batch.map((k) => sent[k]);
+      const answers = code ? some.map(() => refusal(code)) : await this.#instrument.cells(some);
+      for (const [n, k] of batch.entries()) {
+        outcomes[allowed[k]] = answers[n];
+        if (some[n].kind === 'pulse' && answers[n].status !== 'refused') this.#pulses[this.#cell(some[n])]++;
+      }
+      // Cells may be in other states than what follows was planned on.
+      if (answers.some(isUnsettled)) held ??= 'NOT_SENT';
+    }
+    await this.#instrument.rested?.();
+    return outcomes;
+  }
+
+  /** Indices of what may be sent without giving a cell more pulses than the limit. */
+  #withinPulses(operations: readonly CellOperation[]): number[] {
+    const planned = new Map<number, number>();
+    return [...operations.keys()].filter((i) => {
+      const operation = operations[i];
+      if (operation.kind !== 'pulse') return true;
+      const cell = this.#cell(operation);
+      const pulses = (planned.get(cell) ?? this.#pulses[cell]) + 1;
+      if (pulses > this.description.limits.maxPulses) return false;
+      planned.set(cell, pulses);
+      return true;
+    });
+  }
+
+  #cell({ array, row, column }: CellAddress): number {
+    const { rows, columns } = this.description;
+    return (array * rows + row) * columns + column;
+  }
+
+  async #trace(address: CellAddress, samples: Float64Array, rate: number): Promise<CellTrace> {
     if (samples.length === 0 || !(rate > 0))
       throw new MemloopError('bad-input', 'a wave needs samples, and their rate in Hz');
-    for (const voltage of samples)
-      if (!(voltage >= limits.minVoltage && voltage <= limits.maxVoltage))
-        throw new MemloopError(
-          'limit',
-          `the wave reaches ${voltage} V, outside the limits, ${limits.minVoltage} to ${limits.maxVoltage} V`,
-        );
+    const stretches = stretchesOfWave(samples, rate);
+    for (const { voltage, width } of stretches)
+      checkCellOperation(this.description, { ...address, kind: 'pulse', voltage, width });
+    return this.#inTurn(() => {
+      const cell = this.#cell(address);
+      if (this.#pulses[cell] + stretches.length > this.description.limits.maxPulses)
+        throw new MemloopError('limit', outcomeText('LIMIT_PULSES'));
+      this.#pulses[cell] += stretches.length;
+      return this.#instrument.trace!(address, samples, rate);
+    });
   }
+}
+
+function* oneByOne(operations: readonly CellOperation[]): Generator<number[]> {
+  for (const i of operations.keys()) yield [i];
+}
+
+/**
+ * Throws `limit` where a caller allows reads of less than an instrument reads by, whatever is asked for: called before the
+ * first.
+ */
+export function checkLeastRead(limits: ForeignOptions['limits'], voltage: number): void {
+  const { maxReadVoltage = voltage } = limits ?? {};
+  if (maxReadVoltage < voltage)
+    throw new MemloopError(
+      'limit',
+      `limit maxReadVoltage = ${maxReadVoltage} V cannot be kept: this board is read by ${voltage} V`,
+    );
 }

@@ -1,9 +1,11 @@
 /** What a kind of board is that speaks no memloop protocol. */
-import type { Board } from '../driver/board/board.js';
+import type { Board, BoardDescription } from '../driver/board/board.js';
 import type { Emit } from '../shared/events.js';
 
 export interface ForeignOptions {
   emit?: Emit | undefined;
+  /** Tighter than the board's own; they cannot be loosened. */
+  limits?: Partial<BoardDescription['limits']> | undefined;
   /** Time for which a lost connection is tried again, s; 0: not at all. */
   reconnect?: number | undefined;
 }
@@ -22,7 +24,7 @@ export interface BoardKind {
   /** What it is, and how its URL is written, for people. */
   name: string;
   example: string;
-  /** Errors: `usage` for the URL, `port-not-found`, `port-in-use`, `not-a-board`, `service`, with the remedy. */
+  /** Errors: `usage` for the URL, `limit`, `port-not-found`, `port-in-use`, `not-a-board`, `service`, with the remedy. */
   open(url: string, options: ForeignOptions): Promise<Board>;
   /** Looks without touching a board: nothing is driven, nothing is claimed. Empty where looking cannot find any. */
   find(): Promise<FoundBoard[]>;

@@ -7,7 +7,7 @@ import type {
   CellTrace,
 } from '../../driver/board/board.js';
 import { refusal } from '../../driver/board/outcomes.js';
-import { type OutcomeCode, outcomeText } from '../../driver/codes.js';
+import { outcomeText } from '../../driver/codes.js';
 import { MemloopError } from '../../shared/errors.js';
 import type { Instrument } from '../foreign-board.js';
 import {
@@ -56,7 +56,7 @@ export interface Ad2Settings {
 const maskOf = ({ row, column }: { row: number; column: number }): number => 1 << (row + 8 * column);
 
 export class Ad2Instrument implements Instrument {
-  readonly description: BoardDescription;
+  description: BoardDescription;
   readonly multiply?: NonNullable<Instrument['multiply']>;
   readonly #device: Device;
   readonly #reconnect: number;
@@ -79,24 +79,14 @@ export class Ad2Instrument implements Instrument {
     return this.#device.requests;
   }
 
-  async cells(operations: readonly CellOperation[], stopped: () => boolean): Promise<CellOutcome[]> {
-    const outcomes: CellOutcome[] = [];
-    let held: OutcomeCode | undefined;
+  async cells([operation]: readonly CellOperation[]): Promise<CellOutcome[]> {
     try {
       await this.#ready();
     } catch (error) {
       if (!isLost(error)) throw error;
-      held = 'NOT_SENT';
+      return [refusal('NOT_SENT')];
     }
-    for (const operation of operations) {
-      if (!held && stopped()) held = 'STOPPED';
-      const outcome = held ? refusal(held) : await this.#one(operation);
-      outcomes.push(outcome);
-      // What comes after may have been meant for the state that this one was to leave.
-      if (outcome.status !== 'applied') held ??= 'NOT_SENT';
-    }
-    await this.#rested();
-    return outcomes;
+    return [await this.#one(operation)];
   }
 
   async readRows(
@@ -322,11 +312,11 @@ export class Ad2Instrument implements Instrument {
       this.#doubt = (error as Error).message;
       throw this.#lost(error);
     } finally {
-      await this.#rested();
+      await this.rested();
     }
   }
 
-  async #rested(): Promise<void> {
+  async rested(): Promise<void> {
     await this.#device.rest().catch((error: Error) => {
       this.#doubt ??= error.message;
     });

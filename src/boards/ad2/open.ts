@@ -2,13 +2,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Board, BoardDescription } from '../../driver/board/board.js';
 import { MemloopError } from '../../shared/errors.js';
-import { BARE, ForeignBoard } from '../foreign-board.js';
+import { BARE, checkLeastRead, ForeignBoard } from '../foreign-board.js';
 import type { ForeignOptions, FoundBoard } from '../kind.js';
 import type { Mode } from './circuit.js';
 import { Device, listDevices, plainSerial } from './device.js';
 import type { Dwf } from './dwf.js';
 import { Ad2Instrument, equivalentSeries, READ_WIDTH } from './instrument.js';
-import { checkBoard } from './self-check.js';
+import { CHECK, checkBoard } from './self-check.js';
 
 /** Beyond this the scope's finer range is left, V. */
 const VOLTAGE_MOST = 2.5;
@@ -70,6 +70,7 @@ export interface Ad2Options extends ForeignOptions {
 /** Opens the board through a library. Errors as `BoardKind.open`. */
 export async function openAd2(dwf: Dwf, url: Ad2Url, options: Ad2Options = {}): Promise<Board> {
   const pause = options.pause ?? (async (seconds) => (seconds > 0 ? sleep(seconds * 1e3) : undefined));
+  checkLeastRead(options.limits, CHECK);
   const device = await Device.open(dwf, { serial: url.serial, pause });
   try {
     await device.prepare();
@@ -80,7 +81,7 @@ export async function openAd2(dwf: Dwf, url: Ad2Url, options: Ad2Options = {}): 
       reconnect: options.reconnect ?? 0,
       pause,
     };
-    return new ForeignBoard(new Ad2Instrument(device, settings), options.emit);
+    return new ForeignBoard(new Ad2Instrument(device, settings), options);
   } catch (error) {
     await device.rest().catch(() => {});
     await device.close().catch(() => {});

@@ -1,6 +1,6 @@
 /** An ArC ONE as an instrument: what it can confirm is made the most of, the rest is told as `unknown`. */
 import type { BoardDescription, CellOperation, CellOutcome } from '../../driver/board/board.js';
-import { isUnsettled, refusal } from '../../driver/board/outcomes.js';
+import { refusal } from '../../driver/board/outcomes.js';
 import { type OutcomeCode, outcomeText } from '../../driver/codes.js';
 import { MemloopError } from '../../shared/errors.js';
 import type { Instrument } from '../foreign-board.js';
@@ -23,7 +23,7 @@ type Pulse = Extract<CellOperation, { kind: 'pulse' }>;
 const unknown = (code: OutcomeCode): CellOutcome => ({ status: 'unknown', code, reason: outcomeText(code) });
 
 export class ArcOne implements Instrument {
-  readonly description: BoardDescription;
+  description: BoardDescription;
   readonly #settings: ArcOneSettings;
   readonly #reopen: (() => Promise<Protocol>) | undefined;
   #protocol: Protocol;
@@ -50,17 +50,8 @@ export class ArcOne implements Instrument {
     return this.#requestsBefore + this.#protocol.requests;
   }
 
-  async cells(operations: readonly CellOperation[], stopped: () => boolean): Promise<CellOutcome[]> {
-    const outcomes: CellOutcome[] = [];
-    let held: OutcomeCode | undefined;
-    for (const operation of operations) {
-      if (stopped()) held ??= 'STOPPED';
-      const outcome = held ? refusal(held) : await this.#cell(operation);
-      outcomes.push(outcome);
-      // What was meant for this cell may have moved another: all that follows was planned on what is no longer known.
-      if (isUnsettled(outcome)) held = 'NOT_SENT';
-    }
-    return outcomes;
+  async cells([operation]: readonly CellOperation[]): Promise<CellOutcome[]> {
+    return [await this.#cell(operation)];
   }
 
   async readRows(

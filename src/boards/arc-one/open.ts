@@ -4,28 +4,35 @@ import type { Board, BoardDescription } from '../../driver/board/board.js';
 import { listPorts } from '../../driver/transport/ports.js';
 import { openTransport } from '../../driver/transport/registry.js';
 import { MemloopError } from '../../shared/errors.js';
-import { BARE, ForeignBoard } from '../foreign-board.js';
+import { BARE, checkLeastRead, ForeignBoard } from '../foreign-board.js';
 import type { ForeignOptions } from '../kind.js';
 import { ArcOne } from './arc-one.js';
 import { SerialLine } from './line.js';
 import type { Spelling } from './numbers.js';
-import { type Protocol, startProtocol } from './protocol.js';
+import { FIRST_VOLTAGE, type Protocol, startProtocol } from './protocol.js';
 import { type ArcOneSettings, parseArcOneUrl } from './url.js';
 
 /** How often a lost port is looked for, ms. */
 const RETRY = 100;
 
-/** @param url see `parseArcOneUrl`. Errors: `usage`, `port-not-found`, `port-in-use`, `not-a-board`. */
-export async function openArcOne(url: string, { emit, reconnect = 0 }: ForeignOptions): Promise<Board> {
+/** @param url see `parseArcOneUrl`. Errors: `usage`, `limit`, `port-not-found`, `port-in-use`, `not-a-board`. */
+export async function openArcOne(url: string, options: ForeignOptions): Promise<Board> {
+  const { reconnect = 0, limits } = options;
   const settings = parseArcOneUrl(url);
+  checkLeastRead(limits, FIRST_VOLTAGE);
   const protocol = await start(settings);
-  const instrument = new ArcOne(
-    settings,
-    protocol,
-    await describeArcOne(settings, protocol),
-    reconnect > 0 ? () => restart(settings, reconnect) : undefined,
-  );
-  return new ForeignBoard(instrument, emit);
+  try {
+    const instrument = new ArcOne(
+      settings,
+      protocol,
+      await describeArcOne(settings, protocol),
+      reconnect > 0 ? () => restart(settings, reconnect) : undefined,
+    );
+    return new ForeignBoard(instrument, options);
+  } catch (error) {
+    await protocol.close();
+    throw error;
+  }
 }
 
 async function start(settings: ArcOneSettings): Promise<Protocol> {
@@ -60,13 +67,14 @@ const noResistor = (current: number): string =>
 
 /** What a board without a resistor is described with, Ω: lines and switches have at least that (not confirmed). */
 const LEAST_SERIES = 100;
-const [MIN_VOLTAGE, MAX_VOLTAGE, MAX_WIDTH] = [-1, 0.75, 5e-4];
+/** s */
+const MAX_WIDTH = 5e-4;
 
 async function describeArcOne(
   settings: ArcOneSettings,
   { version, spelling }: { version: string; spelling: Spelling },
 ): Promise<BoardDescription> {
-  const { path, rows, columns, sneak, series, current, chip } = settings;
+  const { path, rows, columns, sneak, series, current, min, max, chip } = settings;
   const usb = (await listPorts()).find((port) => port.path === path)?.serialNumber;
   const boardSerial = usb === undefined ? 'ARC1' : `ARC1-${usb}`;
   const seriesResistance = Math.max(series, LEAST_SERIES);
@@ -93,13 +101,13 @@ async function describeArcOne(
     halfSelect: sneak === 'v3' ? 1 / 3 : 1 / 2,
     linesFloat: false,
     limits: {
-      maxVoltage: MAX_VOLTAGE,
-      minVoltage: MIN_VOLTAGE,
+      maxVoltage: max,
+      minVoltage: min,
       maxReadVoltage: 0.2,
       minWidth: 2.5e-6,
       maxWidth: MAX_WIDTH,
       // What the other limits allow: a resistor bounds it, the instrument does not.
-      maxEnergy: (MIN_VOLTAGE ** 2 * MAX_WIDTH) / (4 * seriesResistance),
+      maxEnergy: (Math.max(max, -min) ** 2 * MAX_WIDTH) / (4 * seriesResistance),
       maxPulses: Number.POSITIVE_INFINITY,
     },
     widthStep: 1e-7,

@@ -21,7 +21,7 @@ const SNEAK = { v3: '0', v2: '1' };
 /** Old firmware does not answer the question for its version, s. */
 const VERSION_PATIENCE = 2;
 /** Read voltage until another is asked for, V. */
-const FIRST_VOLTAGE = 0.05;
+export const FIRST_VOLTAGE = 0.05;
 /** Two readings of a cell agree up to this share of the larger, or this much, S. */
 const AGREEMENT = { share: 0.1, least: 5e-8 };
 /** While it reads, a command that was taken for a read would have answered: so many times the slowest of late, s. */

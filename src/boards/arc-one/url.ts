@@ -6,7 +6,7 @@ export const EXAMPLE = 'arc1:/dev/ttyACM0?rows=32&columns=32&series=10000';
 
 const number = z
   .string()
-  .regex(/^[\d.]+(e-?\d+)?$/i)
+  .regex(/^-?[\d.]+(e-?\d+)?$/i)
   .transform(Number)
   .pipe(z.number());
 const lines = number.pipe(z.int().min(1).max(32)).default(32);
@@ -21,6 +21,9 @@ const parameters = z.strictObject({
   series: number.pipe(z.number().min(0).max(1e6)).default(0),
   /** Largest current that a pulse may be expected to drive, A. */
   current: number.pipe(z.number().positive().max(0.01)).default(1e-3),
+  /** Limits of a pulse, V. */
+  min: number.pipe(z.number().min(-1).max(-0.05)).default(-1),
+  max: number.pipe(z.number().min(0.05).max(0.75)).default(0.75),
   /** Which way raises conductance: a wordline more positive than its bitline, or less. */
   polarity: z.enum(['normal', 'reversed']).default('normal'),
   /** Its own read cycles for one reading. */

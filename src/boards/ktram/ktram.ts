@@ -1,7 +1,7 @@
 /** A kT-RAM server as an instrument. A write is sent once; what became of it is known by its answer, or not at all. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BoardDescription, CellAddress, CellOperation, CellOutcome } from '../../driver/board/board.js';
-import { refusal } from '../../driver/board/outcomes.js';
+import { SLACK } from '../../driver/board/limits.js';
 import { type OutcomeCode, outcomeText } from '../../driver/codes.js';
 import { MemloopError } from '../../shared/errors.js';
 import type { Instrument } from '../foreign-board.js';
@@ -47,7 +47,8 @@ export interface KtramParts {
 }
 
 export class Ktram implements Instrument {
-  readonly description: BoardDescription;
+  description: BoardDescription;
+  readonly batches = batchesOf;
   readonly #parts: KtramParts;
   /** The last request was lost. */
   #broken = false;
@@ -62,18 +63,10 @@ export class Ktram implements Instrument {
     return this.#parts.server.requests;
   }
 
-  async cells(operations: readonly CellOperation[], stopped: () => boolean): Promise<CellOutcome[]> {
-    const outcomes: CellOutcome[] = new Array(operations.length);
-    let held: OutcomeCode | undefined;
-    for (const batch of batchesOf(operations)) {
-      if (stopped()) held ??= 'STOPPED';
-      const some = batch.map((i) => operations[i]);
-      const answers = held ? some.map(() => refusal(held!)) : await this.#batch(some);
-      for (const [k, i] of batch.entries()) outcomes[i] = answers[k];
-      // Cells of a lost write may be in other states than what follows was planned on.
-      if (answers.some(({ status }) => status !== 'applied')) held ??= 'NOT_SENT';
-    }
-    return outcomes;
+  cells(batch: readonly CellOperation[]): Promise<CellOutcome[]> {
+    return batch[0].kind === 'pulse'
+      ? this.#writeBatch(batch as readonly Pulse[])
+      : this.#readBatch(batch as readonly Read[]);
   }
 
   async readRows(
@@ -110,13 +103,6 @@ export class Ktram implements Instrument {
 
   async close(): Promise<void> {
     this.#parts.server.close();
-  }
-
-  async #batch(operations: readonly CellOperation[]): Promise<CellOutcome[]> {
-    const [first] = operations;
-    return first.kind === 'pulse'
-      ? this.#writeBatch(operations as readonly Pulse[])
-      : this.#readBatch(operations as readonly Read[]);
   }
 
   async #readBatch(operations: readonly Read[]): Promise<CellOutcome[]> {
@@ -252,13 +238,16 @@ function gridded(
   { rowVoltageStep, widthStep, limits }: BoardDescription,
   { voltage, width }: Pulse,
 ): { voltage: number; width: number } {
-  const limit = voltage > 0 ? limits.maxVoltage : limits.minVoltage;
-  const nearest = Math.round(voltage / rowVoltageStep);
-  const outside = Math.abs(nearest * rowVoltageStep) > Math.abs(limit) * (1 + 1e-6);
-  const volts = (outside ? Math.trunc(voltage / rowVoltageStep) : nearest) * rowVoltageStep;
-  // Half a step off is a rounding; the narrowest pulse is one step.
-  const seconds = Math.max(1, Math.round(width / widthStep)) * widthStep;
+  const highest = voltage > 0 ? limits.maxVoltage : -limits.minVoltage;
+  const volts = Math.sign(voltage) * onGrid(Math.abs(voltage), rowVoltageStep, 0, highest);
+  const seconds = onGrid(width, widthStep, limits.minWidth, limits.maxWidth);
   return { voltage: Number(volts.toFixed(6)), width: Number(seconds.toFixed(9)) };
+}
+
+/** The multiple of `step` from `low` to `high` that is nearest to a value; where there is none, the next below. */
+function onGrid(value: number, step: number, low: number, high: number): number {
+  const steps = Math.max(Math.round(value / step), Math.ceil(low / step / SLACK));
+  return Math.min(steps, Math.floor((high / step) * SLACK)) * step;
 }
 
 /**

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { Board, BoardDescription } from '../../driver/board/board.js';
 import { MemloopError } from '../../shared/errors.js';
 import { clean, quantity } from '../../shared/text.js';
-import { BARE, ForeignBoard } from '../foreign-board.js';
+import { BARE, checkLeastRead, ForeignBoard } from '../foreign-board.js';
 import type { ForeignOptions } from '../kind.js';
 import { Lost } from './http.js';
 import { type ArrayPlace, Ktram, WRITE_MOST } from './ktram.js';
@@ -12,8 +12,6 @@ import { type KtramSettings, PASSWORD, parseKtramUrl, type ReadPulse, USER } fro
 
 const SLOTS = [0, 1, 2, 3, 4, 5];
 const UNITS = [0, 1];
-/** The servers' own default limits of an array, V; an administrator may have set others. */
-const [MIN_VOLTAGE, MAX_VOLTAGE] = [-1, 0.75];
 /** Of the first driver, s. */
 const [MIN_WIDTH, MAX_WIDTH] = [2.5e-6, 500e-6];
 /** Pulses on this grid can share a request, V. */
@@ -22,11 +20,13 @@ const VOLTAGE_STEP = 5e-3;
 const SENSE_STEP = 1e-3;
 
 /** Errors: `usage`, `bad-input`, `port-not-found`, `not-a-board`, `service`, `calibration`. */
-export async function openKtram(url: string, { emit, reconnect = 0 }: ForeignOptions): Promise<Board> {
+export async function openKtram(url: string, options: ForeignOptions): Promise<Board> {
+  const { emit, reconnect = 0, limits } = options;
   const settings = parseKtramUrl(url);
   const server = connect(settings);
   try {
     const found = await discover(server, settings);
+    checkLeastRead(limits, found.read.voltage);
     await server.clear();
     const warning = insecurity(settings);
     if (warning !== undefined) emit?.({ type: 'log', level: 'warning', message: warning });
@@ -42,7 +42,7 @@ export async function openKtram(url: string, { emit, reconnect = 0 }: ForeignOpt
       identity: identityOf(found),
       reconnect,
     });
-    return new ForeignBoard(instrument, emit);
+    return new ForeignBoard(instrument, options);
   } catch (error) {
     server.close();
     throw explain(error, settings);
@@ -240,7 +240,7 @@ function caveatsOf(settings: KtramSettings, read: ReadPulse): string[] {
 }
 
 function describe(settings: KtramSettings, found: Found): BoardDescription {
-  const { series } = settings;
+  const { series, min, max } = settings;
   const { board, driver, profile, read, size, arraySerials } = found;
   return {
     ...BARE,
@@ -254,19 +254,19 @@ function describe(settings: KtramSettings, found: Found): BoardDescription {
     columns: size.columns,
     products: 'none',
     rowVoltageStep: VOLTAGE_STEP,
-    rowVoltageMax: Math.max(MAX_VOLTAGE, -MIN_VOLTAGE),
+    rowVoltageMax: Math.max(max, -min),
     currentRanges: [currentRange(profile, read)],
     seriesResistance: series,
     halfSelect: 0.5,
     linesFloat: true,
     limits: {
-      maxVoltage: MAX_VOLTAGE,
-      minVoltage: MIN_VOLTAGE,
+      maxVoltage: max,
+      minVoltage: min,
       maxReadVoltage: read.voltage,
       minWidth: MIN_WIDTH,
       maxWidth: MAX_WIDTH,
       // What the other limits allow.
-      maxEnergy: (MIN_VOLTAGE ** 2 * MAX_WIDTH) / (4 * series),
+      maxEnergy: (Math.max(max, -min) ** 2 * MAX_WIDTH) / (4 * series),
       maxPulses: Number.POSITIVE_INFINITY,
     },
     widthStep: MIN_WIDTH,

@@ -16,9 +16,14 @@ export interface ReadPulse {
   gain: number;
 }
 
+/** The servers' own default limits of an array, V; an administrator may have set others. */
+const [MIN_VOLTAGE, MAX_VOLTAGE] = [-1, 0.75];
+/** Limits closer to 0 leave nothing to program by, V. */
+const LEAST = 0.05;
+
 const number = z
   .string()
-  .regex(/^\d*\.?\d+(e-?\d+)?$/i, 'not a number')
+  .regex(/^-?\d*\.?\d+(e-?\d+)?$/i, 'not a number')
   .transform(Number);
 const flag = z.enum(['0', '1']).transform((text) => text === '1');
 
@@ -34,6 +39,9 @@ const parameters = z.strictObject({
       ([voltage, micros, series, gain]): ReadPulse => ({ voltage, width: micros / 1e6, series, gain }),
     )
     .optional(),
+  /** Limits of a pulse, V: not beyond the servers' own default ones. */
+  min: number.pipe(z.number().min(MIN_VOLTAGE).max(-LEAST)).default(MIN_VOLTAGE),
+  max: number.pipe(z.number().min(LEAST).max(MAX_VOLTAGE)).default(MAX_VOLTAGE),
   /** Slot of the one module to use; without it all that are of the first one's size. */
   module: number.pipe(z.int().min(0).max(5)).optional(),
   /** File of the certificate, or of the authority that signed it (PEM). */

@@ -22,11 +22,12 @@ import type {
   Stimulus,
 } from '../../driver/board/board.js';
 import { checkCellOperation } from '../../driver/board/limits.js';
-import { isUnsettled } from '../../driver/board/outcomes.js';
+import { isUnsettled, pulsesEvents, refusal } from '../../driver/board/outcomes.js';
+import { type Stretch, stretchesOfWave } from '../../driver/board/waves.js';
 import { type OutcomeCode, outcomeText } from '../../driver/codes.js';
 import { stateAfterPulse, stateOfConductance } from '../../model/devices/memristor.js';
 import { MemloopError } from '../../shared/errors.js';
-import type { Emit, EventBody } from '../../shared/events.js';
+import type { Emit } from '../../shared/events.js';
 import { W_SDC_PRIOR } from '../devices/prior.js';
 import { pulseEnergy } from '../programming/pulse-plan.js';
 import { type ArrayPassport, Passport } from './passport.js';
@@ -311,13 +312,25 @@ export class GuardedBoard implements Board {
       try {
         const trace = await this.#board.trace!(address, samples, rate);
         log.end(pulses.map(() => 1));
-        this.#tell('applied', pulses);
+        const applied: CellOutcome = { status: 'applied' };
+        this.#tell(
+          pulses,
+          pulses.map(() => applied),
+        );
         return trace;
       } catch (error) {
         const lost = !(error instanceof MemloopError) || error.reason === 'board-lost';
         if (lost) {
           log.lose(pulses.map(() => undefined));
-          this.#tell('unknown', pulses);
+          const unknown: CellOutcome = {
+            status: 'unknown',
+            code: 'BOARD_LOST',
+            reason: outcomeText('BOARD_LOST'),
+          };
+          this.#tell(
+            pulses,
+            pulses.map(() => unknown),
+          );
           await this.#ready();
         } else log.end(pulses.map(() => 0));
         throw error;
@@ -325,15 +338,12 @@ export class GuardedBoard implements Board {
     });
   }
 
-  #tell(status: 'applied' | 'unknown', pulses: readonly (CellAddress & Stretch)[]): void {
-    const told = pulses.map(({ array, row, column, voltage, width }) => ({
-      array,
-      row,
-      column,
-      voltage,
-      width,
-    }));
-    if (told.length > 0) this.#options.emit?.({ type: 'pulses', status, pulses: told });
+  #tell(
+    operations: readonly CellOperation[],
+    outcomes: readonly CellOutcome[],
+    indices?: Iterable<number>,
+  ): void {
+    for (const event of pulsesEvents(operations, outcomes, indices)) this.#options.emit?.(event);
   }
 
   /** Of each stretch of a wave: what it puts into the cell, by the device that is assumed of it. */
@@ -440,21 +450,15 @@ export class GuardedBoard implements Board {
     codeOf: (operation: GatedOperation) => OutcomeCode | undefined,
   ): number[] {
     const rest: number[] = [];
-    const told: Extract<EventBody, { type: 'pulses' }>['pulses'] = [];
+    const refused: number[] = [];
     for (const i of stretch) {
-      const operation = operations[i];
-      const code = codeOf(operation);
-      if (!code) {
-        rest.push(i);
-        continue;
-      }
-      const reason = outcomeText(code);
-      outcomes[i] = { status: 'refused', code, reason };
-      if (!isPulse(operation)) continue;
-      const { array, row, column, voltage, width } = operation;
-      told.push({ array, row, column, voltage, width, code, reason });
+      const code = codeOf(operations[i]);
+      if (code) {
+        outcomes[i] = refusal(code);
+        refused.push(i);
+      } else rest.push(i);
     }
-    if (told.length > 0) this.#options.emit?.({ type: 'pulses', status: 'refused', pulses: told });
+    this.#tell(operations, outcomes, refused);
     return rest;
   }
 
@@ -491,31 +495,6 @@ export class GuardedBoard implements Board {
 }
 
 const isPulse = (operation: GatedOperation): operation is Pulse => operation.kind === 'pulse';
-
-/** Samples of a wave that have one sign. */
-interface Stretch {
-  first: number;
-  end: number;
-  /** The largest, V. */
-  voltage: number;
-  /** s */
-  width: number;
-}
-
-/** The stretches of one polarity of a wave: samples in V, rate in Hz. Samples at 0 V belong to none. */
-function stretchesOfWave(samples: Float64Array, rate: number): Stretch[] {
-  const stretches: Stretch[] = [];
-  for (let first = 0; first < samples.length; ) {
-    const sign = Math.sign(samples[first]);
-    let voltage = samples[first];
-    let end = first + 1;
-    for (; end < samples.length && Math.sign(samples[end]) === sign; end++)
-      if (sign * samples[end] > sign * voltage) voltage = samples[end];
-    if (sign !== 0) stretches.push({ first, end, voltage, width: (end - first) / rate });
-    first = end;
-  }
-  return stretches;
-}
 
 const appliedOf = (outcome: CellOutcome): 0 | 1 | undefined =>
   outcome.status === 'unknown' ? undefined : outcome.status === 'applied' ? 1 : 0;

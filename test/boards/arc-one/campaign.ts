@@ -106,7 +106,8 @@ const ignoreLoss = (error: unknown) => {
   if (!(error instanceof MemloopError)) throw error;
 };
 
-async function reopened(open: () => Promise<Board>): Promise<Board> {
+/** Opened as soon as it can be. */
+export async function reopened(open: () => Promise<Board>): Promise<Board> {
   for (let tries = 0; ; tries++) {
     try {
       return await open();

@@ -37,6 +37,26 @@ describe('a kT-RAM server as a board', () => {
     expect(one.description.arrays).toBe(8);
   });
 
+  it('keeps the limits of its URL and of the caller, also where a pulse is rounded to the grid', async () => {
+    const { received, open } = await simulated();
+    const board = await open('&min=-0.5&max=0.4');
+    expect(board.description.limits).toMatchObject({ minVoltage: -0.5, maxVoltage: 0.4 });
+    for (const voltage of [0.41, -0.51])
+      await expect(board.cells([pulse(0, 0, voltage)])).rejects.toMatchObject({ reason: 'limit' });
+    const tighter = await open('', 0, { maxVoltage: 0.303, minVoltage: -0.203, maxWidth: 14e-6 });
+    for (const [voltage, width] of [
+      [0.303, 14e-6],
+      [-0.203, 14e-6],
+    ])
+      expect(await tighter.cells([pulse(0, 0, voltage, width)])).toEqual([{ status: 'applied' }]);
+    expect(received).toMatchObject([
+      { voltage: 0.3, width: 12.5e-6 },
+      { voltage: -0.2, width: 12.5e-6 },
+    ]);
+    await expect(open('', 0, { maxReadVoltage: 0.05 })).rejects.toThrow(/this board is read by 0.1 V/);
+    await expect(open('&max=0.4', 0, { maxVoltage: 0.5 })).rejects.toThrow(/looser than the board's own/);
+  });
+
   it('reads the cells that it names, to the sense circuit’s precision', async () => {
     const { server, open } = await simulated(faultsOf([], { modules: [0, 3] }));
     const board = await open();
@@ -190,6 +210,9 @@ describe('URLs', () => {
     ['ktram+https://me@host:4242/', /do not belong in a URL/],
     ['ktram+https://host:4242?series=10000', /parameter series/],
     ['ktram+https://host?read=0.1,2', /parameter read/],
+    ['ktram+https://host?max=0.8', /parameter max/],
+    ['ktram+https://host?min=-1.1', /parameter min/],
+    ['ktram+https://host?min=0.5', /parameter min/],
     ['ktram+https://host?colour=red', /unknown parameter "colour"/],
     ['ktram+https://host?password=secret', /unknown parameter "password"/],
     ['ktram+http://host?insecure=1', /for ktram\+https/],

@@ -1,5 +1,6 @@
 /** What the tests of `ktram+https:` share: the simulated server in this process, and its truth. */
 import { onTestFinished } from 'vitest';
+import type { ForeignOptions } from '../../../src/boards/kind.js';
 import { openKtram } from '../../../src/boards/ktram/open.js';
 import type { Board, CellOperation } from '../../../src/driver/index.js';
 import type { EventBody } from '../../../src/shared/events.js';
@@ -30,7 +31,7 @@ export interface Simulated {
   server: KtramStandIn;
   received: TracedPulse[];
   events: EventBody[];
-  open(query?: string, reconnect?: number): Promise<Board>;
+  open(query?: string, reconnect?: number, limits?: ForeignOptions['limits']): Promise<Board>;
 }
 
 export async function simulated(
@@ -46,9 +47,10 @@ export async function simulated(
     server,
     received,
     events,
-    async open(query = '', reconnect = 0) {
+    async open(query = '', reconnect = 0, limits = {}) {
       login(server.environment);
-      const board = await openKtram(server.port + query, { emit: (event) => events.push(event), reconnect });
+      const emit = (event: EventBody) => events.push(event);
+      const board = await openKtram(server.port + query, { emit, reconnect, limits });
       onTestFinished(() => board.close().catch(() => {}));
       return board;
     },
