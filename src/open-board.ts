@@ -103,7 +103,9 @@ async function openVirtualAd2(url: string, { emit, reconnect, limits }: OpenOpti
   const { library, rest } = virtualWaveForms(url);
   // It needs no time, but timers and signals get their turn.
   const pause = () => new Promise<void>((resolve) => setImmediate(resolve));
-  return openAd2(library, parseAd2Url(rest), { emit, reconnect, limits, pause });
+  const board = await openAd2(library, parseAd2Url(rest), { emit, reconnect, limits, pause });
+  emit?.(boardEvent(url, board.description));
+  return board;
 }
 
 /** A recording applies no pulse, so nothing of it goes into the chip's own passport. Returns the folder of a copy. */

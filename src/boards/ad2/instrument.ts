@@ -30,7 +30,7 @@ import { pulseWave, sampledWave } from './waves.js';
 export const READ_WIDTH = 200e-6;
 /** Share of a read after which its plateau counts. */
 const SETTLED = 0.3;
-/** Samples of a pulse's capture. */
+/** Samples of a capture of a pulse, and of all cells of a product. */
 const PULSE_SAMPLES = 2048;
 /** What does not move a cell is tried so often. */
 const READ_TRIES = 3;
@@ -40,7 +40,7 @@ const SAMPLES_A_CAPTURE = 16;
 const MISS = { share: 0.03, volts: 3e-3, samples: 3 } as const;
 /** A pulse that less flows in than this, S, may have found its switch open. */
 const FLOWS = 0.5e-6;
-/** Bits of the inputs of a product. */
+/** Bits of the inputs of a product, of the vector's largest. */
 const PLANES = 6;
 /** Between two attempts to reach a device, s. */
 const RETRY = 0.1;
@@ -232,20 +232,20 @@ export class Ad2Instrument implements Instrument {
 
   /** Sums of both columns by bit planes of the inputs: the switches of a plane are closed at once. */
   #multiply(voltages: Float32Array, samples: number): Promise<Float32Array> {
-    const { rows, columns, limits } = this.description;
+    const { rows, columns } = this.description;
     return this.#measuring(async () => {
       const vectors = voltages.length / rows;
       const sums = new Float32Array(vectors * columns);
       for (let v = 0; v < vectors; v++) {
         const vector = voltages.subarray(v * rows, (v + 1) * rows);
+        const step = vector.reduce((most, value) => Math.max(most, Math.abs(value)), 0) / (2 ** PLANES - 1);
+        if (step === 0) continue;
         for (const sign of [1, -1]) {
-          const levels = Array.from(vector, (value) =>
-            Math.round((Math.max(0, sign * value) / limits.maxReadVoltage) * (2 ** PLANES - 1)),
-          );
+          const levels = Array.from(vector, (value) => Math.round(Math.max(0, sign * value) / step));
           for (let plane = 0; plane < PLANES; plane++) {
             const rowsOn = levels.reduce((mask, level, row) => mask | (((level >> plane) & 1) << row), 0);
             if (rowsOn === 0) continue;
-            const weight = (sign * limits.maxReadVoltage * 2 ** plane) / (2 ** PLANES - 1);
+            const weight = sign * step * 2 ** plane;
             const totals = await this.#totals(rowsOn, samples);
             for (let c = 0; c < columns; c++) sums[v * columns + c] += weight * totals[c];
           }
@@ -263,7 +263,7 @@ export class Ad2Instrument implements Instrument {
     const captures = Math.ceil(samples / SAMPLES_A_CAPTURE);
     for (let i = 0; i < captures; i++) {
       const wave = this.#driving(pulseWave(-voltage, READ_WIDTH));
-      const capture = await proven(() => this.#device.run(wave, BUFFER.scope));
+      const capture = await proven(() => this.#device.run(wave, PULSE_SAMPLES));
       const zeros = zerosOf(capture, READ_WIDTH);
       // W1 itself cannot be seen now: it gives what the self-check found.
       const source = wave.amplitude * this.#circuit.w1.gain * Math.sign(voltage);

@@ -101,7 +101,7 @@ function describe(device: Device, { mode, series, min, max, chip }: Ad2Url): Boa
     kind: `${device.name} with KNOWM's Memristor Discovery board V2, mode ${mode}`,
     boardSerial: device.serial,
     firmwareVersion: `WaveForms ${device.version}`,
-    caveats: CAVEATS,
+    caveats: mode === 2 ? [...CAVEATS, UNSEEN_SOURCE] : CAVEATS,
     arraySerials: [chip ?? device.serial],
     arrays: 1,
     rows: 8,
@@ -133,7 +133,10 @@ const CAVEATS = [
   'The board does not count pulses: those that were on their way when this computer failed are counted as applied.',
   'After a kill the pulse that runs ends by itself and W1 returns to 0 V, but switches stay as they are until the board is opened again.',
   'The chip in the socket has no serial number: give each its own by chip=NAME.',
+  'Cells under 0.5 µS conduct hardly more than an open switch: a pulse on one is proven only by the other cells, which show that the switches work.',
 ];
+const UNSEEN_SOURCE =
+  'During products the scope does not see W1: it is taken to give the voltage that was measured when the board was opened.';
 
 /** Errors as `BoardKind.open`. */
 export async function openByUrl(url: string, options: ForeignOptions): Promise<Board> {
