@@ -55,8 +55,10 @@ export async function ended(child: ChildProcess): Promise<Ended> {
 export const memloop = (args: readonly string[], environment?: Record<string, string>): Promise<Ended> =>
   ended(start(args, environment));
 
-/** A mock in another process; resolves with its port when it is ready. */
-export async function startMock(args: readonly string[]): Promise<{ port: string; child: ChildProcess }> {
+/** A mock in another process; resolves with its port, and what is to be in the environment, when it is ready. */
+export async function startMock(
+  args: readonly string[],
+): Promise<{ port: string; environment: Record<string, string>; child: ChildProcess }> {
   const child = start(['mock', ...args]);
   const lines = createInterface({ input: child.stdout! });
   let stderr = '';
@@ -67,5 +69,5 @@ export async function startMock(args: readonly string[]): Promise<{ port: string
     lines.once('line', resolve);
     child.once('close', () => reject(new Error(`the mock ended: ${stderr}`)));
   });
-  return { port: JSON.parse(line).port, child };
+  return { environment: {}, ...JSON.parse(line), child };
 }

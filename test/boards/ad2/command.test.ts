@@ -1,35 +1,19 @@
 /** The command line on the board through the library's C interface; the device is simulated by another process. */
 import { spawnSync } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { expectDone, expectOneLine } from '../../cli/shared.js';
-import { ended, memloop, scratch, start } from '../../integration/shell.js';
+import { memloop, scratch } from '../../integration/shell.js';
+import { type StandInBench, standIn, stopWhileProgramming } from '../shared.js';
 
 const hasCompiler = spawnSync(process.env.CC ?? 'cc', ['--version']).status === 0;
 if (!hasCompiler) console.warn('skipped: tests of ad2: through its C interface need a C compiler (cc)');
 
 const TARGETS = Array.from({ length: 8 }, (_, row) => [12e-6 + 3e-6 * row, 40e-6 - 3e-6 * row]);
 
-interface Mock {
-  environment: Record<string, string>;
-  trace: string;
-  folder: string;
-}
-
-/** The mock, and an environment in which `memloop` finds it. */
-async function mock(...args: string[]): Promise<Mock> {
-  const folder = scratch();
-  const trace = join(folder, 'trace.ndjson');
-  const child = start(['mock', '--as', 'waveforms', '--trace', trace, ...args]);
-  const line = await new Promise<string>((resolve, reject) => {
-    child.stdout!.once('data', (data) => resolve(String(data)));
-    child.once('close', () => reject(new Error('the mock ended')));
-  });
-  const { port, environment } = JSON.parse(line);
-  return { environment: { ...environment, MEMLOOP_PORT: port, MEMLOOP_HOME: folder }, trace, folder };
-}
+const mock = (faults: object, ...args: string[]) => standIn('waveforms', { seed: 1, ...faults }, ...args);
 
 /** Asks the simulated device for its closed switches. */
 const closedSwitches = (path: string): Promise<number> =>
@@ -45,17 +29,9 @@ const closedSwitches = (path: string): Promise<number> =>
     socket.once('error', reject);
   });
 
-interface Given {
-  row: number;
-  column: number;
-  voltage: number;
-}
-const given = (trace: string): Given[] =>
-  readFileSync(trace, 'utf8')
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => JSON.parse(line) as Given)
-    .filter(({ voltage }) => voltage > 0.11 || voltage < 0);
+/** Without reads. */
+const pulsesOf = ({ received }: StandInBench) =>
+  received().filter(({ voltage }) => voltage > 0.11 || voltage < 0);
 
 describe.skipIf(!hasCompiler)('through the C interface', { timeout: 300_000 }, () => {
   beforeAll(() => {
@@ -64,7 +40,8 @@ describe.skipIf(!hasCompiler)('through the C interface', { timeout: 300_000 }, (
   });
 
   it('info, read, pulse, sweep, fit, program and passport', async () => {
-    const { environment, folder, trace } = await mock('--seed', '2');
+    const bench = await mock({}, '--seed', '2');
+    const { environment, folder } = bench;
     const ask = (...args: string[]) => memloop([...args, '--json'], environment);
     const info = await ask('info');
     expectDone(info);
@@ -73,7 +50,7 @@ describe.skipIf(!hasCompiler)('through the C interface', { timeout: 300_000 }, (
     expect(read.result.conductance).toHaveLength(8);
     const pulse = await ask('pulse', '--row', '3', '--column', '1', '--voltage', '0.4', '--width', '20e-6');
     expectDone(pulse);
-    expect(given(trace)).toHaveLength(1);
+    expect(pulsesOf(bench)).toHaveLength(1);
     const swept = await ask('sweep', '--row', '1', '--amplitude', '0.5', '--out', join(folder, 'loop'));
     expectDone(swept);
     expect(swept.result.samples).toHaveLength(400);
@@ -91,26 +68,16 @@ describe.skipIf(!hasCompiler)('through the C interface', { timeout: 300_000 }, (
   });
 
   it('Ctrl-C opens all switches; after kill -9 the next command does, and finishes the job', async () => {
-    const { environment, folder } = await mock('--seed', '2');
+    const { environment, folder } = await mock({}, '--seed', '2');
     const file = join(folder, 'targets.json');
     writeFileSync(file, JSON.stringify(TARGETS));
-    const interrupted = async (signal: 'SIGINT' | 'SIGKILL') => {
-      const child = start(['program', '--target', file, '--json'], environment);
-      const end = ended(child);
-      await new Promise<void>((resolve) => {
-        child.stdout!.on('data', (data) => {
-          if (String(data).includes('"stage":"program"')) resolve();
-        });
-      });
-      child.kill(signal);
-      return end;
-    };
+    const program = ['program', '--target', file];
     const socket = environment.MEMLOOP_DWF_SOCKET;
-    const { code } = await interrupted('SIGINT');
+    const { code } = await stopWhileProgramming(program, environment, 'SIGINT');
     expect(code).toBe(130);
     expect(await closedSwitches(socket)).toBe(0);
-    await interrupted('SIGKILL');
-    const finished = await memloop(['program', '--target', file, '--json'], environment);
+    await stopWhileProgramming(program, environment, 'SIGKILL');
+    const finished = await memloop([...program, '--json'], environment);
     expectDone(finished);
     expect(finished.result.inTolerance).toBeGreaterThanOrEqual(15 / 16);
     expect(await closedSwitches(socket)).toBe(0);
@@ -123,32 +90,16 @@ describe.skipIf(!hasCompiler)('through the C interface', { timeout: 300_000 }, (
     [{ absent: true }, undefined, /no Analog Discovery is plugged in/],
     [{}, 'ad2:210000?mode=1', /there is no Analog Discovery 210000/],
   ])('%o: one line with the remedy', async (faults, port, message) => {
-    const file = join(scratch(), 'faults.json');
-    writeFileSync(file, JSON.stringify({ seed: 1, ...faults }));
-    const { environment } = await mock('--faults', file);
+    const { environment } = await mock(faults);
     const end = await memloop(['info', ...(port ? ['--port', port] : [])], environment);
     expectOneLine(end, message, end.code === 1 ? 1 : 2);
   });
 
   it('unplugged in the middle: one line, and the pulse counts', async () => {
-    const folder = scratch();
-    const file = join(folder, 'faults.json');
     const unplug = { kind: 'unplug', after: true, calls: 100_000, every: [30, 30] };
-    writeFileSync(file, JSON.stringify({ seed: 1, faults: [unplug] }));
-    const { environment } = await mock('--faults', file);
-    const args = [
-      'pulse',
-      '--row',
-      '0',
-      '--column',
-      '0',
-      '--voltage',
-      '0.3',
-      '--width',
-      '20e-6',
-      '--count',
-      '40',
-    ];
+    const { environment } = await mock({ faults: [unplug] });
+    const cell = ['--row', '0', '--column', '0'];
+    const args = ['pulse', ...cell, '--voltage', '0.3', '--width', '20e-6', '--count', '40'];
     const end = await memloop(args, environment);
     expect(end.code).toBe(1);
     expect(end.stderr.trim().split('\n')).toHaveLength(1);

@@ -1,37 +1,22 @@
 /** The command line on a stand-in in another process. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { expectOneLine } from '../../cli/shared.js';
-import { ended, memloop, scratch, start, startMock } from '../../integration/shell.js';
+import { memloop, scratch } from '../../integration/shell.js';
+import { standIn, stopWhileProgramming } from '../shared.js';
 
 async function bench() {
-  const folder = scratch();
-  const [faults, trace] = [join(folder, 'faults.json'), join(folder, 'trace.ndjson')];
-  writeFileSync(faults, '{"boot":0.05}');
-  const link = join(folder, 'arc1');
-  const { port } = await startMock([
-    '--as',
-    'arc-one',
-    '--profile',
-    'w-sdc-8x8x4',
-    '--link',
-    link,
-    '--faults',
-    faults,
-    '--trace',
-    trace,
-  ]);
-  expect(port).toMatch(/^arc1:.*rows=8&columns=8/);
-  const environment = { MEMLOOP_HOME: folder, MEMLOOP_PORT: port };
-  const pulses = () => readFileSync(trace, 'utf8').split('\n').length - 1;
-  const run = (...args: string[]) => memloop([...args, '--json'], environment);
-  return { folder, link, environment, pulses, run };
+  const link = join(scratch(), 'arc1');
+  const args = ['--profile', 'w-sdc-8x8x4', '--link', link];
+  const served = await standIn('arc-one', { boot: 0.05 }, ...args);
+  expect(served.port).toMatch(/^arc1:.*rows=8&columns=8/);
+  const run = (...args: string[]) => memloop([...args, '--json'], served.environment);
+  return { ...served, link, run };
 }
 
 test('info, read, pulse, sweep, fit, passport', async () => {
-  const { folder, link, environment, pulses, run } = await bench();
+  const { folder, link, environment, received, run } = await bench();
   const { board } = (await run('info')).result;
   expect(board).toMatchObject({ kind: 'ArC ONE', neurons: 0, deadManTime: null, trace: false });
   expect((await memloop(['info'], environment)).stdout).toMatch(
@@ -53,7 +38,7 @@ test('info, read, pulse, sweep, fit, passport', async () => {
   );
   const { passport } = (await run('passport')).result;
   expect(JSON.stringify(passport)).toContain('ARC1');
-  expect(pulses()).toBe(63);
+  expect(received()).toHaveLength(63);
   expectOneLine(
     await memloop(['read', '--port', `arc1:${link}?rows=8&cols=8`], environment),
     /unknown parameter "cols"; write arc1:/,
@@ -64,17 +49,13 @@ test('info, read, pulse, sweep, fit, passport', async () => {
 test.each(['SIGKILL', 'SIGINT'] as const)(
   'program after %s is finished by the same command',
   async (signal) => {
-    const { folder, environment, pulses, run } = await bench();
+    const { folder, environment, run } = await bench();
     const target = join(folder, 'target.json');
     const targets = Array.from({ length: 8 }, (_, r) =>
       Array.from({ length: 8 }, (_, c) => (8 + ((r * 5 + c * 3) % 30)) * 1e-6),
     );
     writeFileSync(target, JSON.stringify(targets));
-    const first = start(['program', '--target', target], environment);
-    const end = ended(first);
-    while (pulses() < 20 && first.exitCode === null) await sleep(20);
-    first.kill(signal);
-    const { code, stderr } = await end;
+    const { code, stderr } = await stopWhileProgramming(['program', '--target', target], environment, signal);
     if (signal === 'SIGINT') {
       expect(code).toBe(130);
       expect(stderr.trim()).toBe('memloop: stopped by Ctrl-C');

@@ -1,58 +1,23 @@
 /** The command line against the server in another process, over HTTP and TLS. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { expectDone, expectOneLine } from '../../cli/shared.js';
-import { ended, memloop, scratch, start } from '../../integration/shell.js';
+import { memloop, scratch } from '../../integration/shell.js';
+import { standIn, stopWhileProgramming } from '../shared.js';
 import { CERTIFICATE, KEY, OTHER_CERTIFICATE } from './shared.js';
 
-interface Mock {
-  port: string;
-  environment: Record<string, string>;
-  trace: string;
-  folder: string;
-  child: ReturnType<typeof start>;
-}
-
-/** The mock, and an environment in which `memloop` finds it. */
-async function mock(faults: object = {}, ...args: string[]): Promise<Mock> {
-  const folder = scratch();
-  const [trace, file] = [join(folder, 'trace.ndjson'), join(folder, 'faults.json')];
-  writeFileSync(file, JSON.stringify(faults));
-  const child = start([
-    'mock',
-    ...['--as', 'ktram', '--tcp', '127.0.0.1:0', '--trace', trace, '--faults', file],
-    ...args,
-  ]);
-  const line = await new Promise<string>((resolve, reject) => {
-    child.stdout!.once('data', (data) => resolve(String(data)));
-    child.once('close', () => reject(new Error('the mock ended')));
-  });
-  const { port, environment } = JSON.parse(line);
-  return {
-    port,
-    environment: { ...environment, MEMLOOP_PORT: port, MEMLOOP_HOME: folder },
-    trace,
-    folder,
-    child,
-  };
-}
+const mock = (faults: object = {}) => standIn('ktram', faults, '--tcp', '127.0.0.1:0');
 
 /** One cell on each row and column: pulses on one do not disturb another that has a target. */
 const TARGETS = Array.from({ length: 8 }, (_, row) =>
   Array.from({ length: 8 }, (_, column) => (column === (3 * row) % 8 ? 12e-6 + row * 4e-6 : null)),
 );
 
-const traced = (trace: string): unknown[] =>
-  readFileSync(trace, 'utf8')
-    .split('\n')
-    .filter(Boolean)
-    .map((line) => JSON.parse(line));
-
 describe('the command line on a kT-RAM server', () => {
   it('over TLS: info, read, pulse, sweep, fit, program and passport', async () => {
-    const { environment, folder, trace, port } = await mock({ certificate: CERTIFICATE, key: KEY });
+    const { environment, folder, received, port } = await mock({ certificate: CERTIFICATE, key: KEY });
     expect(port).toMatch(/^ktram\+https:/);
     const ask = (...args: string[]) => memloop([...args, '--json'], environment);
     const info = await ask('info');
@@ -63,7 +28,7 @@ describe('the command line on a kT-RAM server', () => {
     expect(read.result.conductance).toHaveLength(8);
     const pulse = await ask('pulse', '--row', '3', '--column', '1', '--voltage', '0.5', '--width', '20e-6');
     expectDone(pulse);
-    expect(traced(trace)).toMatchObject([{ array: 0, row: 3, column: 1, voltage: 0.5 }]);
+    expect(received()).toMatchObject([{ array: 0, row: 3, column: 1, voltage: 0.5 }]);
     const swept = await ask('sweep', '--row', '1', '--amplitude', '0.5', '--out', join(folder, 'loop'));
     expectDone(swept);
     const fitted = await ask('fit', join(folder, 'loop.csv'), '--series', '20000', '--frequency', '100');
@@ -77,28 +42,17 @@ describe('the command line on a kT-RAM server', () => {
   });
 
   it('after Ctrl-C and after kill -9 the same command finishes the job', async () => {
-    const { environment, folder, trace } = await mock();
+    const { environment, folder, received } = await mock();
     const file = join(folder, 'targets.json');
     writeFileSync(file, JSON.stringify(TARGETS));
-    const interrupted = async (signal: 'SIGINT' | 'SIGKILL') => {
-      const child = start(['program', '--target', file, '--json'], environment);
-      const end = ended(child);
-      await new Promise<void>((resolve) => {
-        child.stdout!.on('data', (data) => {
-          if (String(data).includes('"stage":"program"')) resolve();
-        });
-        child.once('close', resolve);
-      });
-      child.kill(signal);
-      return end;
-    };
-    expect((await interrupted('SIGINT')).code).toBe(130);
-    await interrupted('SIGKILL');
-    const finished = await memloop(['program', '--target', file, '--json'], environment);
+    const program = ['program', '--target', file];
+    expect((await stopWhileProgramming(program, environment, 'SIGINT')).code).toBe(130);
+    await stopWhileProgramming(program, environment, 'SIGKILL');
+    const finished = await memloop([...program, '--json'], environment);
     expect(finished.result.inTolerance).toBeGreaterThanOrEqual(7 / 8);
     const passport = await memloop(['passport', '--json'], environment);
     expectDone(passport);
-    expect(traced(trace).length).toBeGreaterThan(8);
+    expect(received().length).toBeGreaterThan(8);
   });
 
   it.each([
@@ -149,11 +103,11 @@ describe('the command line on a kT-RAM server', () => {
 
   it('gone in the middle of a job: one line, and nothing is pulsed again', async () => {
     const gone = { kind: 'restart', done: 'half', time: 600, on: 'write', every: [5, 5] };
-    const { environment, trace } = await mock({ faults: [gone] });
+    const { environment, received } = await mock({ faults: [gone] });
     const pulse = ['--row', '0', '--column', '0', '--voltage', '0.3', '--width', '20e-6', '--count', '40'];
     const end = await memloop(['pulse', ...pulse], environment);
     expect(end.code).toBe(1);
     expect(end.stderr.trim().split('\n')).toHaveLength(1);
-    expect(traced(trace).length).toBeLessThanOrEqual(5);
+    expect(received().length).toBeLessThanOrEqual(5);
   });
 });
