@@ -60,6 +60,20 @@ describe('examples', { timeout: 240_000 }, () => {
     expect(chip).toBeGreaterThan(software - 6);
   });
 
+  it('discovery-neuron: a neuron of eight inputs on the discovery board, programmed and fine-tuned', async () => {
+    const text = await printed(process.execPath, 'discovery-neuron.mjs');
+    expect(text).toContain(
+      'column sums by bit planes, neurons by the host, both outputs by one pair of columns',
+    );
+    const [software, programmed] = [
+      number(text, /^software: ([\d.]+)/m),
+      number(text, /^on the board: ([\d.]+)/m),
+    ];
+    expect(software).toBeGreaterThan(94);
+    expect(programmed).toBeGreaterThan(software - 6);
+    expect(number(text, /^fine-tuned with .*: ([\d.]+) %$/m)).toBeGreaterThan(software - 4);
+  });
+
   const missing = ((): string | undefined => {
     try {
       execFileSync('python3', ['-c', 'import numpy'], { stdio: 'ignore' });

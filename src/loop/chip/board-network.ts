@@ -231,8 +231,11 @@ export class BoardNetwork {
         for (let j = 0; j < tile.outputCount; j++) {
           let baseline = 0;
           for (let n = count; n < count + baselines; n++) baseline += difference(n, j) / baselines;
-          for (let n = 0; n < count; n++)
-            sums[n * layer.outputs + tile.outputStart + j] += (difference(n, j) - baseline) * unitsPerAmpere;
+          for (let n = 0; n < count; n++) {
+            const sum = (difference(n, j) - baseline) * unitsPerAmpere;
+            sums[n * layer.outputs + tile.outputStart + j] += sum;
+            if (layer.opposed) sums[n * layer.outputs + 1] -= sum;
+          }
         }
       }),
     );

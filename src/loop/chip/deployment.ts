@@ -129,6 +129,9 @@ export class Deployment {
       ...(sums === 'host' ? ['column sums by the host from measured conductances'] : []),
       ...(sums === 'bit-planes' ? ['column sums by bit planes'] : []),
       ...(neurons === 'host' ? ['neurons by the host'] : []),
+      ...(this.hardware.map.layers.some(({ opposed }) => opposed)
+        ? ['both outputs by one pair of columns']
+        : []),
     ];
     return parts.join(', ');
   }

@@ -35,6 +35,8 @@ export interface LayerMap {
   /** Inputs between which the read voltage goes from 0 to full; those beyond are clipped. */
   inputMin: number;
   inputMax: number;
+  /** Two outputs share one pair of columns: the second gets the opposite of the first. */
+  opposed: boolean;
   tiles: Tile[];
 }
 
@@ -59,7 +61,10 @@ export interface LayerShape {
 /** Whether the two cells of a weight are in two rows: where there is one column. A column without a partner stays unused. */
 export const pairsInRows = ({ columns }: Pick<NetworkMap, 'columns'>): boolean => columns === 1;
 
-/** Places layers one after the other, one tile per array. Throws `bad-input` if the board has too few arrays or cells. */
+/**
+ * Places layers one after the other, one tile per array. Where there is one pair of columns too few for two classes, the two
+ * outputs of the last layer share a pair. Throws `bad-input` if the board has too few arrays or cells.
+ */
 export function mapLayers(
   layers: readonly LayerShape[],
   board: Pick<BoardDescription, 'arrays' | 'rows' | 'columns'>,
@@ -74,22 +79,28 @@ export function mapLayers(
       'bad-input',
       'a weight takes two cells of an array, the arrays of this board have one; use a board with larger arrays',
     );
-  let array = 0;
-  const maps = layers.map((shape): LayerMap => {
-    const tiles: Tile[] = [];
-    for (const [inputStart, inputCount] of cut(shape.inputs, inputs))
-      for (const [outputStart, outputCount] of cut(shape.outputs, inRows ? columns : Math.floor(columns / 2)))
-        tiles.push({ array: array++, inputStart, inputCount, outputStart, outputCount });
-    return { ...shape, inputMin: shape.inputMin ?? 0, tiles };
-  });
-  if (array > board.arrays) {
-    const shapes = layers.map((l) => `${l.inputs}×${l.outputs}`).join(', ');
-    throw new MemloopError(
-      'bad-input',
-      `the network (${shapes}) needs ${array} arrays of ${rows}×${columns}, the board has ${board.arrays}; use a smaller network or a larger board`,
-    );
-  }
-  return { rows, columns, window, readVoltage, layers: maps };
+  const outputs = inRows ? columns : Math.floor(columns / 2);
+  const place = (share: boolean) => {
+    let array = 0;
+    const maps = layers.map((shape, l): LayerMap => {
+      const opposed = share && l === layers.length - 1;
+      const tiles: Tile[] = [];
+      for (const [inputStart, inputCount] of cut(shape.inputs, inputs))
+        for (const [outputStart, outputCount] of cut(opposed ? 1 : shape.outputs, outputs))
+          tiles.push({ array: array++, inputStart, inputCount, outputStart, outputCount });
+      return { ...shape, inputMin: shape.inputMin ?? 0, opposed, tiles };
+    });
+    return { arrays: array, maps };
+  };
+  const whole = place(false);
+  const shared = layers.at(-1)?.outputs === 2 ? place(true) : whole;
+  const { maps } = [whole, shared].find(({ arrays }) => arrays <= board.arrays) ?? {};
+  if (maps) return { rows, columns, window, readVoltage, layers: maps };
+  const shapes = layers.map((l) => `${l.inputs}×${l.outputs}`).join(', ');
+  throw new MemloopError(
+    'bad-input',
+    `the network (${shapes}) needs ${shared.arrays} arrays of ${rows}×${columns}, the board has ${board.arrays}; use a smaller network or a larger board`,
+  );
 }
 
 /** The range that all arrays of the network share, S. */
@@ -117,7 +128,10 @@ function cut(length: number, max: number): [number, number][] {
 export const weightScale = (map: NetworkMap, layer: LayerMap): number =>
   (map.window.max - map.window.min) / layer.weightMax;
 
-/** Calls back with every weight's index and the indices of its two cells in the array of its tile. */
+/**
+ * Calls back with every weight's index and the indices of its two cells in the array of its tile. Outputs that share a pair
+ * have the same two cells, the other way round.
+ */
 export function forEachPair(
   map: NetworkMap,
   layer: LayerMap,
@@ -130,7 +144,13 @@ export function forEachPair(
         const weight = (tile.outputStart + j) * layer.inputs + tile.inputStart + i;
         const plus = inRows ? 2 * i : i * map.columns + 2 * j;
         visit(weight, tile.array, plus, plus + 1);
+        if (layer.opposed) visit(weight + layer.inputs, tile.array, plus + 1, plus);
       }
+}
+
+/** A weight as the cells have it: of two outputs that share a pair, half of what sets them apart. */
+export function mappedWeight({ opposed, inputs }: LayerMap, weights: Float32Array, weight: number): number {
+  return opposed ? (weights[weight] - weights[(weight + inputs) % weights.length]) / 2 : weights[weight];
 }
 
 /** Conductances by array index, S, rows × columns; NaN where nothing is mapped or known. */
@@ -163,7 +183,7 @@ export function targetConductances(
     forEachPair(map, layer, (weight, array, plus, minus) => {
       const g = targets.get(array)!;
       const stuck = frozen?.get(array);
-      const difference = clamp(weights[l][weight] * scale, min - max, max - min);
+      const difference = clamp(mappedWeight(layer, weights[l], weight) * scale, min - max, max - min);
       const stuckPlus = stuck?.[plus] ?? Number.NaN;
       const stuckMinus = stuck?.[minus] ?? Number.NaN;
       if (!Number.isNaN(stuckPlus) && !Number.isNaN(stuckMinus)) return;

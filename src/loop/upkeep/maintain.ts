@@ -5,7 +5,13 @@
  */
 import type { Dataset } from '../../model/index.js';
 import type { Deployment } from '../chip/deployment.js';
-import { type ArrayConductances, forEachPair, targetConductances, weightsOf } from '../chip/mapping.js';
+import {
+  type ArrayConductances,
+  forEachPair,
+  mappedWeight,
+  targetConductances,
+  weightsOf,
+} from '../chip/mapping.js';
 import type { LayerScales } from '../chip/scales.js';
 import { summarise } from '../chip/summary.js';
 import { finetune } from '../tuning/finetune.js';
@@ -279,7 +285,7 @@ function weightsLeft({ chip, network, hardware: { map } }: Deployment): number[]
     forEachPair(map, layer, (weight, array, plus, minus) => {
       const frozen = chip.frozen.get(array)!;
       if (!Number.isNaN(frozen[plus]) || !Number.isNaN(frozen[minus])) return;
-      const wanted = network.weights[l][weight];
+      const wanted = mappedWeight(layer, network.weights[l], weight);
       product += standing[l][weight] * wanted;
       square += wanted * wanted;
     });

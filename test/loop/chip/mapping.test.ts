@@ -95,6 +95,25 @@ describe('mapping a layer onto tiles', () => {
     ).toHaveLength(2);
   });
 
+  it('lets two outputs share a pair of columns where there is no other: what sets them apart stays', () => {
+    const shape = { inputs: 8, outputs: 2, weightMax: 1, inputMax: 1 };
+    const board = { arrays: 1, rows: 8, columns: 2 };
+    const map = mapLayers([shape], board, window, 0.1);
+    const weights = fc.array(fc.float({ min: -1, max: 1, noNaN: true }), { minLength: 16, maxLength: 16 });
+    fc.assert(
+      fc.property(weights, (list) => {
+        const g = targetConductances(map, [Float32Array.from(list)]);
+        const [back] = weightsOf(map, g);
+        for (let i = 0; i < 8; i++) {
+          expect(back[i] - back[8 + i]).toBeCloseTo(list[i] - list[8 + i], 5);
+          expect(back[8 + i]).toBe(-back[i]);
+        }
+      }),
+    );
+    expect(mapLayers([shape], { ...board, arrays: 2 }, window, 0.1).layers[0].tiles).toHaveLength(2);
+    expect(() => mapLayers([{ ...shape, outputs: 3 }], board, window, 0.1)).toThrow(/needs 3 arrays/);
+  });
+
   it('says how many arrays are missing', () => {
     const shape = { inputs: 64, outputs: 32, weightMax: 1, inputMax: 1 };
     expect(() => mapLayers([shape], { arrays: 3, rows: 32, columns: 32 }, window, 0.1)).toThrow(

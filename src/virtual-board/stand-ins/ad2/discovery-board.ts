@@ -19,6 +19,8 @@ const SWITCH_RESISTANCE = 75;
 const MOVE_MOST = 0.05;
 /** Below this a cell is at rest once W1 is at 0, V. */
 const REST = 0.02;
+/** Closer than this to where it goes, a node is there as far as the cells' speed is concerned, V. */
+const SETTLED = 1e-4;
 /** Fewest steps in which a run is computed. */
 const STEPS = 2048;
 
@@ -175,10 +177,10 @@ function advance(
   while (left > 0) {
     const { rest, conductance } = around(node, source, series, load);
     const tau = CAPACITANCE / conductance;
-    const speed = node.cells.reduce(
-      (most, cell) => Math.max(most, cell.speed(node.voltage), cell.speed(rest)),
-      0,
-    );
+    const moves = driven || Math.abs(node.voltage) > REST || Math.abs(rest) > REST;
+    const ends = !moves ? [] : Math.abs(rest - node.voltage) < SETTLED ? [rest] : [node.voltage, rest];
+    let speed = 0;
+    for (const end of ends) for (const cell of node.cells) speed = Math.max(speed, cell.speed(end));
     const step = Math.min(left, MOVE_MOST / Math.max(speed, 1e-3));
     const decay = Math.exp(-step / tau);
     const mean = rest + ((node.voltage - rest) * tau * (1 - decay)) / step;
