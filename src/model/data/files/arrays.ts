@@ -1,5 +1,12 @@
 /** Named arrays (NPY, NPZ, HDF5, IDX) → samples and labels. */
-import { badFile, classesOf, type FileContent, type ReadOptions, type Samples } from './samples.js';
+import {
+  badFile,
+  classesOf,
+  type FileContent,
+  MAX_INPUTS,
+  type ReadOptions,
+  type Samples,
+} from './samples.js';
 import { listed } from './table.js';
 
 export interface NamedArray {
@@ -70,6 +77,7 @@ function paired(path: string, x: string, inputs: NamedArray, y: string, targets:
       path,
       `${x} is ${inputs.shape.join(' × ') || 'a single number'}; samples × inputs are needed, two samples at least`,
     );
+  checkWidth(path, x, features);
   if (targets.shape[0] !== count || product(targets.shape.slice(1)) > 256)
     throw badFile(
       path,
@@ -90,6 +98,11 @@ function paired(path: string, x: string, inputs: NamedArray, y: string, targets:
     ...imageOf(inputs),
     label: y,
   };
+}
+
+function checkWidth(path: string, name: string, width: number): void {
+  if (width > MAX_INPUTS)
+    throw badFile(path, `${name} has ${width} inputs a sample; at most ${MAX_INPUTS} are read`);
 }
 
 /** Bytes and arrays of three and more dimensions are images: one scale for all columns. */
@@ -117,6 +130,7 @@ function labelInside(
       path,
       `${name} is ${shape.join(' × ')} and no labels lie beside it; save both as x and y in an NPZ file`,
     );
+  checkWidth(path, name, width);
   const at = label === undefined ? width - 1 : Number(label) - 1;
   if (!(Number.isInteger(at) && at >= 0 && at < width))
     throw badFile(path, `there is no column ${label}; it has ${width}`);

@@ -1,8 +1,9 @@
 /** HDF5 by h5wasm: datasets by their paths. */
 import { statSync } from 'node:fs';
 import { MemloopError } from '../../../shared/errors.js';
+import { unpackedLimit } from '../gzip.js';
 import { contentOf, type NamedArray } from './arrays.js';
-import { badFile, type FileContent, type ReadOptions, unpackedLimit } from './samples.js';
+import { badFile, type FileContent, type ReadOptions } from './samples.js';
 
 interface Node {
   type?: string;

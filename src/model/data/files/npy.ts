@@ -1,6 +1,7 @@
 /** NumPy's NPY and NPZ (NEP 1): a header in Python's notation, then the numbers; NPZ is a ZIP of NPY files. */
+import { unpackedLimit } from '../gzip.js';
 import type { NamedArray } from './arrays.js';
-import { badFile, unpackedLimit } from './samples.js';
+import { badFile } from './samples.js';
 
 const TYPES: Readonly<Record<string, (view: DataView, at: number, little: boolean) => number>> = {
   f4: (view, at, little) => view.getFloat32(at, little),

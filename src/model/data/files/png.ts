@@ -1,7 +1,8 @@
 /** A folder with one folder of PNG images for each class; colours become grey. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { badFile, classesOf, type Samples, unpackedLimit } from './samples.js';
+import { unpackedLimit } from '../gzip.js';
+import { badFile, classesOf, MAX_INPUTS, type Samples } from './samples.js';
 
 /** Error: `bad-file`. */
 export async function readPngFolder(path: string): Promise<Samples> {
@@ -48,7 +49,11 @@ function grey(file: string, decode: typeof import('fast-png').decode) {
   if (bytes.length < 33 || bytes.readUInt32BE(0) !== 0x89504e47) throw damaged('no PNG header');
   const [width, height] = [bytes.readUInt32BE(16), bytes.readUInt32BE(20)];
   // One bit a pixel is the least that a PNG stores.
-  if ((width * height) / 8 > unpackedLimit(bytes.length) || width * height > 2 ** 26 || width * height === 0)
+  if (
+    (width * height) / 8 > unpackedLimit(bytes.length) ||
+    width * height > MAX_INPUTS ||
+    width * height === 0
+  )
     throw damaged(`${width} × ${height} pixels in ${bytes.length} bytes`);
   let image: ReturnType<typeof decode>;
   try {

@@ -40,8 +40,8 @@ export interface FileContent {
 export const badFile = (path: string, why: string): MemloopError =>
   new MemloopError('bad-file', `${path}: ${why}`);
 
-/** No packed file may grow beyond this many bytes: deflate reaches 1032 : 1 at most, and memory is finite. */
-export const unpackedLimit = (packed: number): number => Math.min(1032 * packed + 1024, 2 ** 31 - 1);
+/** Inputs of one sample at most: far more than a network on arrays can take, and all have a column in memory. */
+export const MAX_INPUTS = 2 ** 20;
 
 const numeric = (text: string): boolean => text.trim() !== '' && Number.isFinite(Number(text));
 
