@@ -5,6 +5,7 @@ import { writeAtomically } from '../../shared/files.js';
 import { action, type Session } from '../command.js';
 import { neuronOf, neuronOptions } from '../neuron.js';
 import { decimal, wholeNumber } from '../numbers.js';
+import { verdictText } from '../verdicts.js';
 
 interface Options extends Partial<MifParameters> {
   model?: string;
@@ -18,9 +19,8 @@ interface Options extends Partial<MifParameters> {
 }
 
 export function register(program: Command): void {
-  const command = program
-    .command('export')
-    .description('write files for other tools')
+  const exporting = program.command('export').description('write files for other tools');
+  const command = exporting
     .command('spice')
     .description(
       'a netlist that ngspice runs as it is: the neurons of a network under one input, or one neuron',
@@ -37,6 +37,22 @@ export function register(program: Command): void {
     .option('--duration <s>', 'simulated time (default: the network’s, or 10 ms)', decimal)
     .option('--out <file>', 'netlist; ngspice writes its voltages beside it, to FILE.txt', 'neurons.cir');
   neuronOptions(command).action(action(exportSpice));
+  exporting
+    .command('nir')
+    .description('a NIR graph (HDF5) of a network, with a verdict on each node')
+    .requiredOption('--model <file>', 'network (safetensors)')
+    .option('--out <file>', 'graph', 'network.nir')
+    .action(action(exportNir));
+}
+
+async function exportNir(_session: Session, { model, out }: { model: string; out: string }) {
+  const { loadNetwork } = await import('../../model/index.js');
+  const { nirFromNetwork, saveNir } = await import('../../interop/index.js');
+  const { network, metadata } = loadNetwork(model);
+  const { 'memloop.spec': _, ...beside } = metadata;
+  const { graph, verdicts } = nirFromNetwork(network, beside);
+  await saveNir(out, graph);
+  return { result: { file: out, verdicts }, text: `${verdictText(verdicts)}\ngraph: ${out}` };
 }
 
 async function exportSpice(_session: Session, options: Options) {

@@ -76,6 +76,13 @@ export function saveNetwork(
   saveTensors(path, networkTensors(network), { ...metadata, 'memloop.spec': JSON.stringify(network.spec) });
 }
 
+/** A spec as `saveNetwork` writes it. Error: `bad-file`. */
+export const specFrom = (path: string, text: string): NetworkSpec =>
+  parseJson(text, specSchema, {
+    what: `${path} holds no network: its memloop.spec`,
+    hint: 'write it again with `memloop train`',
+  }) as NetworkSpec;
+
 /**
  * A network from tensors and metadata as `saveNetwork` writes them.
  * @param path of the file, for messages. Error: `bad-file`.
@@ -88,10 +95,7 @@ export function networkFrom(
   const damaged = (why: string): MemloopError =>
     new MemloopError('bad-file', `${path} holds no network: ${why}`);
   if (metadata['memloop.spec'] === undefined) throw damaged('memloop.spec is missing from its metadata');
-  const spec = parseJson(metadata['memloop.spec'], specSchema, {
-    what: `${path} holds no network: its memloop.spec`,
-    hint: 'write it again with `memloop train`',
-  });
+  const spec = specFrom(path, metadata['memloop.spec']);
   const take = (name: string, shape: number[]): Float32Array => {
     const tensor = tensors[name];
     if (!tensor) throw damaged(`tensor ${name} is missing`);
@@ -105,7 +109,7 @@ export function networkFrom(
     shape ? take(`layers.${l}.bias`, [shape[0]]) : new Float32Array(),
   );
   try {
-    return new Network(spec as NetworkSpec, weights, biases);
+    return new Network(spec, weights, biases);
   } catch (error) {
     throw damaged((error as Error).message);
   }
