@@ -83,7 +83,7 @@ for (const mismatch of [0.05, 0.1, 0.2]) {
           steps,
           decimation: 8,
           pulseSteps,
-          drives: Float32Array.from(pulseSteps.flatMap(() => each)),
+          drives: Float32Array.from(each.flat()),
         })),
         neurons,
       ),
@@ -93,7 +93,7 @@ for (const mismatch of [0.05, 0.1, 0.2]) {
       let ownSamples = 0;
       const compare = (p: MifParameters, which: 'nominal' | 'fitted') => {
         runs.forEach((run, i) => {
-          const jumps = new Map(pulseSteps.map((step) => [step, drives[i][n]]));
+          const jumps = new Map(pulseSteps.map((step, pulse) => [step, drives[i][pulse][n]]));
           const { states } = runMif(p, 'exponential', stepTime, steps, jumps);
           let [top, topMeasured] = [-1, -1];
           for (let s = 0; s < run.samples; s++) {

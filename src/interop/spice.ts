@@ -120,12 +120,12 @@ export function networkNetlist(network: Network, input: ArrayLike<number>, optio
   const dt = spec.duration / spec.steps;
   const elements: string[] = [];
   const { layer, drives } = pulsedDrives(network, input);
-  drives.forEach((drive, n) => {
-    const pulses = spec.pulseSteps.map((step) => ({ time: step * dt, drive }));
+  for (let n = 0; n < spec.layers[layer].outputs; n++) {
+    const pulses = spec.pulseSteps.map((step, i) => ({ time: step * dt, drive: drives[i][n] }));
     const p = neuronOf(spec, layer, n);
     elements.push(`* layer ${layer}, neuron ${n}`);
     elements.push(...neuronElements(`_${layer}_${n}`, p, alphaCurrent(pulses, p.tauAlpha), restState(p)));
-  });
+  }
   checkAllDense(spec.layers.slice(layer + 1), 'a netlist');
   const rest = restState(spec.neuron).v;
   for (let l = layer + 1; l <= last; l++) {

@@ -19,12 +19,12 @@ export interface AdamSettings {
 }
 
 export class Engine {
-  /** rows × inputStride; the caller writes a batch here. */
-  readonly inputs: Float32Array;
-  readonly inputStride: number;
+  /** rows × times × stride; `load` and `put` write a batch here. */
+  readonly #inputs: Float32Array;
+  readonly #inputStride: number;
   /** One label per row, −1 for rows that do not count. */
   readonly labels: Int32Array;
-  /** Per masked layer, rows × stride: factors of the layer's outputs, which the caller writes; of image layers in any order. */
+  /** Per masked layer, rows × times × stride: factors of the layer's outputs, which the caller writes; of image layers in any order. */
   readonly masks: { values: Float32Array; stride: number; outputs: number }[] = [];
   /** Padded parameter lists: weights, Adam's moments, the running average. */
   readonly parameters: Float32Array;
@@ -57,8 +57,8 @@ export class Engine {
     this.secondMoment = list(plan.secondMoment);
     this.average = list(plan.average);
     this.#gradientLists = plan.gradients.map(list);
-    this.inputStride = plan.widths[0];
-    this.inputs = memory.floats(plan.activations[0], plan.rows * this.inputStride);
+    this.#inputStride = plan.widths[0];
+    this.#inputs = memory.floats(plan.activations[0], plan.rows * plan.times * this.#inputStride);
     this.labels = memory.ints(plan.labels, plan.rows).fill(-1);
     this.#losses = memory.floats(plan.losses, plan.rows);
     this.#peaks = memory.floats(plan.peaks, plan.rows * spec.layers.at(-1)!.outputs);
@@ -66,7 +66,7 @@ export class Engine {
     for (const mask of plan.masks)
       if (mask) {
         const { at, stride, outputs } = mask;
-        this.masks.push({ values: memory.floats(at, plan.rows * stride), stride, outputs });
+        this.masks.push({ values: memory.floats(at, plan.rows * plan.times * stride), stride, outputs });
       }
     this.#runForward = memory.program(plan.forward());
     if (options.training) {
@@ -129,18 +129,24 @@ export class Engine {
 
   /** Puts samples into the batch; rows beyond them do not count. */
   load(inputs: Float32Array, indices: ArrayLike<number>, labels?: ArrayLike<number>): void {
-    const { inputs: features } = this.spec.layers[0];
+    const features = this.#plan.times * this.spec.layers[0].inputs;
+    const none = new Float32Array(features);
     for (let r = 0; r < this.rows; r++) {
-      const at = r * this.inputStride;
-      if (r < indices.length) {
-        const from = indices[r] * features;
-        this.inputs.set(inputs.subarray(from, from + features), at);
-        this.labels[r] = labels ? labels[indices[r]] : -1;
-      } else {
-        this.inputs.fill(0, at, at + this.inputStride);
-        this.labels[r] = -1;
-      }
+      const used = r < indices.length;
+      this.put(r, used ? inputs.subarray(indices[r] * features, (indices[r] + 1) * features) : none);
+      this.labels[r] = used && labels ? labels[indices[r]] : -1;
     }
+  }
+
+  /** Replaces the sample in this row of the batch. */
+  put(row: number, sample: Float32Array): void {
+    const { times } = this.#plan;
+    const channels = this.spec.layers[0].inputs;
+    for (let t = 0; t < times; t++)
+      this.#inputs.set(
+        sample.subarray(t * channels, (t + 1) * channels),
+        (row * times + t) * this.#inputStride,
+      );
   }
 
   /** Forward only; then `decisions`. */

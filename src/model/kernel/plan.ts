@@ -6,7 +6,7 @@
 
 import type { MifParameters } from '../devices/mif.js';
 import { type Conv2dLayer, type LayerSpec, layerMatrix, outputImage } from '../network/layers.js';
-import { checkSpec, type NetworkSpec, WAVEFORM_UNIT } from '../network/network.js';
+import { checkSpec, type NetworkSpec, timesOf, WAVEFORM_UNIT } from '../network/network.js';
 import type { Call, Gathering, Task, Wave, WaveConv } from './calls.js';
 import { ImageLayers } from './images.js';
 import { type KernelMemory, Layout } from './kernel.js';
@@ -29,7 +29,7 @@ export interface PlanOptions {
 
 /** What a shard needs for one population, used again by each group of four samples. */
 interface Scratch {
-  /** How many different drives a run has: one for pulses, one per step for waveforms. */
+  /** How many different drives a run has: one for each vector of a sample, one per step for waveforms. */
   slots: number;
   trajectory: number;
   alpha: number;
@@ -65,14 +65,18 @@ function waveSizes(layer: LayerSpec): { signals: number; weights: number; biases
   };
 }
 
-/** @param layer whose sums of waveforms drive the population; none if pulses do. */
+/**
+ * @param layer whose sums of waveforms drive the population; none if pulses do
+ * @param times how many different drives pulses give
+ */
 function scratchOf(
   { neurons, steps, trajectoryBytes }: Population,
   layer: LayerSpec | undefined,
+  times: number,
   layout: Layout,
   ifTraining: (bytes: number) => number,
 ): Scratch {
-  const slots = layer ? steps : 1;
+  const slots = layer ? steps : times;
   const sizes = layer && waveSizes(layer);
   // The kernel computes maps in fours: up to three planes more.
   const drives = slots * neurons + (layer?.kind === 'conv2d' ? (3 * neurons) / layer.maps : 0);
@@ -110,14 +114,16 @@ export class Plan {
   readonly losses: number;
   /** Highest v of the output neurons, groups × neurons vectors. */
   readonly peaks: number;
+  /** Vectors of a sample, each of which is a row of what follows: rows × times rows, sample by sample. */
+  readonly times: number;
   /**
-   * What goes into each layer that is computed once per input, and what comes out of the last, as rows × padded values;
+   * What goes into each layer that is computed once per vector, and what comes out of the last, as rows of padded values;
    * 0 between image layers, which have their own lists.
    */
   readonly activations: number[];
   /** Floats of a row of them. */
   readonly widths: number[];
-  /** Of each such layer's outputs, where it has one: rows × `stride` floats, of which the caller fills `outputs`. */
+  /** Of each such layer's outputs, where it has one: rows of `stride` floats, of which the caller fills `outputs`. */
   readonly masks: ({ at: number; stride: number; outputs: number } | undefined)[];
   readonly bytes: number;
   readonly #bars: number[];
@@ -147,6 +153,8 @@ export class Plan {
     const pulsed = firstMif < 0 ? last : firstMif;
     this.#pulsed = pulsed;
     this.rows = pad4(rows);
+    this.times = timesOf(spec);
+    const { times } = this;
     const groups = this.rows / 4;
     const shards = Math.min(SHARDS, groups);
 
@@ -165,14 +173,14 @@ export class Plan {
 
     this.#images = new ImageLayers(
       layers.slice(0, pulsed + 1),
-      { groups, shards: training ? shards : 0, masks, places: this.places, parameters: this.weights },
+      { groups: groups * times, shards: training ? shards : 0, masks, places: this.places, parameters: this.weights },
       layout,
     );
     const images = this.#images.layers.length;
     this.#imageCount = images;
     this.widths = [layers[0].inputs, ...layers.slice(0, pulsed + 1).map(({ outputs }) => outputs)].map(pad4);
     const between = (l: number) => l > 0 && l < images;
-    const bytesOf = (l: number) => this.rows * this.widths[l] * FLOAT;
+    const bytesOf = (l: number) => this.rows * times * this.widths[l] * FLOAT;
     this.activations = this.widths.map((_, l) => (between(l) ? 0 : layout.take(bytesOf(l))));
     this.#bars = this.widths.map((_, l) => (l === 0 || between(l) ? 0 : ifTraining(bytesOf(l))));
     this.masks = layers.slice(0, pulsed + 1).map((layer, l) => {
@@ -194,7 +202,7 @@ export class Plan {
       from: Math.floor((index * groups) / shards),
       to: Math.floor(((index + 1) * groups) / shards),
       scratch: this.#populations.map((population, i) =>
-        scratchOf(population, i === 0 ? undefined : layers[pulsed + i], layout, ifTraining),
+        scratchOf(population, i === 0 ? undefined : layers[pulsed + i], times, layout, ifTraining),
       ),
     }));
     this.bytes = layout.bytes;
@@ -204,10 +212,12 @@ export class Plan {
   fill(memory: KernelMemory): void {
     const { steps, pulseSteps } = this.#spec;
     const pulses = memory.ints(this.#pulseSlots, steps).fill(-1);
-    for (const step of pulseSteps) pulses[step] = 0;
+    pulseSteps.forEach((step, pulse) => {
+      pulses[step] = this.times === 1 ? 0 : pulse;
+    });
     memory.ints(this.#waveSlots, steps).set(Array.from({ length: steps }, (_, t) => t));
     for (const population of this.#populations) population.fill(memory);
-    for (const mask of this.masks) if (mask) memory.floats(mask.at, this.rows * mask.stride).fill(1);
+    for (const mask of this.masks) if (mask) memory.floats(mask.at, this.rows * this.times * mask.stride).fill(1);
   }
 
   /** Other parameters for the output neurons, one each; they must have had one each. */
@@ -215,11 +225,11 @@ export class Plan {
     this.#populations.at(-1)!.fill(memory, parameters);
   }
 
-  /** What goes into layer l, for the layers computed once per input. */
+  /** What goes into layer l, for the layers computed once per vector. */
   inputs(l: number): { at: number; floats: number } | undefined {
     if (l < this.#imageCount) return this.#images.inputs(l);
     return l < this.activations.length
-      ? { at: this.activations[l], floats: this.rows * this.widths[l] }
+      ? { at: this.activations[l], floats: this.rows * this.times * this.widths[l] }
       : undefined;
   }
 
@@ -283,28 +293,41 @@ export class Plan {
     return this.#spec.layers[l].activation === 'relu' && l < this.#pulsed;
   }
 
-  /** The shard's rows in a list of `width` floats a row; 0 stays 0. */
-  #rowsOf(shard: Shard, list: number, width: number): number {
-    return list && list + shard.from * 4 * width * FLOAT;
+  /** How many rows a shard has in the lists of vectors. */
+  #count({ from, to }: Shard): number {
+    return (to - from) * 4 * this.times;
   }
 
-  /** Four rows of a list, those of one group. */
-  #groupRows(list: number, l: number, group: number): { rows: number; rowBytes: number } {
+  /** The shard's rows in a list of `width` floats a row; 0 stays 0. */
+  #rowsOf(shard: Shard, list: number, width: number): number {
+    return list && list + shard.from * 4 * this.times * width * FLOAT;
+  }
+
+  /** Images go in groups of four as samples do, but each vector of a sample is one. */
+  #imageGroups(shard: Shard, calls: (group: number) => Call[]): Call[] {
+    const { times } = this;
+    return Array.from({ length: (shard.to - shard.from) * times }, (_, i) =>
+      calls(shard.from * times + i),
+    ).flat();
+  }
+
+  /** Four rows of a list, those of one group of images. */
+  #imageRows(list: number, l: number, group: number): { rows: number; rowBytes: number } {
     const rowBytes = this.widths[l] * FLOAT;
     return { rows: list + group * 4 * rowBytes, rowBytes };
   }
 
   #layersForward(shard: Shard, masked: boolean): Call[] {
     const images = this.#imageCount;
-    const count = (shard.to - shard.from) * 4;
+    const count = this.#count(shard);
     const calls: Call[] = [];
     if (images > 0)
       calls.push(
-        ...this.#groups(shard, (group) =>
+        ...this.#imageGroups(shard, (group) =>
           this.#images.forward(
             group,
-            this.#groupRows(this.activations[0], 0, group),
-            this.#groupRows(this.activations[images], images, group),
+            this.#imageRows(this.activations[0], 0, group),
+            this.#imageRows(this.activations[images], images, group),
             masked,
           ),
         ),
@@ -330,13 +353,13 @@ export class Plan {
   #imagesBackward(shard: Shard): Call[] {
     const images = this.#imageCount;
     if (images === 0) return [];
-    return this.#groups(shard, (group) =>
-      this.#images.backward(shard.index, group, this.#groupRows(this.#bars[images], images, group)),
+    return this.#imageGroups(shard, (group) =>
+      this.#images.backward(shard.index, group, this.#imageRows(this.#bars[images], images, group)),
     );
   }
 
   #layersBackward(shard: Shard): Call[] {
-    const count = (shard.to - shard.from) * 4;
+    const count = this.#count(shard);
     const gradient = this.gradients[shard.index];
     const calls: Call[] = [];
     const images = this.#imageCount;
@@ -368,16 +391,27 @@ export class Plan {
     return calls;
   }
 
-  /** Rows of the layer whose outputs are the first population's drives, for one group. */
-  #gathering(group: number, list: number): Gathering {
+  /** Rows of the layer whose outputs are the first population's drives, for the vectors at one time of one group. */
+  #gathering(group: number, time: number, list: number): Gathering {
     const { driveScale, driveMax } = this.#spec;
-    const { rows, rowBytes } = this.#groupRows(list, this.#pulsed + 1, group);
-    return [rows, rowBytes, this.#populations[0].neurons, driveScale, driveMax];
+    const rowBytes = this.widths[this.#pulsed + 1] * FLOAT;
+    const first = list + (group * 4 * this.times + time) * rowBytes;
+    return [first, this.times * rowBytes, this.#populations[0].neurons, driveScale, driveMax];
+  }
+
+  /** What each time of a group needs; `offset` is where its drives are in a list of them. */
+  #atTimes(call: (time: number, offset: number) => Call): Call[] {
+    const bytes = this.#populations[0].neurons * VECTOR;
+    return Array.from({ length: this.times }, (_, time) => call(time, time * bytes));
   }
 
   #groupForward({ scratch }: Shard, group: number): Call[] {
     const outputs = this.activations[this.#pulsed + 1];
-    const calls: Call[] = [['gatherDrives', ...this.#gathering(group, outputs), scratch[0].drives]];
+    const calls = this.#atTimes((time, offset) => [
+      'gatherDrives',
+      ...this.#gathering(group, time, outputs),
+      scratch[0].drives + offset,
+    ]);
     this.#populations.forEach((population, i) => {
       const s = scratch[i];
       const bias = this.#biasesAt(this.#pulsed + i);
@@ -423,10 +457,12 @@ export class Plan {
       calls.push(...population.backward(this.#slots(i), s.driveBars, s.slots, s.trajectory, s.bars, source));
       if (i > 0) calls.push(this.#waveBackward(scratch, i));
     }
-    const gathering = this.#gathering(group, this.activations[this.#pulsed + 1]);
-    const [bars] = this.#gathering(group, this.#bars[this.#pulsed + 1]);
-    calls.push(['scatterDriveBars', ...gathering, scratch[0].driveBars, bars]);
-    return calls;
+    const scattered = this.#atTimes((time, offset) => {
+      const [bars] = this.#gathering(group, time, this.#bars[this.#pulsed + 1]);
+      const gathering = this.#gathering(group, time, this.activations[this.#pulsed + 1]);
+      return ['scatterDriveBars', ...gathering, scratch[0].driveBars + offset, bars];
+    });
+    return [...calls, ...scattered];
   }
 
   #waveBackward(scratch: readonly Scratch[], i: number): Call {

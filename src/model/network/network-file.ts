@@ -45,6 +45,7 @@ const specSchema = z.object({
   duration: z.number(),
   steps: z.number(),
   pulseSteps: z.array(z.number()),
+  times: z.number().exactOptional(),
   driveScale: z.number(),
   driveMax: z.number(),
 });

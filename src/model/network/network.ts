@@ -22,6 +22,11 @@ export interface NetworkSpec {
   steps: number;
   /** Steps at which the input is applied, ascending. */
   pulseSteps: number[];
+  /**
+   * Vectors of one sample, times × channels, given one after the other, one at each input pulse: a signal in time. The first
+   * layer takes the channels. 1 where left out: the sample is one vector, given at every pulse.
+   */
+  times?: number;
   /** Jump of the alpha current's state a (A) per unit of a layer's output. */
   driveScale: number;
   /** Largest magnitude of that jump, A: what a driver can give. Beyond it the gradient is 0. */
@@ -31,8 +36,15 @@ export interface NetworkSpec {
 /** Membrane waveforms enter the next layer as (v − rest)/50 mV, one unit being E2 − E1 of the paper. */
 export const WAVEFORM_UNIT = 50e-3;
 
+/** Vectors that a sample is. */
+export const timesOf = ({ times = 1 }: Pick<NetworkSpec, 'times'>): number => times;
+
+/** Share of the duration at which the last input pulse arrives; what follows is for the neurons to answer. */
+const LAST_PULSE = 0.8;
+
 /**
- * A spec with the paper's input: applied at 0, 4 and 8 ms of 10 ms, in `steps` steps.
+ * A spec with the paper's input: applied at 0, 4 and 8 ms of 10 ms, in `steps` steps. The vectors of a signal are spread
+ * over the same share of the time.
  * @param layers sizes of dense layers such as [784, 100, 10], hidden ones being ReLU unless `hidden` says MIF; or layers
  */
 export function networkSpec(
@@ -40,6 +52,8 @@ export function networkSpec(
   options: Partial<Omit<NetworkSpec, 'layers' | 'pulseSteps'>> & { hidden?: 'relu' | 'mif' } = {},
 ): NetworkSpec {
   const { hidden = 'relu', steps = 1000, ...rest } = options;
+  const times = timesOf(options);
+  const pulses = times > 1 ? times : 3;
   return {
     layers: isSizes(layers) ? denseLayers(layers, hidden) : [...layers],
     neuron: MIF,
@@ -49,7 +63,7 @@ export function networkSpec(
     driveMax: 1e-3,
     ...rest,
     steps,
-    pulseSteps: [0, 0.4, 0.8].map((share) => Math.round(share * steps)),
+    pulseSteps: Array.from({ length: pulses }, (_, i) => Math.round((i * LAST_PULSE * steps) / (pulses - 1))),
   };
 }
 
@@ -87,6 +101,10 @@ export function checkSpec(spec: NetworkSpec): void {
     )
       fail(`pulse steps ${spec.pulseSteps.join(', ')} must ascend within 0…${spec.steps - 1}`);
   });
+  const times = timesOf(spec);
+  if (!(Number.isInteger(times) && times > 0)) fail(`times must be a whole number above 0, not ${times}`);
+  if (times > 1 && times !== spec.pulseSteps.length)
+    fail(`a signal of ${times} times needs as many input pulses, not ${spec.pulseSteps.length}`);
   checkMifParameters(spec.neuron);
   if (spec.outputNeurons && spec.outputNeurons.length !== outputs)
     fail(`${spec.outputNeurons.length} output neurons are described but the network has ${outputs}`);
@@ -137,8 +155,9 @@ export class Network {
     );
   }
 
+  /** Values of one sample: times × channels. */
   get features(): number {
-    return this.spec.layers[0].inputs;
+    return timesOf(this.spec) * this.spec.layers[0].inputs;
   }
 
   get classes(): number {

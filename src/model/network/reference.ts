@@ -8,7 +8,7 @@ import {
   layerVectors,
   outputsFromSums,
 } from './layers.js';
-import { type Network, type NetworkSpec, WAVEFORM_UNIT } from './network.js';
+import { type Network, type NetworkSpec, timesOf, WAVEFORM_UNIT } from './network.js';
 
 /** Weights may be of any precision here. */
 export interface NetworkLike {
@@ -63,13 +63,28 @@ export function layerBackward(
   return { inputs: inputBarsFromVectors(layer, vectorBars), weights, biases };
 }
 
-/** Jump of a (A) at each pulse for every neuron of the first MIF population, and which layer that is. */
+/** Jump of a (A) of every neuron of the first MIF population at each input pulse, and which layer that is. */
 export function pulsedDrives(
   network: NetworkLike,
   input: ArrayLike<number>,
-): { layer: number; drives: number[] } {
+): { layer: number; drives: number[][] } {
+  const { spec } = network;
+  const vectors = timesOf(spec);
+  const given = Array.from(input);
+  const channels = given.length / vectors;
+  const each = Array.from({ length: vectors }, (_, t) =>
+    drivesOf(network, given.slice(t * channels, (t + 1) * channels)),
+  );
+  return {
+    layer: each[0].layer,
+    drives: spec.pulseSteps.map((_, pulse) => each[vectors === 1 ? 0 : pulse].drives),
+  };
+}
+
+/** Of one vector. */
+function drivesOf(network: NetworkLike, input: ArrayLike<number>): { layer: number; drives: number[] } {
   const { layers, driveScale, driveMax } = network.spec;
-  let x: ArrayLike<number> = input;
+  let x = input;
   for (let l = 0; ; l++) {
     const y = Array.from(layerOutputs(network, l, x));
     if (l === layers.length - 1 || layers[l].activation === 'mif')
@@ -96,7 +111,9 @@ export function outputStates(network: NetworkLike, input: ArrayLike<number>): Mi
   const { layer, drives } = pulsedDrives(network, input);
   const run = (l: number, n: number, drive: Map<number, number>) =>
     runMif(neuronOf(spec, l, n), integrator, dt, steps, drive).states;
-  let states = drives.map((drive, n) => run(layer, n, new Map(pulseSteps.map((step) => [step, drive]))));
+  let states = Array.from({ length: spec.layers[layer].outputs }, (_, n) =>
+    run(layer, n, new Map(pulseSteps.map((step, pulse) => [step, drives[pulse][n]]))),
+  );
   const rest = restState(spec.neuron).v;
   const scale = (spec.driveScale * dt) / spec.neuron.tauAlpha;
   for (let l = layer + 1; l < spec.layers.length; l++) {

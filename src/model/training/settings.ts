@@ -1,7 +1,7 @@
 /** How a network is trained: the settings, what they are unless given, and which make no sense. */
 import { MemloopError } from '../../shared/errors.js';
 import type { Dataset } from '../data/datasets.js';
-import type { NetworkSpec } from '../network/network.js';
+import { type NetworkSpec, timesOf } from '../network/network.js';
 import { checkStability } from '../network/stability.js';
 import type { Augmentation } from './augment.js';
 import type { VariationSettings } from './variation.js';
@@ -76,7 +76,8 @@ export function checkSettings(settings: TrainSettings, dataset: Dataset): void {
 /** Error: `bad-input` for a network that does not take this dataset or whose neurons would not be stable. */
 export function checkNetwork(spec: NetworkSpec, dataset: Dataset): void {
   checkStability(spec);
-  const { inputs } = spec.layers[0];
+  const times = timesOf(spec);
+  const inputs = times * spec.layers[0].inputs;
   const { outputs } = spec.layers.at(-1)!;
   if (inputs !== dataset.features || outputs !== dataset.classes)
     throw new MemloopError(

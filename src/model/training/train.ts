@@ -284,10 +284,11 @@ function loadBatch(
   if (kind === 'none') return;
   const { features } = dataset;
   const side = Math.sqrt(features);
+  const changed = new Float32Array(features);
   indices.forEach((index, row) => {
     const source = dataset.inputs.subarray(index * features, (index + 1) * features);
-    const target = engine.inputs.subarray(row * engine.inputStride, row * engine.inputStride + features);
-    augment(kind, source, target, side, random);
+    augment(kind, source, changed, side, random);
+    engine.put(row, changed);
   });
 }
 
@@ -295,8 +296,8 @@ function loadBatch(
 function fillMasks(engine: Engine, dropout: number, random: Random): void {
   const kept = 1 / (1 - dropout);
   for (const { values, stride, outputs } of engine.masks)
-    for (let row = 0; row < engine.rows; row++)
-      for (let o = 0; o < outputs; o++) values[row * stride + o] = random.uniform() < dropout ? 0 : kept;
+    for (let row = 0; row < values.length; row += stride)
+      for (let o = 0; o < outputs; o++) values[row + o] = random.uniform() < dropout ? 0 : kept;
 }
 
 function notANumber(spec: NetworkSpec, epoch: number, batch: number): MemloopError {

@@ -30,6 +30,8 @@ const specs: [string, Partial<NetworkSpec> & { sizes: number[]; hidden?: 'relu' 
   ['one hidden ReLU layer', { sizes: [6, 5, 3] }],
   ['hidden MIF layer', { sizes: [6, 5, 3], hidden: 'mif' }],
   ['two hidden MIF layers', { sizes: [5, 4, 6, 3], hidden: 'mif' }],
+  ['a signal of 7 times, hidden ReLU layer', { sizes: [6, 5, 3], times: 7 }],
+  ['a signal of 4 times, hidden MIF layer', { sizes: [6, 5, 3], times: 4, hidden: 'mif' }],
   [
     'every output neuron its own',
     {
@@ -55,7 +57,8 @@ describe.each(specs)('the kernel against the float64 reference: %s', (_name, { s
     const network = Network.initialise(spec, 11);
     const random = new Random(5);
     const count = 5;
-    const inputs = Float32Array.from({ length: count * sizes[0] }, () => random.uniform());
+    const { features } = network;
+    const inputs = Float32Array.from({ length: count * features }, () => random.uniform());
     const labels = Uint8Array.from({ length: count }, () => random.integer(3));
     const engine = new Engine(spec, count, { training: true, decision: DECISION });
     engine.setWeights(network);
@@ -66,14 +69,14 @@ describe.each(specs)('the kernel against the float64 reference: %s', (_name, { s
     const lossOf = (at: NetworkLike) => {
       let sum = 0;
       for (let i = 0; i < count; i++)
-        sum += referenceLoss(at, inputs.subarray(i * sizes[0], (i + 1) * sizes[0]), labels[i]).loss;
+        sum += referenceLoss(at, inputs.subarray(i * features, (i + 1) * features), labels[i]).loss;
       return sum / count;
     };
     expect(Math.abs(loss - lossOf(network)) / loss).toBeLessThan(2e-5);
     for (let i = 0; i < count; i++) {
       const { voltages } = referenceLoss(
         network,
-        inputs.subarray(i * sizes[0], (i + 1) * sizes[0]),
+        inputs.subarray(i * features, (i + 1) * features),
         labels[i],
       );
       for (let n = 0; n < 3; n++) {
