@@ -153,8 +153,8 @@ export class Plan {
     const pulsed = firstMif < 0 ? last : firstMif;
     this.#pulsed = pulsed;
     this.rows = pad4(rows);
-    this.times = timesOf(spec);
-    const { times } = this;
+    const times = timesOf(spec);
+    this.times = times;
     const groups = this.rows / 4;
     const shards = Math.min(SHARDS, groups);
 
@@ -173,7 +173,13 @@ export class Plan {
 
     this.#images = new ImageLayers(
       layers.slice(0, pulsed + 1),
-      { groups: groups * times, shards: training ? shards : 0, masks, places: this.places, parameters: this.weights },
+      {
+        groups: groups * times,
+        shards: training ? shards : 0,
+        masks,
+        places: this.places,
+        parameters: this.weights,
+      },
       layout,
     );
     const images = this.#images.layers.length;
@@ -197,15 +203,22 @@ export class Plan {
       return new Population(layer.outputs, parameters, spec.integrator, steps, spec.duration / steps, layout);
     });
     this.peaks = layout.take(groups * layers[last].outputs * VECTOR);
-    this.#shards = Array.from({ length: shards }, (_, index) => ({
+    this.#shards = this.#cut(groups, shards, layout, ifTraining);
+    this.bytes = layout.bytes;
+  }
+
+  /** The groups of a batch, cut into shards. */
+  #cut(groups: number, shards: number, layout: Layout, ifTraining: (bytes: number) => number): Shard[] {
+    const { layers } = this.#spec;
+    return Array.from({ length: shards }, (_, index) => ({
       index,
       from: Math.floor((index * groups) / shards),
       to: Math.floor(((index + 1) * groups) / shards),
-      scratch: this.#populations.map((population, i) =>
-        scratchOf(population, i === 0 ? undefined : layers[pulsed + i], times, layout, ifTraining),
-      ),
+      scratch: this.#populations.map((population, i) => {
+        const layer = i === 0 ? undefined : layers[this.#pulsed + i];
+        return scratchOf(population, layer, this.times, layout, ifTraining);
+      }),
     }));
-    this.bytes = layout.bytes;
   }
 
   /** Writes what never changes: the neurons' constants, when drives arrive, masks of ones. */
@@ -217,7 +230,8 @@ export class Plan {
     });
     memory.ints(this.#waveSlots, steps).set(Array.from({ length: steps }, (_, t) => t));
     for (const population of this.#populations) population.fill(memory);
-    for (const mask of this.masks) if (mask) memory.floats(mask.at, this.rows * this.times * mask.stride).fill(1);
+    for (const mask of this.masks)
+      if (mask) memory.floats(mask.at, this.rows * this.times * mask.stride).fill(1);
   }
 
   /** Other parameters for the output neurons, one each; they must have had one each. */

@@ -105,10 +105,11 @@ function onKernel(network: Network, inputs: Float32Array, labels: Uint8Array) {
   return { loss, gradient };
 }
 
-function problem(description: object, features: number, seed: number, count: number) {
-  const spec = networkSpec(layersOf(description, features), { steps: 60, driveScale: 6e-6 });
+/** @param features of each of the times */
+function problem(description: object, features: number, seed: number, count: number, times = 1) {
+  const spec = networkSpec(layersOf(description, features), { steps: 60, driveScale: 6e-6, times });
   const random = new Random(seed);
-  const inputs = Float32Array.from({ length: count * features }, () => random.uniform());
+  const inputs = Float32Array.from({ length: count * times * features }, () => random.uniform());
   const labels = Uint8Array.from({ length: count }, () => random.integer(CLASSES));
   return { network: Network.initialise(spec, seed), inputs, labels };
 }
@@ -145,22 +146,27 @@ it('loss and gradient of convolutions of any shape are those of the float64 refe
 });
 
 it.each([
-  ['ReLU', 'relu', { kind: 'avgpool', kernel: 2 }],
-  ['MIF', 'mif', undefined],
-  ['MIF', 'mif', { kind: 'conv2d', maps: 5, kernel: 2, padding: 1, activation: 'mif' }],
+  ['ReLU', 'relu', { kind: 'avgpool', kernel: 2 }, 1],
+  ['ReLU (3 times)', 'relu', { kind: 'avgpool', kernel: 2 }, 3],
+  ['MIF', 'mif', undefined, 1],
+  ['MIF (3 times)', 'mif', undefined, 3],
+  ['MIF', 'mif', { kind: 'conv2d', maps: 5, kernel: 2, padding: 1, activation: 'mif' }, 1],
 ])(
   'the gradient of a convolution of %s units is that of differences in float64',
-  (_name, activation, pool) => {
+  (_name, activation, pool, times) => {
     const layers = [
       { kind: 'conv2d', maps: 3, kernel: 3, padding: 1 },
       { kind: 'conv2d', maps: 2, kernel: 3, stride: 2, activation },
       ...(pool ? [pool] : []),
       { kind: 'dense' },
     ];
-    const { network, inputs, labels } = problem({ layers }, 49, 4, 2);
+    const { network, inputs, labels } = problem({ layers }, 49, 4, 2, times);
     const { gradient } = onKernel(network, inputs, labels);
+    const { features } = network;
     const meanLoss = (at: NetworkLike) =>
-      (lossOf(at, inputs.subarray(0, 49), labels[0]) + lossOf(at, inputs.subarray(49), labels[1])) / 2;
+      (lossOf(at, inputs.subarray(0, features), labels[0]) +
+        lossOf(at, inputs.subarray(features), labels[1])) /
+      2;
     const random = new Random(2);
     network.spec.layers.forEach((_, l) => {
       for (const list of ['weights', 'biases'] as const) {
