@@ -1,10 +1,12 @@
 // A small network on a KNOWM kT-RAM server: its arrays hold the weights; column sums and neurons are computed by this
 // computer from the conductances measured. Without a URL the server is simulated.
 //
-//     MEMLOOP_KTRAM_USER=… MEMLOOP_KTRAM_PASSWORD=… node examples/ktram-network.mjs [URL]
-import { mkdtempSync } from 'node:fs';
+//     MEMLOOP_KTRAM_USER=… MEMLOOP_KTRAM_PASSWORD=… node examples/ktram-network.mjs [--seed N] [URL]
+//     node examples/ktram-network.mjs --csv FILE       only writes the images, for `memloop train --dataset FILE`
+import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { openBoard } from 'memloop';
 import { calibrateDevices, calibratedBoard } from 'memloop/calibration';
 import { Deployment, layerScales } from 'memloop/loop';
@@ -12,6 +14,13 @@ import { evaluate, loadDataset, networkSpec, train } from 'memloop/model';
 import { standInOf } from 'memloop/virtual-board';
 
 process.env.MEMLOOP_HOME ??= mkdtempSync(join(tmpdir(), 'memloop-example-'));
+const { values, positionals } = parseArgs({
+  options: { seed: { type: 'string', default: '1' }, csv: { type: 'string' } },
+  allowPositionals: true,
+});
+/** Of the split, the training and the simulated chip. */
+const seed = Number(values.seed);
+const [url] = positionals;
 const CLASSES = 4;
 
 /** Digits 0 to 3, of 8×8 pixels, as 4×4 means: 16 inputs for two arrays of eight rows. */
@@ -31,8 +40,15 @@ function reduced({ inputs, labels, count }) {
   };
 }
 
-const digits = await loadDataset('digits', { seed: 1 });
+const digits = await loadDataset('digits', { seed });
 const [training, test] = [reduced(digits.train), reduced(digits.test)];
+if (values.csv) {
+  const lines = [training, test].flatMap(({ inputs, labels }) =>
+    Array.from(labels, (label, n) => [...inputs.subarray(16 * n, 16 * n + 16), label].join(',')),
+  );
+  writeFileSync(values.csv, `${lines.join('\n')}\n`);
+  process.exit();
+}
 const { network } = await train({
   spec: networkSpec([16, 12, CLASSES], { driveScale: 5e-6, steps: 200 }),
   dataset: training,
@@ -41,16 +57,16 @@ const { network } = await train({
   decision: 1,
   validation: 0,
   dropout: 0,
-  seed: 1,
+  seed,
 });
 const percent = (share) => `${(100 * share).toFixed(1)} %`;
 console.log(`software: ${percent(await evaluate(network, test))} of ${test.count} test images`);
 
-const server = process.argv[2]
+const server = url
   ? undefined
-  : await standInOf('ktram').serve({ profile: 'knowm-8x8x4', seed: 1, tcp: { host: '127.0.0.1', port: 0 } });
+  : await standInOf('ktram').serve({ profile: 'knowm-8x8x4', seed, tcp: { host: '127.0.0.1', port: 0 } });
 Object.assign(process.env, server?.environment);
-const board = await openBoard(process.argv[2] ?? server.port);
+const board = await openBoard(url ?? server.port);
 try {
   const { kind, arrays, rows, columns } = board.description;
   console.log(`${kind}: ${arrays} arrays of ${rows}×${columns}`);

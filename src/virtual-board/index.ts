@@ -15,6 +15,7 @@ export type { TracedPulse } from './physics/front-end.js';
 export {
   builtInProfiles,
   type EffectName,
+  imperfectionsOf,
   loadProfile,
   type Profile,
   parseProfile,

@@ -344,6 +344,12 @@ function checkRanges(profile: Profile, source: string): Profile {
   return profile;
 }
 
+/** Imperfections that its chips have: those that are on, and that there is something to be imperfect for. */
+export const imperfectionsOf = ({ effects, neurons }: Profile): EffectName[] =>
+  (Object.keys(effects) as EffectName[]).filter(
+    (name) => effects[name].enabled && (name !== 'neuronMismatch' || neurons > 0),
+  );
+
 /** The profile with only those of its imperfections that are named. */
 export function withEffects(profile: Profile, kept: readonly EffectName[]): Profile {
   const effects = structuredClone(profile.effects);

@@ -32,6 +32,13 @@ test('calibrate leaves out what is not there, and says so once', async () => {
   expect(passport.stdout).toContain('converters not calibrated');
 });
 
+test('info says what is done instead of what is not there', async () => {
+  const { stdout } = await memloop(['info', '--port', 'virtual:knowm-2x2x16'], home());
+  expect(stdout).toMatch(/^arrays +16 of 2 × 2: VB-\w+-A0, VB-\w+-A1, VB-\w+-A2, …, VB-\w+-A15$/m);
+  expect(stdout).toMatch(/^neurons +none: the host runs them$/m);
+  expect(stdout).toMatch(/^references +none: the converters are taken at their word$/m);
+});
+
 test('what is only for converters or neurons ends in one line with the remedy', async () => {
   const [neurons, converters] = await Promise.all([
     memloop(['calibrate', '--neurons-only', ...PORT], home()),

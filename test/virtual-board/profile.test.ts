@@ -7,6 +7,7 @@ import { MemloopError } from '../../src/shared/errors.js';
 import {
   builtInProfiles,
   type EffectName,
+  imperfectionsOf,
   loadProfile,
   parseProfile,
   profileSchema,
@@ -111,6 +112,14 @@ describe('loading', () => {
     const on = (Object.keys(reduced.effects) as EffectName[]).filter((name) => reduced.effects[name].enabled);
     expect(on).toEqual(['readNoise']);
     expect(parseProfile(reduced, 'reduced')).toEqual(reduced);
+  });
+
+  it('has no imperfections of what it has not: those that are on, and mismatch with neurons only', () => {
+    const whole = loadProfile('w-sdc-8x8x4');
+    expect(imperfectionsOf(whole)).toContain('neuronMismatch');
+    const bare = { ...whole, neurons: 0 };
+    expect(imperfectionsOf(bare)).not.toContain('neuronMismatch');
+    expect(imperfectionsOf(withEffects(bare, ['readNoise']))).toEqual(['readNoise']);
   });
 });
 

@@ -32,6 +32,8 @@ export interface CalibrateDevicesOptions {
 }
 
 const SAMPLES = 16;
+/** Pulses between two reports of progress; on slow boards they take seconds. */
+const PIECE = 128;
 /** Pulses for each cell. */
 const PULSES = 6;
 /** Share of healthy cells whose range the array's window lies within, at each end. */
@@ -113,7 +115,7 @@ class DeviceSurvey {
     const leftOut = board.board.leaveOut(array, PULSES);
     for (let cell = 0; cell < rows * columns; cell++)
       if (!leftOut.has(cell)) this.#beliefs.set(cell, beliefOf(this.#passport, cell, prior));
-    this.#progress = progressOf(emit, 'calibrate devices', 'rounds', PULSES);
+    this.#progress = progressOf(emit, 'calibrate devices', 'pulses', PULSES * this.#beliefs.size);
   }
 
   async run(): Promise<DeviceCalibration> {
@@ -164,8 +166,11 @@ class DeviceSurvey {
     }
     // As in programming: what disturbs most goes first.
     const ordered = pulses.toSorted((a, b) => Math.abs(b.voltage) - Math.abs(a.voltage));
-    await sendPulses(this.#board, this.#array, ordered, this.#signal);
-    this.#progress.step();
+    for (let first = 0; first < ordered.length; first += PIECE) {
+      const piece = ordered.slice(first, first + PIECE);
+      await sendPulses(this.#board, this.#array, piece, this.#signal);
+      this.#progress.step(piece.length);
+    }
     return { pulses, doses };
   }
 

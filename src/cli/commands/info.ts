@@ -38,9 +38,13 @@ function identity(d: BoardDescription): Line[] {
   return [
     ['kind', d.kind],
     ['board', `${d.boardSerial}, firmware ${d.firmwareVersion}${protocol}`],
-    ['arrays', `${d.arrays} of ${d.rows} × ${d.columns}: ${d.arraySerials.join(', ')}`],
+    ['arrays', `${d.arrays} of ${d.rows} × ${d.columns}: ${listed(d.arraySerials)}`],
   ];
 }
+
+/** `--json` has them all. */
+const listed = (names: readonly string[]): string =>
+  (names.length > 8 ? [...names.slice(0, 3), '…', ...names.slice(-1)] : names).join(', ');
 
 const PRODUCTS: Readonly<Record<BoardDescription['products'], string>> = {
   analog: 'by the array, all rows at once',
@@ -57,7 +61,10 @@ function abilities(d: BoardDescription, trace: boolean): Line[] {
         : `${d.neurons}, ${quantity(d.stepTime, 's')} per step, runs of at most ${d.maxSteps} steps`,
     ],
     ['products', PRODUCTS[d.products]],
-    ['references', d.references.map((r) => quantity(r, 'Ω')).join(', ') || 'none'],
+    [
+      'references',
+      d.references.map((r) => quantity(r, 'Ω')).join(', ') || 'none: the converters are taken at their word',
+    ],
     ['trace', trace ? 'yes: a scope sees voltage and current of a wave' : 'no'],
   ];
 }
@@ -73,7 +80,11 @@ function drive(d: BoardDescription): Line[] {
     ],
     [
       'in series',
-      `${quantity(d.seriesResistance, 'Ω')}; half-selected cells see ${quantity(d.halfSelect, '')} of a pulse${d.linesFloat ? ', other lines float' : ''}`,
+      `${quantity(d.seriesResistance, 'Ω')}; ${
+        d.halfSelect === 0
+          ? 'other cells see nothing of a pulse'
+          : `half-selected cells see ${quantity(d.halfSelect, '')} of a pulse`
+      }${d.linesFloat ? ', other lines float' : ''}`,
     ],
   ];
 }

@@ -4,7 +4,6 @@ import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import type { Dataset } from '../../model/index.js';
 import { makeFolder, writeAtomically } from '../../shared/files.js';
-import type { EffectName } from '../../virtual-board/index.js';
 import { action, type Session } from '../command.js';
 import { type DatasetOptions, deploy, type LoadedNetwork, loadForBoard } from '../network.js';
 import { wholeNumber } from '../numbers.js';
@@ -49,7 +48,7 @@ async function ledger(session: Session, options: Options) {
   const loop = await import('../../loop/index.js');
   const { connectBoard, inProcessTransport } = await import('../../driver/index.js');
   const { guardBoard } = await import('../../calibration/index.js');
-  const { createVirtualBoard, withEffects } = await import('../../virtual-board/index.js');
+  const { createVirtualBoard, imperfectionsOf, withEffects } = await import('../../virtual-board/index.js');
   const loaded = await loadForBoard(options.model, options);
   const { chips, seed, svg = session.run?.file('ledger.svg') } = options;
   const images = loaded.test;
@@ -57,7 +56,7 @@ async function ledger(session: Session, options: Options) {
 
   // A folder that cannot be written to shows before the work.
   if (svg !== undefined) makeFolder(dirname(svg));
-  const effects = Object.keys(profile.effects) as EffectName[];
+  const effects = imperfectionsOf(profile);
   // Chips that exist for this comparison only leave no passports behind.
   const home = mkdtempSync(join(tmpdir(), 'memloop-ledger-'));
   session.atEnd(() => rmSync(home, { recursive: true, force: true }));
@@ -69,7 +68,7 @@ async function ledger(session: Session, options: Options) {
     return guardBoard(board, { home: join(home, String(made++)) });
   };
   const costs = await loop.keepLedger(
-    effects.filter((effect) => profile.effects[effect].enabled),
+    effects,
     loop.chipMeasurer({ ...loaded, images, open, signal: session.signal }),
     { chips, emit: session.emit, ...(measured && { measured }) },
   );

@@ -344,7 +344,13 @@ describe('calibrating devices', () => {
   test('tells weak cells from the others without being told', async () => {
     const { calibrated, passport, crossbars } = await calibratedBoard({ profile: 'w-sdc-32x32x5', seed: 21 });
     const chip = passport.array(0);
-    await calibrateDevices(calibrated, 0);
+    const done: number[] = [];
+    await calibrateDevices(calibrated, 0, {
+      emit: (event) => {
+        if (event.type === 'progress') done.push(event.done);
+      },
+    });
+    expect(done).toEqual(Array.from({ length: 48 }, (_, i) => 128 * (i + 1)));
     for (const [name, weakBelow] of [
       ['von', 0.182],
       ['voff', 0.065],
