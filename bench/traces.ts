@@ -86,6 +86,8 @@ console.log(
 );
 for (const name of NAMES)
   console.log(
-    `  ${name.padEnd(5)} ${percent(scores[name].filter((one) => Math.abs(one) <= 2).length, cells)}`,
+    `  ${name.padEnd(5)} ${percent(scores[name].filter((one) => Math.abs(one) <= 2).length, cells).padStart(5)}, RMS ${Math.sqrt(
+      scores[name].reduce((sum, one) => sum + one * one, 0) / cells,
+    ).toFixed(2)} deviations`,
   );
 console.log(`  all six ${percent(whole, cells)}`);
