@@ -17,5 +17,5 @@ for fold in json.load(open(f"{sys.argv[1]}/folds.json")):
 
     (x, y), (test_x, test_y) = part("train"), part("test")
     scaler = StandardScaler().fit(x)
-    peer = MLPClassifier((fold["hidden"],), max_iter=1000, random_state=1).fit(scaler.transform(x), y)
+    peer = MLPClassifier((fold["hidden"],), max_iter=1000, random_state=fold["seed"]).fit(scaler.transform(x), y)
     print(peer.score(scaler.transform(test_x), test_y), flush=True)

@@ -1,58 +1,56 @@
 /**
  * Five-fold cross-validation on six tables from Debian's packages, beside scikit-learn's MLPClassifier of the same
- * size on the same folds: `npm run bench:tables`. Needs python3-sklearn, weka and libfann-doc. FOLDS=… and SEED=…
- * change it; `ONLY=iris` takes one table.
+ * size on the same folds: `npm run bench:tables`. Needs python3-sklearn, weka and libfann-doc. Seeds 1 to 5 decide the
+ * folds, the weights and the order, also scikit-learn's: SEEDS=… and FOLDS=… change that; `ONLY=iris` takes one table.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Dataset, loadFolds, planTraining, setKernelThreads, train } from '../src/model/index.js';
+import { deviation, mean, TABLES } from './table-files.js';
 
-const SKLEARN = '/usr/lib/python3/dist-packages/sklearn/datasets/data';
-const WEKA = '/usr/share/doc/weka/examples';
-const TABLES: Readonly<Record<string, string>> = {
-  iris: `${SKLEARN}/iris.csv`,
-  wine: `${SKLEARN}/wine_data.csv`,
-  'breast cancer': `${SKLEARN}/breast_cancer.csv`,
-  ionosphere: `${WEKA}/ionosphere.arff`,
-  segment: `${WEKA}/segment-challenge.arff`,
-  thyroid: '/usr/share/doc/libfann-dev/examples/datasets/thyroid.train',
-};
-const { FOLDS = '5', SEED = '1', ONLY } = process.env;
+const { FOLDS = '5', SEEDS = '5', ONLY } = process.env;
 const folds = Number(FOLDS);
-const seed = Number(SEED);
+const seeds = Array.from({ length: Number(SEEDS) }, (_, i) => i + 1);
 
 setKernelThreads(1);
 const dir = mkdtempSync(join(tmpdir(), 'tables-'));
-const index: { name: string; features: number; hidden: number }[] = [];
+const index: { name: string; features: number; hidden: number; seed: number }[] = [];
 
 function write(name: string, part: string, { inputs, labels }: Dataset): void {
   writeFileSync(join(dir, `${name}.${part}.x`), inputs);
   writeFileSync(join(dir, `${name}.${part}.y`), labels);
 }
 
-const mean = (values: readonly number[]): number => values.reduce((sum, x) => sum + x, 0) / values.length;
-const deviation = (values: readonly number[]): number =>
-  Math.sqrt(values.reduce((sum, x) => sum + (x - mean(values)) ** 2, 0) / (values.length - 1));
-
+/** Accuracy of the folds of one seed after the other. */
 async function table(name: string, path: string) {
-  const { parts, told } = await loadFolds(path, folds, { seed });
-  console.log(told);
   const ours: number[] = [];
   const begun = performance.now();
-  for (const part of parts()) {
-    const { features, classes, count } = part.train;
-    const { spec, settings } = planTraining({ dataset: path, samples: count, features, classes });
-    const fold = `${name.replace(' ', '-')}-${ours.length}`;
-    index.push({ name: fold, features, hidden: spec.layers[0].outputs });
-    write(fold, 'train', part.train);
-    write(fold, 'test', part.test);
-    const result = await train({ spec, dataset: part.train, test: part.test, ...settings, seed });
-    ours.push(result.testAccuracy!);
+  for (const seed of seeds) {
+    const { parts, told } = await loadFolds(path, folds, { seed });
+    if (seed === 1) console.log(told);
+    for (const part of parts()) {
+      const { features, classes, count } = part.train;
+      const { spec, settings } = planTraining({ dataset: path, samples: count, features, classes });
+      const fold = `${name.replace(' ', '-')}-${ours.length}`;
+      index.push({ name: fold, features, hidden: spec.layers[0].outputs, seed });
+      write(fold, 'train', part.train);
+      write(fold, 'test', part.test);
+      const result = await train({ spec, dataset: part.train, test: part.test, ...settings, seed });
+      ours.push(result.testAccuracy!);
+    }
   }
   return { name, ours, seconds: (performance.now() - begun) / 1000 };
 }
+
+/** Of each seed, the mean over its folds. */
+const bySeed = (accuracies: readonly number[]): number[] =>
+  seeds.map((_, s) => mean(accuracies.slice(s * folds, (s + 1) * folds)));
+
+/** Mean and standard deviation over the seeds, %. */
+const percent = (list: readonly number[]): string =>
+  `${(100 * mean(list)).toFixed(1)} ± ${(100 * deviation(list)).toFixed(1)}`;
 
 try {
   const rows: Awaited<ReturnType<typeof table>>[] = [];
@@ -66,19 +64,20 @@ try {
     encoding: 'utf8',
     env: { ...process.env, OMP_NUM_THREADS: '1', OPENBLAS_NUM_THREADS: '1' },
   });
+  if (python.status !== 0) throw new Error(`scikit-learn did not run: ${python.stderr}`);
   const peer = python.stdout.trim().split('\n').map(Number);
-  if (python.status !== 0) console.log(`scikit-learn did not run: ${python.stderr}`);
-  const percent = (x: number): string => (100 * x).toFixed(1);
-  console.log('| table | memloop % | scikit-learn % | difference | s |\n|---|---|---|---|---|');
+  const each = folds * seeds.length;
+  console.log('| table | memloop % | scikit-learn % | difference | s a fold |\n|---|---|---|---|---|');
   const gaps = rows.map(({ name, ours, seconds }, t) => {
-    const theirs = peer.slice(t * folds, (t + 1) * folds);
-    const gap = mean(ours) - mean(theirs);
+    const mine = bySeed(ours);
+    const theirs = bySeed(peer.slice(t * each, (t + 1) * each));
+    const gap = mine.map((accuracy, s) => accuracy - theirs[s]);
     console.log(
-      `| ${name} | ${percent(mean(ours))} ± ${percent(deviation(ours))} | ${percent(mean(theirs))} ± ${percent(deviation(theirs))} | ${percent(gap)} | ${seconds.toFixed(0)} |`,
+      `| ${name} | ${percent(mine)} | ${percent(theirs)} | ${percent(gap)} | ${(seconds / each).toFixed(1)} |`,
     );
     return gap;
   });
-  console.log(`| mean | | | ${percent(mean(gaps))} | |`);
+  console.log(`| mean | | | ${percent(seeds.map((_, s) => mean(gaps.map((gap) => gap[s]))))} | |`);
 } finally {
   rmSync(dir, { recursive: true, force: true });
 }

@@ -32,9 +32,10 @@ interface Options extends Partial<Omit<TrainSettings, 'augmentation'>> {
 }
 
 function sizes(text: string): number[] {
+  if (text === 'none') return [];
   const values = text.split(',').map(Number);
   if (values.some((n) => !Number.isInteger(n) || n < 1))
-    throw new InvalidArgumentError('Give sizes such as 100 or 100,50.');
+    throw new InvalidArgumentError('Give sizes such as 100 or 100,50, or none.');
   return values;
 }
 
@@ -66,7 +67,7 @@ export function register(program: Command): void {
         'layers of the network, as JSON (schemas/network.schema.json)',
       ).conflicts(['hidden', 'hiddenNeurons']),
     )
-    .option('--hidden <sizes>', 'sizes of the hidden layers, such as 100 or 100,50', sizes)
+    .option('--hidden <sizes>', 'sizes of the hidden layers, such as 100 or 100,50, or none', sizes)
     .addOption(
       new Option('--hidden-neurons <kind>', 'neurons of the hidden layers')
         .choices(['relu', 'mif'])

@@ -41,7 +41,16 @@ export function tableRecipe(samples: number): Recipe {
   return {
     hidden: [32],
     driveScale: 3e-6,
-    settings: { epochs, batch, rate: 5e-3, dropout: 0, decay: 0.01, decision: 1, validation: 0 },
+    settings: {
+      epochs,
+      batch,
+      rate: 1e-2,
+      dropout: 0,
+      decay: 0.01,
+      decision: 1,
+      centred: true,
+      validation: 0,
+    },
     images: {},
   };
 }

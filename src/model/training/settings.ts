@@ -24,6 +24,8 @@ export interface TrainSettings extends VariationSettings {
   /** The result is the running average of the weights over about this many epochs; 0 for the last weights. */
   averaging: number;
   augmentation: Augmentation;
+  /** Begins with biases of the first layer that cancel its mean input, so that few units of a narrow layer are silent. */
+  centred: boolean;
   /** Share of the training set held back to validate on. */
   validation: number;
   seed: number;
@@ -40,6 +42,7 @@ export const TRAIN_DEFAULTS: Readonly<TrainSettings> = Object.freeze({
   decision: 0,
   averaging: 0,
   augmentation: 'none',
+  centred: false,
   validation: 0.1,
   seed: 1,
   weightNoise: 0,

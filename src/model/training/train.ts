@@ -4,6 +4,7 @@ import { MemloopError } from '../../shared/errors.js';
 import type { Emit } from '../../shared/events.js';
 import type { Dataset } from '../data/datasets.js';
 import { Engine } from '../kernel/engine.js';
+import { isImageLayer } from '../network/layers.js';
 import { Network, type NetworkSpec } from '../network/network.js';
 import { Random } from '../random.js';
 import { type Augmentation, augment } from './augment.js';
@@ -36,6 +37,20 @@ export interface TrainResult {
   testAccuracy?: number;
   /** s spent in this process. */
   seconds: number;
+}
+
+/** A network with random weights. */
+function startOf(spec: NetworkSpec, { seed, centred }: TrainSettings, dataset: Dataset): Network {
+  const network = Network.initialise(spec, seed);
+  if (!centred || isImageLayer(spec.layers[0])) return network;
+  const [weights] = network.weights;
+  const [biases] = network.biases;
+  const { inputs, count, features } = dataset;
+  const means = new Float64Array(features);
+  for (let k = 0; k < inputs.length; k++) means[k % features] += inputs[k] / count;
+  for (let k = 0; k < weights.length; k++)
+    biases[Math.floor(k / features)] -= weights[k] * means[k % features];
+  return network;
 }
 
 /** Batches before a loss that never left ln(classes) counts as dead. */
@@ -94,7 +109,7 @@ class Training {
     this.#spec = spec;
 
     this.#random = new Random(settings.seed);
-    const initial = options.initial?.clone() ?? Network.initialise(spec, settings.seed);
+    const initial = options.initial?.clone() ?? startOf(spec, settings, dataset);
     this.#network = new Network(spec, initial.weights, initial.biases);
     const all = Uint32Array.from({ length: dataset.count }, (_, i) => i);
     const order = this.#random.fork('split').shuffle(all);

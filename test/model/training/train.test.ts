@@ -35,6 +35,19 @@ describe('training', () => {
     expect(result.history.at(-1)!.loss).toBeLessThan(result.history[0].loss / 4);
   });
 
+  it('a centred start: the first sums are in the mean what they were without inputs', async () => {
+    const start = { ...quick, epochs: 1, rate: 1e-12 };
+    const [plain, centred] = [await train(start), await train({ ...start, centred: true })];
+    expect(bits(centred.network)[0]).toEqual(bits(plain.network)[0]);
+    const [weights] = centred.network.weights;
+    for (let j = 0; j < 16; j++) {
+      let sum = centred.network.biases[0][j];
+      for (let k = 0; k < few.inputs.length; k++)
+        sum += (weights[64 * j + (k % 64)] * few.inputs[k]) / few.count;
+      expect(sum).toBeCloseTo(plain.network.biases[0][j], 5);
+    }
+  });
+
   it.each(['relu', 'mif'])(
     'trains a convolution of %s units to the same weights, masks and all',
     async (activation) => {
