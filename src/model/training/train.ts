@@ -45,11 +45,11 @@ function startOf(spec: NetworkSpec, { seed, centred }: TrainSettings, dataset: D
   if (!centred || isImageLayer(spec.layers[0])) return network;
   const [weights] = network.weights;
   const [biases] = network.biases;
-  const { inputs, count, features } = dataset;
-  const means = new Float64Array(features);
-  for (let k = 0; k < inputs.length; k++) means[k % features] += inputs[k] / count;
-  for (let k = 0; k < weights.length; k++)
-    biases[Math.floor(k / features)] -= weights[k] * means[k % features];
+  const { inputs: values } = dataset;
+  const { inputs } = spec.layers[0];
+  const means = new Float64Array(inputs);
+  for (let k = 0; k < values.length; k++) means[k % inputs] += values[k] / (values.length / inputs);
+  for (let k = 0; k < weights.length; k++) biases[Math.floor(k / inputs)] -= weights[k] * means[k % inputs];
   return network;
 }
 
