@@ -49,6 +49,22 @@ describe('memloop train', () => {
     expect(network.spec.outputNeurons?.[0]).toEqual(parameters);
   });
 
+  it('a data file, without a hidden layer: evaluation needs no more than the two files', async () => {
+    const folder = scratch();
+    const [data, out] = [join(folder, 'blobs.csv'), join(folder, 'blobs.safetensors')];
+    const rows = Array.from({ length: 40 }, (_, i) => `${i % 2 ? 5 + (i % 7) : -(i % 5)},${i % 3},${i % 2}`);
+    writeFileSync(data, `a,b,class\n${rows.join('\n')}\n`);
+    const options = ['--hidden', 'none', '--steps', '50', '--threads', '1', '--out', out, '--json'];
+    const { code, result } = await memloop(['train', '--dataset', data, ...options]);
+    expect(code).toBe(0);
+    expect(result.testAccuracy).toBe(1);
+    expect(loadNetwork(out).network.spec.layers).toMatchObject([{ inputs: 2, outputs: 2 }]);
+    expect((await memloop(['eval', '--model', out, '--json'])).result).toMatchObject({
+      accuracy: 1,
+      samples: 8,
+    });
+  });
+
   it.each([
     [['train', '--passport', 'VB-nothing'], /there is no passport .*VB-nothing.*memloop calibrate/],
     [['train', '--weight-noise', '-1'], /weightNoise must not be negative/],
