@@ -12,7 +12,7 @@ export function register(program: Command): void {
     .action(
       action(async (session) => {
         // Not through the rooms' indexes: a question to a board must not wait for them to load.
-        const { installedBackend } = await import('../../interop/backend.js');
+        const { installedBackend } = await import('../../interop/tfjs/backend.js');
         const { backendName } = await import('../../model/kernel/kernel.js');
         const { description, health, trace } = await session.describe();
         const tensorflow = installedBackend() ?? 'not installed';

@@ -1,14 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { type BackendName, loadBackend } from '../../src/interop/backend.js';
-import { mifLayer } from '../../src/interop/mif-layer.js';
-import { MIF, runMif } from '../../src/model/devices/mif.js';
-
-const wanted = process.env.MEMLOOP_TFJS === 'tfjs-node';
-const node = await loadBackend('tfjs-node').catch((error) => {
-  if (wanted) throw error;
-});
-/** tfjs-node downloads libtensorflow while it installs, so it is tested where it loads; MEMLOOP_TFJS=tfjs-node insists. */
-const backends: BackendName[] = node ? ['tfjs-node', 'wasm', 'cpu'] : ['wasm', 'cpu'];
+import { type BackendName, loadBackend } from '../../../src/interop/tfjs/backend.js';
+import { mifLayer } from '../../../src/interop/tfjs/operation.js';
+import { MIF, runMif } from '../../../src/model/devices/mif.js';
+import { backends } from './backends.js';
 
 const spec = {
   neuron: MIF,

@@ -5,16 +5,13 @@
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import util from 'node:util';
-import type * as tfCore from '@tensorflow/tfjs-core';
-import type * as tfLayers from '@tensorflow/tfjs-layers';
-import { MemloopError } from '../shared/errors.js';
+import type { KernelBackend, TensorInfo } from '@tensorflow/tfjs-core';
+import { MemloopError } from '../../shared/errors.js';
+import { registerFiles } from './files.js';
+import { mifClass } from './layer.js';
+import type { Tensorflow } from './tensorflow.js';
 
 export type BackendName = 'tfjs-node' | 'wasm' | 'cpu';
-
-/**
- * The functions of tfjs-core and tfjs-layers. Chained methods (`x.add(y)`) exist only on tfjs-node: write `tf.add(x, y)`.
- */
-export type Tensorflow = Omit<typeof tfCore & typeof tfLayers, 'default'>;
 
 const require = createRequire(import.meta.url);
 const PACKAGES: Readonly<Record<BackendName, string>> = {
@@ -51,7 +48,9 @@ async function open(names: readonly BackendName[]): Promise<{ name: BackendName;
   const failures: unknown[] = [];
   for (const name of names) {
     try {
-      return { name, tf: name === 'tfjs-node' ? await openNode() : await openPlain(name) };
+      const tf = name === 'tfjs-node' ? await openNode() : await openPlain(name);
+      mifClass(tf);
+      return { name, tf };
     } catch (error) {
       failures.push(error);
     }
@@ -77,8 +76,41 @@ async function openPlain(name: 'wasm' | 'cpu'): Promise<Tensorflow> {
   if (name === 'wasm') {
     const { setWasmPaths } = await import('@tensorflow/tfjs-backend-wasm');
     setWasmPaths(`${dirname(require.resolve(PACKAGES.wasm))}/`);
-  } else await import('@tensorflow/tfjs-backend-cpu');
+  }
+  await import('@tensorflow/tfjs-backend-cpu');
   if (!(await core.setBackend(name))) throw new Error(`TensorFlow.js backend ${name} does not start`);
   await core.ready();
-  return { ...core, ...layers };
+  const tf = { ...core, ...layers };
+  registerFiles(tf);
+  if (name === 'wasm') lend(tf, 'Conv2DBackpropFilter');
+  return tf;
+}
+
+/** Lets the cpu backend run an operation that the wasm backend lacks: without this one, no convolution is trained. */
+function lend(tf: Tensorflow, kernelName: string): void {
+  const lent = tf.getKernel(kernelName, 'cpu');
+  if (tf.getKernel(kernelName, 'wasm') || !lent) return;
+  tf.registerKernel({
+    kernelName,
+    backendName: 'wasm',
+    kernelFunc: ({ inputs, backend, attrs }) => {
+      const [wasm, cpu] = [backend as KernelBackend, tf.findBackend('cpu')];
+      const copy = (
+        from: KernelBackend,
+        to: KernelBackend,
+        { dataId, shape, dtype }: TensorInfo,
+      ): TensorInfo => ({
+        dataId: to.write(from.readSync(dataId), shape, dtype) as TensorInfo['dataId'],
+        shape,
+        dtype,
+      });
+      const copies = Object.fromEntries(
+        Object.entries(inputs).map(([key, info]) => [key, copy(wasm, cpu, info!)]),
+      );
+      const result = lent.kernelFunc({ inputs: copies, backend: cpu, ...(attrs && { attrs }) }) as TensorInfo;
+      const kept = copy(cpu, wasm, result);
+      for (const { dataId } of [...Object.values(copies), result]) cpu.disposeData(dataId);
+      return kept;
+    },
+  });
 }
