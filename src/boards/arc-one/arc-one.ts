@@ -211,7 +211,9 @@ export class ArcOne implements Instrument {
     } catch (error) {
       if (!isLoss(error)) throw error;
       this.#forget();
-      throw error instanceof LineLost ? this.#gone(error.message) : error;
+      // That it could not be found again is no fault of what was asked for.
+      const lost = error instanceof MemloopError && error.reason === 'board-lost';
+      throw lost ? error : this.#gone((error as Error).message);
     }
   }
 

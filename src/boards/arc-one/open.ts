@@ -53,7 +53,7 @@ async function restart(settings: ArcOneSettings, within: number): Promise<Protoc
 }
 
 const CAVEATS = [
-  'Its protocol has no checksum: a character that goes wrong on the line can make another voltage (never more than 1 V), another width (never more than 100 times as long) or another cell of a pulse, or another read voltage (never more than 1 V).',
+  'Its protocol has no checksum: a character that goes wrong on the line can make another voltage (never more than 1 V), another width (never more than 100 times as long) or another cell of a pulse, or another read voltage (never more than 1 V). On a simulated instrument one such character in five went unnoticed.',
   'A pulse counts as applied when it was answered and a second reading of the cell agrees with the answer; that its voltage and width were as asked is never confirmed.',
   'The instrument enforces no limits: those shown here are kept by memloop alone, and other software on it is bound by none.',
   'It has no dead-man: a pulse that has begun ends by itself, and what is then on its lines when the host falls silent was not confirmed.',

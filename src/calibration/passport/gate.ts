@@ -246,11 +246,12 @@ export class GuardedBoard implements Board {
     for (const [array, log] of waiting) {
       const uncertain = log.settle(count);
       if (uncertain === 0) continue;
-      this.#options.emit?.({
-        type: 'log',
-        level: 'warning',
-        message: `array ${array}: ${uncertain} pulses of an interrupted job are counted without knowing whether they were applied`,
-      });
+      const [are, were] =
+        uncertain === 1
+          ? ['1 pulse of an interrupted job is', 'it was']
+          : [`${uncertain} pulses of an interrupted job are`, 'they were'];
+      const message = `array ${array}: ${are} counted without knowing whether ${were} applied`;
+      this.#options.emit?.({ type: 'log', level: 'warning', message });
     }
   }
 

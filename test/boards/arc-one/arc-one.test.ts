@@ -23,16 +23,18 @@ import { campaign, reopened } from './campaign.js';
 
 type Faults = Partial<Omit<ArcOneFaults, 'faults'>> & { faults?: ArcOneFaults['faults'] };
 
-async function served(faults: Faults = {}, seed = 3, profile = 'w-sdc-8x8x4') {
+async function served(faults: Faults = {}, seed = 3) {
   const trace: TracedPulse[] = [];
-  const device = createArcOne(loadProfile(profile), {
+  const device = createArcOne(loadProfile('w-sdc-8x8x4'), {
     seed,
     faults: arcOneFaultsSchema.parse({ boot: 0.01, ...faults }),
     onPulse: (pulse) => trace.push(pulse),
   });
   const port = await servePty(device);
   onTestFinished(() => port.close());
-  const url = (more = '') => `arc1:${port.port}?rows=8&columns=8&series=5000&boot=0.02&timeout=0.1${more}`;
+  // Silence is not waited for long where answers are lost; elsewhere a busy machine must not look like a lost answer.
+  const url = (more = '', timeout = 2) =>
+    `arc1:${port.port}?rows=8&columns=8&series=5000&boot=0.02&timeout=${timeout}${more}`;
   return { trace, device, port, url };
 }
 
@@ -107,7 +109,7 @@ test('reads cells as the simulated truth, pulses them, and says what it cannot',
 
 test('old firmware, and one that reads digits only', async () => {
   const { url, trace } = await served({ oldFirmware: true, strictNumbers: true });
-  const board = await opened(url());
+  const board = await opened(url('', 0.1));
   expect(board.description.firmwareVersion).toBe('too old to tell');
   expect(board.description.caveats.join(' ')).toMatch(/guarded numbers/);
   expect((await board.readRows(0, 3, 2, 0.1, 1)).length).toBe(16);
@@ -141,7 +143,7 @@ test('sends slowly enough for an instrument that loses lines in a hurry', async 
 
 test('an open cell reads as 0 S and gets no pulse, and holds up nothing', async () => {
   const { port } = await served();
-  const board = await opened(`arc1:${port.port}?rows=9&columns=8&series=5000&boot=0.02&timeout=0.1`);
+  const board = await opened(`arc1:${port.port}?rows=9&columns=8&series=5000&boot=0.02&timeout=2`);
   const currents = await board.readRows(0, 7, 2, 0.1, 1);
   expect(currents.subarray(0, 8).every((current) => current > 0)).toBe(true);
   expect(Array.from(currents.subarray(8))).toEqual(new Array(8).fill(0));
@@ -189,6 +191,19 @@ test('unplugged: what was on its way is unknown, and with --reconnect it is foun
   ]);
   await expect(gone.readRows(0, 0, 1, 0.1, 1)).rejects.toThrow(/is gone: .*plug it in/);
 
+  const away = join(scratch(), 'arc1');
+  const long = arcOneFaultsSchema.parse({ boot: 0, faults: [{ kind: 'unplug', every: [1, 1], time: 60 }] });
+  const far = await servePty(createArcOne(loadProfile('w-sdc-8x8x4'), { seed: 3, faults: long }), {
+    link: away,
+  });
+  onTestFinished(() => far.close());
+  const lost = await opened(`arc1:${away}?rows=8&columns=8&series=5000&boot=0.02&timeout=2`, 0.1);
+  expect(await lost.cells([pulse(0, 0)])).toMatchObject([{ status: 'unknown' }]);
+  await expect(lost.readRows(0, 0, 1, 0.1, 1)).rejects.toMatchObject({
+    reason: 'board-lost',
+    message: expect.stringMatching(/is gone: there is no port .*plug it in and run the command again/),
+  });
+
   const link = join(scratch(), 'arc1');
   const faults = arcOneFaultsSchema.parse({
     boot: 0,
@@ -196,7 +211,7 @@ test('unplugged: what was on its way is unknown, and with --reconnect it is foun
   });
   const port = await servePty(createArcOne(loadProfile('w-sdc-8x8x4'), { seed: 3, faults }), { link });
   onTestFinished(() => port.close());
-  const back = await opened(`arc1:${link}?rows=8&columns=8&series=5000&boot=0.02&timeout=0.1`, 30);
+  const back = await opened(`arc1:${link}?rows=8&columns=8&series=5000&boot=0.02&timeout=2`, 30);
   expect((await back.cells([pulse(0, 0), pulse(0, 1), pulse(0, 2)])).map(({ status }) => status)).toEqual([
     'applied',
     'unknown',
@@ -227,40 +242,20 @@ test('what cannot be opened is one line with the remedy', async () => {
     expect(() => parseArcOneUrl(url)).toThrow(/cannot read .*write arc1:/);
 });
 
-const LARGE = process.env.MEMLOOP_ARC_PROGRAM !== undefined;
-
 test('program, by the simulated truth: 99 % of the healthy cells within 2 % of the window', {
-  timeout: 3_600_000,
+  timeout: 600_000,
 }, async () => {
-  const profile = LARGE ? 'knowm-32x32x1' : 'w-sdc-8x8x4';
-  const { rows: size, pulse: driven } = loadProfile(profile);
-  const { device, port, trace } = await served({}, 5, profile);
-  const board = guardBoard(
-    await opened(
-      `arc1:${port.port}?rows=${size}&columns=${size}&series=${driven.seriesResistance}&boot=0.02&timeout=0.5`,
-    ),
-    { home: scratch() },
-  );
+  const { device, url } = await served({}, 5);
+  const board = guardBoard(await opened(url()), { home: scratch() });
   const calibrated = new CalibratedBoard(board, nominalCalibration(board));
   const { low, high } = arrayWindow(board.passport.array(0));
   const random = new Random(1);
-  const targets = Float64Array.from({ length: size * size }, () => low + (high - low) * random.uniform());
-  const began = performance.now();
-  const report = await programArray(calibrated, 0, targets);
+  const targets = Float64Array.from({ length: 64 }, () => low + (high - low) * random.uniform());
+  await programArray(calibrated, 0, targets);
   const truth = device.chip.crossbars[0].conductances(0.05);
   const { stuck } = device.chip.crossbars[0];
   const healthy = [...targets.keys()].filter((cell) => stuck[cell] === 0);
-  const good = healthy.filter((cell) => Math.abs(truth[cell] - targets[cell]) <= 0.02 * (high - low) * 1.05);
-  const lines = {
-    cells: targets.length,
-    inTolerance: report.inTolerance,
-    healthy: healthy.length,
-    good: good.length,
-  };
-  if (LARGE)
-    console.log(
-      JSON.stringify({ ...lines, pulses: trace.length, seconds: (performance.now() - began) / 1000 }),
-    );
+  const good = healthy.filter((cell) => Math.abs(truth[cell] - targets[cell]) <= 0.02 * (high - low));
   expect(good.length).toBeGreaterThanOrEqual(0.99 * healthy.length - 1e-9);
 });
 
@@ -283,7 +278,10 @@ describe('campaign: what is said of pulses, against what the cells received', ()
         { kind: 'silence', every: [1000, 5000] },
       ],
     });
-    const tally = await campaign(() => openArcOne(url(), {}), trace, { pulses: PULSES || 120, seed: 1 });
+    const tally = await campaign(() => openArcOne(url('', 0.1), {}), trace, {
+      pulses: PULSES || 120,
+      seed: 1,
+    });
     say('lost and torn', tally, device.counts);
     expect(tally).toMatchObject({
       believedWithout: 0,
@@ -306,7 +304,10 @@ describe('campaign: what is said of pulses, against what the cells received', ()
         { kind: 'twist-bit', every: [300, 1500] },
       ],
     });
-    const tally = await campaign(() => openArcOne(url(), {}), trace, { pulses: PULSES || 120, seed: 2 });
+    const tally = await campaign(() => openArcOne(url('', 0.1), {}), trace, {
+      pulses: PULSES || 120,
+      seed: 2,
+    });
     say('twisted', tally, device.counts);
     expect(tally).toMatchObject({ believedTwice: 0, denied: 0 });
     expect(tally.worstVoltage).toBeLessThanOrEqual(1);
