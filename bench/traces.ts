@@ -57,16 +57,15 @@ for (let seed = first; seed < first + seeds; seed++) {
     const address = { array: 0, row: cell >> 1, column: cell & 1 };
     const wave = { waveform: 'triangle', amplitude, frequency, points: 400, cycles: 3 } as const;
     const samples = await traceCell(board, address, wave, { budget: 6 });
-    const fit = fitLoops([
-      {
-        name: `cell ${cell}`,
-        voltage: Float64Array.from(samples, (sample) => sample.voltage),
-        current: Float64Array.from(samples, (sample) => sample.current),
-        resistance: board.description.seriesResistance,
-        frequency,
-        pulsed: false,
-      },
-    ]);
+    const loop = {
+      name: `cell ${cell}`,
+      voltage: Float64Array.from(samples, (sample) => sample.voltage),
+      current: Float64Array.from(samples, (sample) => sample.current),
+      resistance: board.description.seriesResistance,
+      frequency,
+      pulsed: false,
+    };
+    const fit = fitLoops([loop], { candidates: 60, starts: 1 });
     const truth = crossbar.parameters(address.row, address.column);
     const errors = NAMES.map((name) => {
       const error = (fit.parameters[name] - truth[name]) / fit.uncertainty[name];

@@ -159,14 +159,19 @@ export function measuredBy(loops: readonly MeasuredLoop[], ownThresholds: boolea
   };
 }
 
-/** Simulated currents over their range, loop after loop, then how far each coordinate is from its belief. */
+/**
+ * Simulated currents over their range, loop after loop, then how far each coordinate is from its belief.
+ * @param rates of each loop, where its halves are faster or slower than the device: see `steadyLoop`
+ */
 export function simulate(
   theta: readonly number[],
   { loops, ranges }: Pick<Measured, 'loops' | 'ranges'>,
+  rates: readonly (readonly [number, number])[] = [],
 ): Float64Array {
   const parts = loops.map((loop, l) => {
     const p = parametersOfLoop(theta, l);
-    const response = steadyLoop(p, drivenBy(loop, theta[OFFSETS[0]], theta[OFFSETS[1]]), stepping(loop));
+    const drive = drivenBy(loop, theta[OFFSETS[0]], theta[OFFSETS[1]]);
+    const response = steadyLoop(p, drive, { ...stepping(loop), rates: rates[l] });
     const offset = loop.pulsed ? 0 : theta[OFFSETS[1]];
     return response.current.map((current) => (current - offset) / ranges[l]);
   });

@@ -54,12 +54,14 @@ export interface Fit {
 
 /** Thresholds are never known better than this share of the voltage step between two samples. */
 const RESOLUTION = 0.08;
-/** The model moves in half samples: where a cell switches faster and faster it is behind by this share of a sample. */
-const BEHIND = 0.15;
+/** The model moves in half samples, by the voltage at the end of each: it is ahead by about this share of a sample. */
+const AHEAD = 0.25;
 /** Of an oscilloscope, relative. */
 const GAIN = 5e-3;
 /** In units of vt: the voltages over which a cell switches. */
 const SWITCHING = 3;
+/** By this share a rate is changed to see what that does. */
+const RATE_STEP = 0.02;
 /** Samples on either side over which the size of residuals is averaged. */
 const AROUND = 4;
 
@@ -84,7 +86,6 @@ export function fitReport(measured: Measured, theta: readonly number[]): Fit {
       spreadOf(theta, measured, deviations(theta, measured, residuals)),
       parameters,
       loops,
-      response,
     ),
     nrmse: nrmseOf(loops, residuals),
     thresholds: loops.map((_, l) => {
@@ -135,8 +136,33 @@ function deviations(theta: readonly number[], measured: Measured, residuals: Flo
   const precision = inverse(j.mmul(j.transpose()));
   const spreading = precision.mmul(weighted);
   const covariance = spreading.mmul(spreading.transpose()).mul(variance);
+  for (const half of halves(theta, measured)) {
+    const moved = precision.mmul(j).mmul(half);
+    covariance.add(moved.mmul(moved.transpose()));
+  }
   covariance.add(covariance.transpose()).mul(0.5);
   return new CholeskyDecomposition(covariance).lowerTriangularMatrix;
+}
+
+/**
+ * Each half of a wave is a pulse, whose rate differs from that of others: by how much a deviation of it changes the currents,
+ * one column a half. A fit takes that for a change of its parameters.
+ */
+function halves(theta: readonly number[], measured: Measured): Matrix[] {
+  const nominal = simulate(theta, measured);
+  return measured.loops.flatMap(({ pulsed }, l) =>
+    pulsed
+      ? []
+      : [0, 1].map((half) => {
+          const rates = measured.loops.map((_, k): [number, number] => {
+            const faster = k === l ? 1 + RATE_STEP : 1;
+            return half === 0 ? [faster, 1] : [1, faster];
+          });
+          const changed = simulate(theta, measured, rates);
+          const share = W_SDC_PRIOR.pulseSigma / RATE_STEP;
+          return Matrix.columnVector(Array.from(changed, (value, i) => share * (value - nominal[i])));
+        }),
+  );
 }
 
 /** Variance of one residual, and the square of each over the average, smoothed. */
@@ -193,15 +219,14 @@ function spreadOf(theta: readonly number[], { steps }: Measured, root: Matrix): 
 }
 
 /**
- * Widens an uncertainty by what residuals do not show: the steps of the voltage, the spread from pulse to pulse (each half
- * of a wave is one), and the gains of an oscilloscope. An error of the rate is one of the thresholds by the same share of
- * vt, and the other way round.
+ * Widens an uncertainty by what residuals do not show: the steps of the voltage, the spread from pulse to pulse in a loop of
+ * pulses, and the gains of an oscilloscope. An error of the rate is one of the thresholds by the same share of vt, and the
+ * other way round.
  */
 function widened(
   uncertainty: Record<FittedName, number>,
   { ron, roff, tau, vt }: MemristorParameters,
   loops: readonly MeasuredLoop[],
-  { state }: LoopResponse,
 ): Record<FittedName, number> {
   const step = Math.min(...loops.map(stepOf));
   const wider = { ...uncertainty };
@@ -210,24 +235,20 @@ function widened(
   };
   widen('von', RESOLUTION * step);
   widen('voff', RESOLUTION * step);
-  // A cell switches in a few pulses, but in one half of a wave.
-  const pulsed = loops.some((loop) => loop.pulsed);
-  const pulses = pulsed ? Math.max(1, (SWITCHING * vt) / step) * loops.length : loops.length;
-  const share = W_SDC_PRIOR.pulseSigma / Math.sqrt(pulses);
-  widen('tau', share * tau);
-  for (const name of ['von', 'voff', 'vt'] as const) widen(name, share * vt);
-  if (pulsed) return wider;
-  // The rate of one half is that of the other half too, which is a pulse of its own.
-  widen('von', share * vt);
-  widen('voff', share * vt);
-  widen('voff', BEHIND * step);
-  const late = BEHIND * Math.min(...loops.map((loop) => 1 / loop.frequency / loop.voltage.length));
-  widen('tau', Math.hypot(late, Math.min(1, (BEHIND * step) / vt) * tau));
+  if (loops.some((loop) => loop.pulsed)) {
+    // A cell switches in a few pulses.
+    const pulses = Math.max(1, (SWITCHING * vt) / step) * loops.length;
+    const share = W_SDC_PRIOR.pulseSigma / Math.sqrt(pulses);
+    widen('tau', share * tau);
+    for (const name of ['von', 'voff', 'vt'] as const) widen(name, share * vt);
+    return wider;
+  }
+  widen('von', AHEAD * step);
+  widen('voff', AHEAD * step);
+  const late = AHEAD * Math.min(...loops.map((loop) => 1 / loop.frequency / loop.voltage.length));
+  widen('tau', Math.hypot(late, Math.min(1, (AHEAD * step) / vt) * tau));
   widen('von', vt * Math.log1p(late / tau));
   widen('voff', vt * Math.log1p(late / tau));
-  // A cell that is not all on at its highest gets there by the rate of that half; the divider halves the error.
-  const highest = Math.min(0.999, Math.max(0.1, ...state));
-  widen('ron', (share * (highest - 1) * Math.log1p(-highest) * ron) / (2 * highest));
   widen('ron', GAIN * ron);
   widen('roff', GAIN * roff);
   return wider;

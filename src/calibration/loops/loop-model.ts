@@ -95,24 +95,29 @@ const during = (start: number | undefined, end: number): number =>
 
 /**
  * Steady cycle under a periodic drive: periods are repeated until the state closes within 1e-4, at most
- * `periods` of them.
+ * `periods` of them. `rates`: how much faster than it should the state moves while the source is positive, and negative.
  */
 export function steadyLoop(
   p: MemristorParameters,
   drive: LoopDrive,
-  { substeps = 2, periods = 6, start = 0.5 }: { substeps?: number; periods?: number; start?: number } = {},
+  {
+    substeps = 2,
+    periods = 6,
+    start = 0.5,
+    rates = [1, 1],
+  }: { substeps?: number; periods?: number; start?: number; rates?: readonly [number, number] } = {},
 ): LoopResponse {
   const n = drive.applied.length;
   const current = new Float64Array(n);
   const voltage = new Float64Array(n);
   const state = new Float64Array(n);
-  const time = drive.samplePeriod / substeps;
   let x = start;
   for (let period = 0; period < periods; period++) {
     const began = x;
     for (let i = 0; i < n; i++) {
       const from = drive.applied[i === 0 ? n - 1 : i - 1];
       const to = drive.applied[i];
+      const time = (drive.samplePeriod / substeps) * rates[to < 0 ? 1 : 0];
       let v = drive.held ? dividedVoltage(p, x, to, drive.resistance) : 0;
       for (let s = 1; s <= substeps; s++) {
         const applied = drive.held ? to : from + ((to - from) * s) / substeps;

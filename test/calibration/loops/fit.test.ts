@@ -12,11 +12,18 @@ import { temporaryHome } from '../boards.js';
 /** A loop as an oscilloscope would see it: noise of a share of the range on the current. */
 function simulatedLoop(
   p: MemristorParameters,
-  { seed = 1, noise = 0.004, amplitude = 0.5, resistance = 5000, frequency = 100 } = {},
+  {
+    seed = 1,
+    noise = 0.004,
+    amplitude = 0.5,
+    resistance = 5000,
+    frequency = 100,
+    rates = [1, 1] as [number, number],
+  } = {},
 ): MeasuredLoop {
   const random = new Random(seed);
   const applied = Float64Array.from({ length: 120 }, (_, i) => amplitude * Math.sin((2 * Math.PI * i) / 120));
-  const { current } = steadyLoop(p, { applied, samplePeriod: 1 / frequency / 120, resistance });
+  const { current } = steadyLoop(p, { applied, samplePeriod: 1 / frequency / 120, resistance }, { rates });
   const range = Math.max(...current) - Math.min(...current);
   const seen = current.map((value) => value + noise * range * random.normal());
   return {
@@ -78,6 +85,18 @@ describe('fitting', () => {
       expect(fitTable([fit])).toMatch(/NRMSE 0\.\d\d %, pass/);
     }
     expect(inside / all).toBeGreaterThanOrEqual(0.9);
+  });
+
+  test('what a half of a wave that is faster, or slower, does to the parameters is within what is stated', () => {
+    const [slow, fast] = [100, 1000].map((frequency) => {
+      const loop = simulatedLoop(W_SDC, { frequency, noise: 1e-3, resistance: 10e3, rates: [1.12, 0.88] });
+      return fitLoops([loop], quick);
+    });
+    for (const { parameters, uncertainty } of [slow, fast])
+      for (const name of ['ron', 'von', 'voff', 'tau', 'vt'] as const)
+        expect(Math.abs(parameters[name] - W_SDC[name]), name).toBeLessThan(2.5 * uncertainty[name]);
+    // The faster the wave, the less of the threshold's width is left in it.
+    expect(fast.uncertainty.vt).toBeGreaterThan(2 * slow.uncertainty.vt);
   });
 
   test('two loops of one device at once share one parameter set', () => {
