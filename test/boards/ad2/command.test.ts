@@ -57,6 +57,9 @@ describe.skipIf(!hasCompiler)('through the C interface', { timeout: 300_000 }, (
     const fitted = await ask('fit', join(folder, 'loop.csv'), '--series', '9901', '--frequency', '100');
     expect(fitted.result.fits[0]).toMatchObject({ class: 'pass' });
     expect(fitted.result.fits[0].nrmse[0]).toBeLessThan(0.005);
+    const calibrated = await ask('calibrate');
+    expectDone(calibrated);
+    expect(calibrated.stdout).toContain('has no neurons: the host runs them');
     writeFileSync(join(folder, 'targets.json'), JSON.stringify(TARGETS));
     const programmed = await ask('program', '--target', join(folder, 'targets.json'));
     expectDone(programmed);
@@ -118,6 +121,7 @@ describe('without a device', () => {
     });
     expectDone(end);
     expect(end.result.conductance).toHaveLength(8);
+    expect(end.stdout).toContain('"type":"board"');
     const bad = await memloop(['read', '--port', 'virtual-ad2:?seed=x']);
     expectOneLine(bad, /seed in virtual-ad2:\?seed=x is not a whole number/);
   });
