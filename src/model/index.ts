@@ -13,6 +13,7 @@ export {
   type OwnData,
   type OwnDataOptions,
 } from './data/own-data.js';
+export { inTimes } from './data/signal.js';
 export { type AlongOptions, adjointAlong } from './devices/along.js';
 export * from './devices/memristor.js';
 export * from './devices/mif.js';

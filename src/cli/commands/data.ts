@@ -6,6 +6,8 @@ interface ReadOptions {
   label?: string;
   inputs?: string;
   header?: boolean;
+  times?: number;
+  channels?: number;
 }
 
 interface Options {

@@ -15,15 +15,18 @@ interface Options extends Partial<Omit<TrainSettings, 'augmentation'>> {
   label?: string;
   inputs?: string;
   header?: boolean;
+  times?: number;
+  channels?: number;
   test?: string;
   testShare?: number;
   folds?: number;
   out?: string;
   integrator: IntegratorName;
-  steps: number;
+  steps?: number;
+  duration?: number;
   network?: string;
   hidden?: number[];
-  hiddenNeurons: 'relu' | 'mif';
+  hiddenNeurons?: 'relu' | 'mif';
   driveScale?: number;
   driveMax?: number;
   augment?: Augmentation;
@@ -60,7 +63,16 @@ export function register(program: Command): void {
         .choices(['forward-euler', 'semi-implicit', 'exponential'])
         .default('exponential'),
     )
-    .option('--steps <n>', 'steps of the neurons in the 10 ms of one input', wholeNumber(1, 1_000_000), 250)
+    .option(
+      '--steps <n>',
+      'steps of the neurons for one input (default: 250; of signals in time 5 for 4 vectors)',
+      wholeNumber(1, 1_000_000),
+    )
+    .option(
+      '--duration <s>',
+      'time for one input (default: 0.01; of signals in time 80 µs from vector to vector)',
+      decimal,
+    )
     .addOption(
       new Option(
         '--network <file>',
@@ -69,9 +81,10 @@ export function register(program: Command): void {
     )
     .option('--hidden <sizes>', 'sizes of the hidden layers, such as 100 or 100,50, or none', sizes)
     .addOption(
-      new Option('--hidden-neurons <kind>', 'neurons of the hidden layers')
-        .choices(['relu', 'mif'])
-        .default('relu'),
+      new Option(
+        '--hidden-neurons <kind>',
+        'neurons of the hidden layers (default: relu; of signals in time mif)',
+      ).choices(['relu', 'mif']),
     )
     .option('--batch <n>', 'images in each step', decimal)
     .option('--rate <x>', "Adam's learning rate", decimal)
@@ -153,7 +166,7 @@ async function planOf({ emit }: Session, options: Options, dataset: Dataset, own
     options.passport === undefined
       ? undefined
       : (await import('../../calibration/index.js')).Passport.stored(options.passport);
-  const { features, classes, count } = dataset;
+  const { features, classes, count, times = 1 } = dataset;
   const samples = own ? { samples: count } : {};
   const { network, ...rest } = options;
   const {
@@ -166,6 +179,7 @@ async function planOf({ emit }: Session, options: Options, dataset: Dataset, own
     ...(network !== undefined && { network: model.loadDescription(network) }),
     features,
     classes,
+    times,
   });
   if (limitedDrive !== undefined) {
     const message = `forward-euler with ${spec.steps} steps: drives are limited to ${limitedDrive} A, where it is stable`;
@@ -218,7 +232,13 @@ async function crossValidate(session: Session, options: Options, folds: number) 
   };
 }
 
-const readOf = ({ label, inputs, header }: Options) => ({ label, inputs, header });
+const readOf = ({ label, inputs, header, times, channels }: Options) => ({
+  label,
+  inputs,
+  header,
+  times,
+  channels,
+});
 
 /** A known dataset as published, a data file as the options say. */
 async function dataOf(
@@ -226,14 +246,17 @@ async function dataOf(
   options: Options,
 ): Promise<{ train: Dataset; test: Dataset; record?: DataRecord }> {
   const model = await import('../../model/index.js');
-  const { dataset, dataDir, seed = 1, test, testShare } = options;
-  const forFiles = [options.label, options.inputs, options.header, test, testShare];
+  const { dataset, dataDir, seed = 1, test, testShare, times } = options;
+  const forFiles = [options.label, options.inputs, options.channels, options.header, test, testShare];
   if (model.isDatasetName(dataset) || !existsSync(dataset)) {
     const loaded = await model.loadDataset(dataset, { seed, ...(dataDir !== undefined && { dataDir }) });
-    if (forFiles.every((option) => option === undefined)) return loaded;
+    if (forFiles.every((option) => option === undefined))
+      return times === undefined
+        ? loaded
+        : { train: model.inTimes(loaded.train, times), test: model.inTimes(loaded.test, times) };
     throw new MemloopError(
       'usage',
-      `--label, --inputs, --header, --test and --test-share are for data files, and ${dataset} is a known dataset`,
+      `--label, --inputs, --channels, --header, --test and --test-share are for data files, and ${dataset} is a known dataset`,
     );
   }
   const own = await model.loadOwnData(dataset, {

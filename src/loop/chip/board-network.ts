@@ -12,6 +12,7 @@ import {
   type Network,
   type Random,
   restState,
+  timesOf,
   WAVEFORM_UNIT,
 } from '../../model/index.js';
 import { answered, inTurns, type Steps } from './in-turns.js';
@@ -30,7 +31,7 @@ export interface NeuronBank {
 
 /** What a batch of images did in one layer. */
 export interface LayerForward {
-  /** Vectors per image: 1, or behind a MIF layer one per membrane sample. */
+  /** Vectors per image: 1, of a signal one per input pulse, behind a MIF layer one per membrane sample. */
   vectors: number;
   /** Inputs as they were driven, i.e. after clipping: count × vectors × inputs. */
   inputs: Float32Array;
@@ -162,7 +163,10 @@ export class BoardNetwork {
     const passes = pairsInRows(this.map) ? 2 : 1;
     const products = this.map.layers.reduce(
       (sum, { tiles }, l) =>
-        sum + passes * tiles.length * (this.takesWaveforms(l) ? this.pulseSteps(l).length : 1),
+        sum +
+        passes *
+          tiles.length *
+          (this.takesWaveforms(l) ? this.pulseSteps(l).length : timesOf(this.network.spec)),
       0,
     );
     return products * this.#productTime;

@@ -5,6 +5,7 @@ import {
   Network,
   outputVoltages,
   restState,
+  timesOf,
   WAVEFORM_UNIT,
 } from '../../model/index.js';
 import type { LayerShape } from './mapping.js';
@@ -32,8 +33,10 @@ const SIMULATED = 32;
  */
 export function layerScales(network: Network, sample: Dataset): LayerScales {
   checkAllDense(network.spec.layers, 'a chip');
-  const count = Math.min(SAMPLE, sample.count);
-  let values: Float32Array | undefined = sample.inputs.subarray(0, count * sample.features);
+  const samples = Math.min(SAMPLE, sample.count);
+  // Each vector of a signal counts.
+  const count = samples * timesOf(network.spec);
+  let values: Float32Array | undefined = sample.inputs.subarray(0, samples * sample.features);
   return network.spec.layers.map((layer, l) => {
     const weightMax = clippingWeight(network.weights[l]);
     if (network.spec.layers[l - 1]?.activation === 'mif') values = undefined;

@@ -12,6 +12,8 @@ export interface Dataset {
   labels: Uint8Array;
   count: number;
   features: number;
+  /** Of signals in time: the features are so many vectors of channels, one after the other. 1 where left out. */
+  times?: number;
   classes: number;
   /** Of a file's data: what tells it from another file of the same name. */
   key?: string;

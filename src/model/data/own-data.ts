@@ -15,6 +15,8 @@ export const dataRecordSchema = preparationSchema.extend({
     label: z.string().optional(),
     inputs: z.string().optional(),
     header: z.boolean().optional(),
+    times: z.number().int().positive().optional(),
+    channels: z.number().int().positive().optional(),
   }),
   /** Of the training file; empty for a folder. */
   sha256: z.string(),
@@ -119,6 +121,7 @@ export async function loadFolds(
 
 export interface DataDescription {
   samples: number;
+  /** Of each step in time. */
   inputs: number;
   classes: number;
   /** Steps in time of one sample. */
@@ -140,9 +143,9 @@ export async function describeData(path: string, options: ReadOptions = {}): Pro
   const { columns } = preparation;
   return {
     samples: samples.count,
-    inputs: inputsOf(preparation),
+    inputs: inputsOf(preparation) / (samples.times ?? 1),
     classes: samples.classes.length,
-    times: 1,
+    times: samples.times ?? 1,
     label: samples.label,
     columns: samples.columns.map(({ name }, c) => ({
       name,
@@ -172,8 +175,10 @@ function missingOf({ columns, values }: Samples): number[] {
 function tell(path: string, samples: Samples, preparation: Preparation): string {
   const counts = countsOf(samples);
   const [least, most] = [Math.min(...counts), Math.max(...counts)];
+  const { times = 1 } = samples;
+  const inputs = `${inputsOf(preparation) / times} inputs${times > 1 ? ` at each of ${times} times` : ''}`;
   const parts = [
-    `${samples.count} samples, ${inputsOf(preparation)} inputs, ${samples.classes.length} classes by ${samples.label}`,
+    `${samples.count} samples, ${inputs}, ${samples.classes.length} classes by ${samples.label}`,
   ];
   const { columns } = preparation;
   if (Array.isArray(columns)) {

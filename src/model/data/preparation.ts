@@ -139,7 +139,15 @@ export function applyPreparation(
       `${name} has the class ${samples.classes[unknown]}, which the network does not know: its classes are ${preparation.classes.slice(0, 10).join(', ')}`,
     );
   const labels = Uint8Array.from(indices, (i) => classIndex[samples.labels[i]]);
-  return { name, inputs, labels, count: indices.length, features, classes: preparation.classes.length };
+  return {
+    name,
+    inputs,
+    labels,
+    count: indices.length,
+    features,
+    classes: preparation.classes.length,
+    ...(samples.times !== undefined && { times: samples.times }),
+  };
 }
 
 interface Writer {

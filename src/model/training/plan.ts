@@ -3,22 +3,25 @@ import { describedLayers, type NetworkDescription } from '../network/description
 import { isImageLayer } from '../network/layers.js';
 import { type NetworkSpec, networkSpec } from '../network/network.js';
 import { largestEulerDrive } from '../network/stability.js';
-import { recipeOf, tableRecipe } from './recipes.js';
+import { recipeOf, signalRecipe, tableRecipe, VECTOR_TIME } from './recipes.js';
 import type { TrainSettings } from './settings.js';
 
-export interface PlanOptions extends Partial<Pick<NetworkSpec, 'integrator' | 'driveScale' | 'driveMax'>> {
+export interface PlanOptions
+  extends Partial<Pick<NetworkSpec, 'integrator' | 'driveScale' | 'driveMax' | 'duration' | 'times'>> {
   /** Name of the dataset, whose recipe fills in the rest. */
   dataset: string;
   /** Of own data: how many training samples there are, which decides the recipe. */
   samples?: number;
+  /** Values of a sample: of a signal in time those of all `times`. */
   features: number;
   classes: number;
   /** The layers, instead of `hidden` and `hiddenNeurons`. */
   network?: NetworkDescription;
   /** Outputs of the hidden layers. */
   hidden?: readonly number[];
+  /** Default relu; of a signal in time mif. */
   hiddenNeurons?: 'relu' | 'mif';
-  /** Steps of the neurons for one input; default 250. */
+  /** Steps of the neurons for one input; default 250; of a signal in time 5 for 4 of its vectors. */
   steps?: number;
 }
 
@@ -31,15 +34,21 @@ export interface TrainingPlan {
 
 /** Error: `bad-input` for a network that does not fit the dataset. */
 export function planTraining(options: PlanOptions): TrainingPlan {
-  const { dataset, features, classes, network, integrator, driveMax, steps = 250 } = options;
-  const recipe = options.samples === undefined ? recipeOf(dataset) : tableRecipe(options.samples);
+  const { dataset, classes, network, integrator, driveMax, times = 1 } = options;
+  const ofData = options.samples === undefined ? recipeOf(dataset) : tableRecipe(options.samples);
+  const recipe = times > 1 ? signalRecipe(ofData) : ofData;
+  const features = options.features / times;
   const layers = network
     ? describedLayers(network, { features, classes })
     : [features, ...(options.hidden ?? recipe.hidden), classes];
+  const steps = options.steps ?? (times > 1 ? Math.round(1.25 * times) : 250);
+  const duration = options.duration ?? (times > 1 ? 1.25 * times * VECTOR_TIME : 10e-3);
   const spec = networkSpec(layers, {
     ...(integrator !== undefined && { integrator }),
+    ...(times > 1 && { times }),
     steps,
-    hidden: options.hiddenNeurons ?? 'relu',
+    duration,
+    hidden: options.hiddenNeurons ?? (times > 1 ? 'mif' : 'relu'),
     driveScale: options.driveScale ?? recipe.driveScale,
     ...(driveMax !== undefined && { driveMax }),
   });

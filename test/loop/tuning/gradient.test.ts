@@ -49,8 +49,9 @@ describe('the loss of the decision', () => {
 });
 
 /** A network on an ideal board that is sampled after every model step, everything in float64. */
-function idealBoard(hidden: 'relu' | 'mif') {
-  const spec = networkSpec([5, 6, 3], { steps: 125, driveScale: hidden === 'mif' ? 60e-6 : 20e-6, hidden });
+function idealBoard(hidden: 'relu' | 'mif', times: number) {
+  const driveScale = hidden === 'mif' ? 60e-6 : 20e-6;
+  const spec = networkSpec([5, 6, 3], { steps: 125, driveScale, hidden, times });
   const network = Network.initialise(spec, 4);
   // In float64, so that finite differences are good to more than 1e-6.
   const weights = network.weights.map((list) => Float64Array.from(list));
@@ -82,7 +83,7 @@ function idealBoard(hidden: 'relu' | 'mif') {
   );
   const random = new Random(5);
   const count = 2;
-  const inputs = Float64Array.from({ length: count * 5 }, () => random.uniform());
+  const inputs = Float64Array.from({ length: count * times * 5 }, () => random.uniform());
   const labels = Uint8Array.of(2, 0);
   const dt = spec.duration / spec.steps;
 
@@ -118,7 +119,9 @@ function idealBoard(hidden: 'relu' | 'mif') {
       voltages: [] as Float64Array[],
     }));
     for (let n = 0; n < count; n++) {
-      let vectors = [Array.from(inputs.subarray(n * 5, n * 5 + 5))];
+      let vectors = Array.from({ length: times }, (_, t) =>
+        Array.from(inputs.subarray((n * times + t) * 5, (n * times + t + 1) * 5)),
+      );
       spec.layers.forEach(({ activation }, l) => {
         const sums = vectors.map((x) => dense(x, l));
         layers[l].vectors = vectors.length;
@@ -158,10 +161,15 @@ function idealBoard(hidden: 'relu' | 'mif') {
 }
 
 describe('the gradient at the measured states', () => {
-  for (const hidden of ['relu', 'mif'] as const)
+  for (const [hidden, times] of [
+    ['relu', 1],
+    ['mif', 1],
+    ['relu', 4],
+    ['mif', 4],
+  ] as const)
     for (const trajectory of ['measured', 'modelled'] as const)
-      it(`is the model's own where the measurement is: hidden ${hidden}, trajectory ${trajectory}`, () => {
-        const { hardware, weights, biases, labels, measure, count } = idealBoard(hidden);
+      it(`is the model's own where the measurement is: hidden ${hidden}, times ${times}, trajectory ${trajectory}`, () => {
+        const { hardware, weights, biases, labels, measure, count } = idealBoard(hidden, times);
         const loss = (): number =>
           measure().voltages.reduce((sum, v, n) => sum + peakLoss(v, 3, labels[n]).loss / count, 0);
         const gradient = gradientAtMeasured(

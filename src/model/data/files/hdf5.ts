@@ -1,6 +1,7 @@
 /** HDF5 by h5wasm: datasets by their paths. */
 import { statSync } from 'node:fs';
 import { MemloopError } from '../../../shared/errors.js';
+import { isSpikes, readSpikes } from '../events/shd.js';
 import { unpackedLimit } from '../gzip.js';
 import { contentOf, type NamedArray } from './arrays.js';
 import { badFile, type FileContent, type ReadOptions } from './samples.js';
@@ -9,7 +10,7 @@ interface Node {
   type?: string;
   shape?: number[] | null;
   value?: unknown;
-  metadata?: { size: number; chunks: number[] | null };
+  metadata?: { size: number; chunks: number[] | null; vlen_type?: { type: number; size: number } };
   keys?: () => string[];
   get?: (name: string) => Node | null;
 }
@@ -25,6 +26,7 @@ export async function readHdf5(path: string, options: ReadOptions): Promise<File
     file = new h5wasm.File(path, 'r');
     const found = new Map<string, Node>();
     collect(file as unknown as Node, '', found, 0);
+    if (isSpikes(found)) return readSpikes(path, found, options);
     const read = (name: string): NamedArray => arrayOf(path, name, found.get(name)!, size);
     return contentOf(path, { names: [...found.keys()], read }, options);
   } catch (error) {

@@ -3,8 +3,11 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { MemloopError } from '../../../shared/errors.js';
+import { isAedatFolder, readAedatFolder } from '../events/aedat.js';
+import { isBinFolder, readBinFolder } from '../events/n-mnist.js';
 import { isGzip, unpackedLimit, unpackedStart } from '../gzip.js';
 import { readIdx } from '../idx.js';
+import { asSignal } from '../signal.js';
 import { readArff } from './arff.js';
 import { contentOf, type NamedArray } from './arrays.js';
 import { readCsv } from './csv.js';
@@ -17,8 +20,10 @@ import { badFile, type FileContent, type ReadOptions } from './samples.js';
 /** Errors: `bad-file`; `bad-input` if there is no such file. */
 export async function readDataFile(path: string, options: ReadOptions = {}): Promise<FileContent> {
   try {
-    if (statSync(path).isDirectory()) return { samples: await readPngFolder(path) };
-    return await readBytes(path, readFileSync(path), options);
+    const content = statSync(path).isDirectory()
+      ? await readFolder(path, options)
+      : await readBytes(path, readFileSync(path), options);
+    return asSignal(path, content, options);
   } catch (error) {
     if (error instanceof MemloopError) throw error;
     const { code, message } = error as NodeJS.ErrnoException;
@@ -48,6 +53,12 @@ function startOf(path: string, packed: Buffer): Buffer {
   } catch {
     throw badFile(path, UNPACK_ANEW);
   }
+}
+
+async function readFolder(path: string, options: ReadOptions): Promise<FileContent> {
+  if (isAedatFolder(path)) return readAedatFolder(path, options);
+  if (isBinFolder(path)) return readBinFolder(path, options);
+  return { samples: await readPngFolder(path) };
 }
 
 async function readBytes(path: string, packed: Buffer, options: ReadOptions): Promise<FileContent> {

@@ -17,6 +17,8 @@ export interface Samples {
   classes: readonly string[];
   /** Images: all columns share one scale and none is left out. `full` is the value that becomes 1. */
   image?: { full?: number };
+  /** Signals in time: the columns are so many vectors, one after the other; all share one scale, as of images. */
+  times?: number;
   /** Name of the column or array that holds the labels. */
   label: string;
 }
@@ -29,6 +31,10 @@ export interface ReadOptions {
   inputs?: string | undefined;
   /** Whether the first row of a CSV file holds names; guessed unless given. */
   header?: boolean | undefined;
+  /** Vectors that a sample is, one after the other; of events the parts that a sample's time is cut into. */
+  times?: number | undefined;
+  /** Of events: fields that the sensor's addresses are cut into. */
+  channels?: number | undefined;
 }
 
 /** What files hold: training samples, and test samples where the file keeps them apart. */
