@@ -65,14 +65,10 @@ export function register(program: Command): void {
     )
     .option(
       '--steps <n>',
-      'steps of the neurons for one input (default: 250; of signals in time 5 for 4 vectors)',
+      'steps of the neurons for one input (default: 250; of signals in time 35, or more for more than 28 vectors)',
       wholeNumber(1, 1_000_000),
     )
-    .option(
-      '--duration <s>',
-      'time for one input (default: 0.01; of signals in time 80 µs from vector to vector)',
-      decimal,
-    )
+    .option('--duration <s>', 'time for one input (default: 0.01; of signals in time 0.0028)', decimal)
     .addOption(
       new Option(
         '--network <file>',

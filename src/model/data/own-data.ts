@@ -149,7 +149,7 @@ export async function describeData(path: string, options: ReadOptions = {}): Pro
     label: samples.label,
     columns: samples.columns.map(({ name }, c) => ({
       name,
-      kind: Array.isArray(columns) ? columns[c].kind : 'pixel',
+      kind: Array.isArray(columns) ? columns[c].kind : samples.times === undefined ? 'pixel' : 'signal',
       missing: missing[c],
     })),
     counts: Object.fromEntries(countsOf(samples).map((count, c) => [samples.classes[c], count])),

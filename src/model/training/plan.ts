@@ -3,7 +3,7 @@ import { describedLayers, type NetworkDescription } from '../network/description
 import { isImageLayer } from '../network/layers.js';
 import { type NetworkSpec, networkSpec } from '../network/network.js';
 import { largestEulerDrive } from '../network/stability.js';
-import { recipeOf, signalRecipe, tableRecipe, VECTOR_TIME } from './recipes.js';
+import { recipeOf, SIGNAL_TIME, signalRecipe, signalSteps, tableRecipe } from './recipes.js';
 import type { TrainSettings } from './settings.js';
 
 export interface PlanOptions
@@ -21,7 +21,7 @@ export interface PlanOptions
   hidden?: readonly number[];
   /** Default relu; of a signal in time mif. */
   hiddenNeurons?: 'relu' | 'mif';
-  /** Steps of the neurons for one input; default 250; of a signal in time 5 for 4 of its vectors. */
+  /** Steps of the neurons for one input; default 250; of a signal in time 35, or 5 for 4 vectors if those are more. */
   steps?: number;
 }
 
@@ -41,8 +41,8 @@ export function planTraining(options: PlanOptions): TrainingPlan {
   const layers = network
     ? describedLayers(network, { features, classes })
     : [features, ...(options.hidden ?? recipe.hidden), classes];
-  const steps = options.steps ?? (times > 1 ? Math.round(1.25 * times) : 250);
-  const duration = options.duration ?? (times > 1 ? 1.25 * times * VECTOR_TIME : 10e-3);
+  const steps = options.steps ?? (times > 1 ? signalSteps(times) : 250);
+  const duration = options.duration ?? (times > 1 ? SIGNAL_TIME : 10e-3);
   const spec = networkSpec(layers, {
     ...(integrator !== undefined && { integrator }),
     ...(times > 1 && { times }),

@@ -59,8 +59,11 @@ export function tableRecipe(samples: number): Recipe {
 /** The dataset's recipe; the digits' for one that has none. */
 export const recipeOf = (dataset: string): Recipe => RECIPES[dataset] ?? RECIPES.digits;
 
-/** s from one vector of a signal to the next: of 28 vectors the neurons' 1 ms still knows the first at the end. */
-export const VECTOR_TIME = 80e-6;
+/** s for a signal: so short that neurons, whose time constants are 1 ms, still know its beginning at its end. */
+export const SIGNAL_TIME = 2.8e-3;
+
+/** Steps in that time: at most 80 µs, and no two vectors in one. */
+export const signalSteps = (times: number): number => Math.max(35, Math.ceil(1.25 * times));
 
 /**
  * For signals in time, from the dataset's own recipe. The decision counts most: the paper's loss asks for the class at
