@@ -71,6 +71,13 @@ export const signalSteps = (times: number): number => Math.max(35, Math.ceil(1.2
  */
 export const signalRecipe = (recipe: Recipe): Recipe => ({
   ...recipe,
-  driveScale: 8e-6,
-  settings: { ...recipe.settings, batch: 50, rate: 1e-2, dropout: 0, decision: 20 },
+  driveScale: 6e-6,
+  settings: {
+    ...recipe.settings,
+    batch: Math.min(50, recipe.settings.batch ?? 50),
+    rate: 5e-3,
+    dropout: 0,
+    decision: 20,
+  },
+  images: {},
 });
