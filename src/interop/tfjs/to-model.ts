@@ -12,7 +12,7 @@ import {
   type LayerSpec,
   outputImage,
 } from '../../model/network/layers.js';
-import type { Network } from '../../model/network/network.js';
+import { type Network, timesOf } from '../../model/network/network.js';
 import { MemloopError } from '../../shared/errors.js';
 import { mif } from './layer.js';
 import type { Tensorflow } from './tensorflow.js';
@@ -23,10 +23,12 @@ type Layer = layers.Layer;
  * A model that computes what a network does: its output is the softmax of the neurons' highest voltages, in units of
  * 5 mV. It takes images as height × width × channels.
  *
- * Error: `bad-input` for convolutions behind MIF neurons, which layers-models have no layer for.
+ * Error: `bad-input` for convolutions behind MIF neurons and for signals in time, which layers-models have no layer for.
  */
 export function modelFromNetwork(tf: Tensorflow, network: Network): Sequential {
   const { layers: specs, ...settings } = network.spec;
+  if (timesOf(network.spec) > 1)
+    throw new MemloopError('bad-input', 'the network takes signals in time: no layers-model can have it');
   const model = tf.sequential();
   const [first] = specs;
   model.add(

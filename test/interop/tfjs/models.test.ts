@@ -272,6 +272,11 @@ describe('what cannot be is told in one line that names the layer', async () => 
     );
   });
 
+  it('a network of signals in time becomes none', () => {
+    const network = Network.initialise(networkSpec([2, 3], { times: 4 }), 1);
+    expect(() => modelFromNetwork(tf, network)).toThrow(/takes signals in time: no layers-model can have it/);
+  });
+
   it('Dropout and "same" that is even are read', () => {
     const { spec } = of(conv2d({ ...first, padding: 'same' }), flatten(), dropout({ rate: 0.5 }), ...last());
     expect(spec.layers).toMatchObject([
