@@ -172,7 +172,15 @@ const effects = z
       })
       .describe('noise of the cells'),
     halfSelectDisturb: z
-      .strictObject({ enabled })
+      .strictObject({
+        enabled,
+        unselected: z
+          .boolean()
+          .optional()
+          .describe(
+            'may be left out: whether cells that share neither move too; only with exact lines, which know what they see',
+          ),
+      })
       .describe('pulses move the other cells of the row and the column'),
     readDisturb: z
       .strictObject({ enabled })
@@ -181,8 +189,17 @@ const effects = z
       .strictObject({
         enabled,
         segment: spread.describe('resistance of a row or column between two neighbouring cells, Ω'),
+        exact: z
+          .strictObject({
+            driver: spread.describe('resistance of the driver of each row, Ω'),
+            sense: spread.describe('resistance of the current meter of each column, Ω'),
+          })
+          .optional()
+          .describe(
+            'may be left out: lines, cells, drivers and meters as one network that is solved exactly, for reads, products and pulses; needs a segment over 0',
+          ),
       })
-      .describe('voltage drop along the lines, to first order'),
+      .describe('voltage drop along the lines, to first order where exact is left out'),
     converterErrors: z
       .strictObject({
         enabled,
@@ -311,6 +328,7 @@ export const parseProfile = (json: unknown, source: string): Profile =>
 
 /** What no field can tell by itself. */
 function checkRanges(profile: Profile, source: string): Profile {
+  checkLines(profile, source);
   const { von, voff } = profile.effects.deviceSpread;
   const ordered: [string, number, number][] = [
     ['device.ron', profile.device.ron, profile.device.roff],
@@ -349,6 +367,20 @@ export const imperfectionsOf = ({ effects, neurons }: Profile): EffectName[] =>
   (Object.keys(effects) as EffectName[]).filter(
     (name) => effects[name].enabled && (name !== 'neuronMismatch' || neurons > 0),
   );
+
+function checkLines({ effects }: Profile, source: string): void {
+  const { lineResistance, halfSelectDisturb } = effects;
+  if (lineResistance.exact && lineResistance.segment === 0)
+    throw new MemloopError(
+      'bad-input',
+      `profile ${source}: field "effects.lineResistance.segment": exact lines need more than 0 Ω`,
+    );
+  if (halfSelectDisturb.unselected && !lineResistance.exact)
+    throw new MemloopError(
+      'bad-input',
+      `profile ${source}: field "effects.halfSelectDisturb.unselected": only with "effects.lineResistance.exact"`,
+    );
+}
 
 /** The profile with only those of its imperfections that are named. */
 export function withEffects(profile: Profile, kept: readonly EffectName[]): Profile {

@@ -92,6 +92,21 @@ describe('loading', () => {
     ['a value out of range', { rows: 0 }, /"rows"/],
     ['text for a number', { neurons: 'ten' }, /"neurons"/],
     ['limits in the wrong order', { pulse: { ...good.pulse, minWidth: 1e-3 } }, /"pulse\.minWidth"/],
+    [
+      'exact lines without resistance',
+      {
+        effects: {
+          ...good.effects,
+          lineResistance: { enabled: true, segment: 0, exact: { driver: 0, sense: 0 } },
+        },
+      },
+      /"effects\.lineResistance\.segment": exact lines need more than 0 Ω/,
+    ],
+    [
+      'cells that only exact lines can move',
+      { effects: { ...good.effects, halfSelectDisturb: { enabled: true, unselected: true } } },
+      /"effects\.halfSelectDisturb\.unselected": only with "effects\.lineResistance\.exact"/,
+    ],
     ['a pulse beyond the converter', { pulse: { ...good.pulse, maxVoltage: 3 } }, /"pulse\.maxVoltage"/],
   ])('names the field and the file: %s', (_, change, pattern) => {
     const path = file(JSON.stringify({ ...good, ...change }));

@@ -12,29 +12,36 @@ import {
   type MemristorParameters,
   memristorCurrent,
   stateAfterPulse,
+  stateDerivative,
 } from '../../model/devices/memristor.js';
 import type { Random } from '../../model/random.js';
 import type { Profile } from '../profile.js';
 import { drawCells } from './cells.js';
+import { Disturb } from './disturb.js';
 import { DrivenCell } from './driven-cell.js';
 import { lognormal } from './spread.js';
+import { type Surroundings, WireNetwork } from './wires/network.js';
 
-/** A line of cells is left alone when the weakest would move by less than this share of its range. */
-const NEGLIGIBLE = 1e-8;
 /** A pulse through floating lines is taken in so many pieces. */
 const PIECES = 8;
+/** Exact lines are solved anew at the latest when the pulsed cell, or another one, has moved by this share of its range. */
+const SHARE = 0.05;
+const OTHERS_SHARE = 0.005;
 /** A wave that moves a cell by no more than this was a read: relaxation and drift go on as before. */
 const READ_AT_MOST = 1e-3;
 
 export class Crossbar {
   readonly rows: number;
   readonly columns: number;
-  /** State of each cell in [0, 1]. */
-  readonly state: Float64Array;
   /** 0: moves; −1: stuck low; 1: stuck high. */
   readonly stuck: Int8Array;
 
   readonly #profile: Profile;
+  readonly #state: Float64Array;
+  /** Lines and cells as one network, where the profile wants them exact. */
+  #network: WireNetwork | undefined;
+  /** The network has the cells as they are. */
+  #networkKnows = false;
   readonly #noise: Random;
   readonly #ron: Float64Array;
   readonly #roff: Float64Array;
@@ -44,13 +51,7 @@ export class Crossbar {
   /** Conductance of the switches times phi: low + span · state. */
   readonly #low: Float64Array;
   readonly #span: Float64Array;
-  /** exp(−von/vt), exp(−voff/vt): the odds of switching at 0 V. */
-  readonly #onOdds: Float64Array;
-  readonly #offOdds: Float64Array;
-  readonly #speed: Float64Array;
-  /** Largest odds/tau in each row, then in each column: how fast its weakest cell could move, 1/s. */
-  readonly #onFastest: Float64Array;
-  readonly #offFastest: Float64Array;
+  readonly #disturb: Disturb;
   /** Parameters of the cell being pulsed. */
   readonly #cell: MemristorParameters;
   readonly #switchless: MemristorParameters;
@@ -62,6 +63,7 @@ export class Crossbar {
   readonly #squares: Float64Array;
   /** Voltage lost along the lines of each cell, V. */
   readonly #drops: Float64Array;
+  readonly #rowVoltages: Float64Array;
 
   /** `chip` draws the cells, `noise` what happens to them; what the profile knows of array `index` is not drawn. */
   constructor(profile: Profile, chip: Random, noise: Random, index = 0) {
@@ -80,7 +82,7 @@ export class Crossbar {
     this.#voff = cells.voff;
     this.#tau = cells.tau;
     this.#driftExponent = cells.driftExponent;
-    this.state = cells.state;
+    this.#state = cells.state;
     this.stuck = cells.stuck;
 
     // A stuck cell keeps its conductance whatever its state does: its span is 0.
@@ -88,16 +90,19 @@ export class Crossbar {
     const { ron, roff } = cells;
     this.#low = ron.map((on, i) => phi / (this.stuck[i] === 1 ? on : roff[i]));
     this.#span = ron.map((on, i) => (this.stuck[i] === 0 ? phi * (1 / on - 1 / roff[i]) : 0));
-    this.#onOdds = cells.von.map((von) => Math.exp(-von / vt));
-    this.#offOdds = cells.voff.map((voff) => Math.exp(-voff / vt));
-    this.#speed = cells.tau.map((tau) => 1 / tau);
-    this.#onFastest = this.#fastest(this.#onOdds);
-    this.#offFastest = this.#fastest(this.#offOdds);
+    this.#disturb = new Disturb(this.rows, this.columns, cells, vt);
 
     this.#relaxing = new Float64Array(count);
     this.#writtenAt = new Float64Array(count);
     this.#squares = new Float64Array(this.columns);
     this.#drops = new Float64Array(count);
+    this.#rowVoltages = new Float64Array(this.rows);
+  }
+
+  /** State of each cell in [0, 1]; whoever asks may change it. */
+  get state(): Float64Array {
+    this.#networkKnows = false;
+    return this.#state;
   }
 
   /** Parameters of a cell: the truth, for tests and for comparison. */
@@ -116,13 +121,18 @@ export class Crossbar {
   /** Current over voltage (S) of each cell at `voltage` (V) without noise: the truth. */
   conductances(voltage: number): Float64Array {
     const schottky = this.#schottky(voltage);
-    return this.state.map((x, i) => this.#low[i] + this.#span[i] * x + schottky);
+    return this.#state.map((x, i) => this.#low[i] + this.#span[i] * x + schottky);
   }
 
   /** `voltage` (V) behind a series resistor (Ω; default: the profile's) on one cell for `width` (s). */
   pulse(row: number, column: number, voltage: number, width: number, series?: number): void {
     const { pulse, effects } = this.#profile;
     const i = row * this.columns + column;
+    const network = this.#exactLines();
+    if (network && pulse.halfSelect > 0) {
+      this.#exactPulse(network, i, voltage, width, series ?? pulse.seriesResistance);
+      return;
+    }
     const resistance = (series ?? pulse.seriesResistance) + this.#lineResistance(row, column);
     const disturbs = effects.halfSelectDisturb.enabled && pulse.halfSelect > 0;
     if (disturbs && pulse.linesFloat) {
@@ -131,9 +141,92 @@ export class Crossbar {
     }
     if (this.stuck[i] === 0) {
       const cell = this.#drawn(i, this.#cell);
-      this.#written(i, stateAfterPulse(cell, this.state[i], voltage, width, resistance));
+      this.#written(i, stateAfterPulse(cell, this.#state[i], voltage, width, resistance));
     }
     if (disturbs) this.#disturbNeighbours(i, voltage * pulse.halfSelect, width);
+  }
+
+  /** The network of lines and cells, where the profile wants it exact; its cells are as they are now. */
+  #exactLines(): WireNetwork | undefined {
+    const { device, effects } = this.#profile;
+    const { enabled, segment, exact } = effects.lineResistance;
+    if (!enabled || !exact) return undefined;
+    this.#network ??= new WireNetwork(
+      this.rows,
+      this.columns,
+      { segment, ...exact },
+      { amplitude: (1 - device.phi) * 2 * device.alpha, beta: device.beta },
+    );
+    if (!this.#networkKnows) this.#network.setCells(this.#low, this.#span, this.#state);
+    this.#networkKnows = true;
+    return this.#network;
+  }
+
+  /**
+   * A pulse through exact lines. All that the selected cell sees of them is a source and a resistance, found anew
+   * whenever a cell has moved so far that they may have changed.
+   */
+  #exactPulse(network: WireNetwork, i: number, voltage: number, width: number, series: number): void {
+    const { pulse, effects } = this.#profile;
+    const row = Math.floor(i / this.columns);
+    const column = i % this.columns;
+    const fixed = this.#fixed(i);
+    const cell = fixed ? { ...this.#profile.device, ...fixed } : this.#drawn(i, this.#cell);
+    const state = this.#state;
+    const start = state[i];
+    const share = pulse.linesFloat ? undefined : pulse.halfSelect;
+    network.select({ row, column, voltage, series, share });
+    for (let left = width; left > 0; ) {
+      network.setCells(this.#low, this.#span, state);
+      const around = network.around(row, column);
+      const speed = fixed ? 0 : Math.abs(stateDerivative(cell, state[i], around.across));
+      const piece = Math.min(left, this.#steadyTime(network, i, around, speed));
+      const next = fixed
+        ? state[i]
+        : stateAfterPulse(cell, state[i], around.voltage, piece, around.resistance);
+      if (effects.halfSelectDisturb.enabled) {
+        const across = dividedVoltage(cell, next, around.voltage, around.resistance);
+        const more = (memristorCurrent(cell, next, across) - around.current) / 2;
+        this.#eachOther(i, (k, r, c) =>
+          this.#disturb.cell(k, network.voltage(r, c) + more * network.response(r, c), piece),
+        );
+      }
+      state[i] = next;
+      left -= piece;
+    }
+    const end = state[i];
+    state[i] = start;
+    if (!fixed) this.#written(i, end);
+    this.#networkKnows = false;
+  }
+
+  /** For how long, s, what the cells around the pulsed one see stays as it is, and they as they are. */
+  #steadyTime(network: WireNetwork, i: number, { across }: Surroundings, speed: number): number {
+    const { device, effects } = this.#profile;
+    if (!effects.halfSelectDisturb.enabled) return SHARE / speed;
+    let fastest = 0;
+    let nearest = 0;
+    this.#eachOther(i, (k, r, c) => {
+      fastest = Math.max(fastest, this.#disturb.speed(k, network.voltage(r, c)));
+      nearest = Math.max(nearest, Math.abs(network.response(r, c)));
+    });
+    const change = nearest * Math.abs(this.#span[i] * across) * speed;
+    return Math.min(SHARE / speed, OTHERS_SHARE / fastest, device.vt / 2 / change);
+  }
+
+  /** The other cells that a pulse on cell `i` moves. */
+  #eachOther(i: number, work: (cell: number, row: number, column: number) => void): void {
+    const { rows, columns } = this;
+    const row = Math.floor(i / columns);
+    const column = i % columns;
+    const all = this.#profile.effects.halfSelectDisturb.unselected === true;
+    for (let r = 0; r < rows; r++) {
+      const whole = all || r === row;
+      for (let c = whole ? 0 : column; c < (whole ? columns : column + 1); c++) {
+        const k = r * columns + c;
+        if (k !== i) work(k, r, c);
+      }
+    }
   }
 
   /** The floating lines follow the selected cell as it moves. */
@@ -141,7 +234,7 @@ export class Crossbar {
     const fixed = this.#fixed(i);
     const cell = fixed ? { ...this.#profile.device, ...fixed } : this.#drawn(i, this.#cell);
     const piece = width / PIECES;
-    let state = this.state[i];
+    let state = this.#state[i];
     for (let k = 0; k < PIECES; k++) {
       const start = state;
       if (!fixed) state = stateAfterPulse(cell, start, voltage, piece, resistance);
@@ -154,8 +247,8 @@ export class Crossbar {
   #disturbNeighbours(i: number, voltage: number, width: number): void {
     const row = Math.floor(i / this.columns);
     const column = i % this.columns;
-    this.#disturbLine(row * this.columns, 1, this.columns, row, i, voltage, width);
-    this.#disturbLine(column, this.columns, this.rows, this.rows + column, i, voltage, width);
+    this.#disturb.row(row, i, voltage, width);
+    this.#disturb.column(column, i, voltage, width);
   }
 
   /** Both resistances of a stuck cell, which conducts the same whatever its state; undefined for one that moves. */
@@ -171,13 +264,14 @@ export class Crossbar {
     const cell = { ...this.#profile.device };
     const fixed = this.#fixed(i);
     const draw = () => (fixed === undefined ? this.#drawn(i, cell) : { ...cell, ...fixed });
-    return new DrivenCell(draw, this.state[i], fixed === undefined);
+    return new DrivenCell(draw, this.#state[i], fixed === undefined);
   }
 
   release(row: number, column: number, { state }: DrivenCell): void {
     const i = row * this.columns + column;
-    if (Math.abs(state - this.state[i]) > READ_AT_MOST) this.#written(i, state);
-    else this.state[i] = state;
+    this.#networkKnows = false;
+    if (Math.abs(state - this.#state[i]) > READ_AT_MOST) this.#written(i, state);
+    else this.#state[i] = state;
   }
 
   /**
@@ -186,11 +280,25 @@ export class Crossbar {
    */
   readRow(row: number, voltage: number, time: number, samples: number, currents: Float64Array): void {
     const { columns } = this;
+    const network = this.#exactLines();
+    if (network) {
+      this.#rowVoltages.fill(0);
+      this.#rowVoltages[row] = voltage;
+      network.multiply(this.#rowVoltages, currents);
+    } else this.#rowCurrents(row, voltage, currents);
+    const noise = this.#relativeNoise(samples);
+    if (noise > 0) for (let c = 0; c < columns; c++) currents[c] *= 1 + noise * this.#noise.normal();
+    this.#disturbRead(row, voltage, time);
+  }
+
+  /** With lines to first order. */
+  #rowCurrents(row: number, voltage: number, currents: Float64Array): void {
+    const { columns } = this;
     const first = row * columns;
     const schottky = this.#schottky(voltage);
     for (let c = 0; c < columns; c++) {
       currents[c] =
-        voltage * (this.#low[first + c] + this.#span[first + c] * this.state[first + c] + schottky);
+        voltage * (this.#low[first + c] + this.#span[first + c] * this.#state[first + c] + schottky);
     }
     const segment = this.#segment();
     if (segment > 0) {
@@ -203,9 +311,6 @@ export class Crossbar {
         currents[c] *= Math.max(0, 1 - (drop + toGround * currents[c]) / voltage) || 0;
       }
     }
-    const noise = this.#relativeNoise(samples);
-    if (noise > 0) for (let c = 0; c < columns; c++) currents[c] *= 1 + noise * this.#noise.normal();
-    this.#disturbRead(row, voltage, time);
   }
 
   /**
@@ -213,7 +318,24 @@ export class Crossbar {
    * The noise of the cells of a column is drawn as one number of their summed variance.
    */
   multiply(voltages: Float64Array, time: number, samples: number, currents: Float64Array): void {
-    const { rows, columns, state } = this;
+    const { rows, columns } = this;
+    const squares = this.#squares;
+    const noise = this.#relativeNoise(samples);
+    const network = this.#exactLines();
+    if (network) {
+      network.multiply(voltages, currents);
+      if (noise > 0) network.squares(squares);
+    } else this.#products(voltages, currents);
+    if (noise > 0) {
+      for (let c = 0; c < columns; c++) currents[c] += noise * Math.sqrt(squares[c]) * this.#noise.normal();
+    }
+    for (let r = 0; r < rows; r++) this.#disturbRead(r, voltages[r], time);
+  }
+
+  /** With lines to first order: column currents, and the sums of the squares of their cells'. */
+  #products(voltages: Float64Array, currents: Float64Array): void {
+    const { rows, columns } = this;
+    const state = this.#state;
     const low = this.#low;
     const span = this.#span;
     const squares = this.#squares.fill(0);
@@ -230,11 +352,6 @@ export class Crossbar {
         squares[c] += current * current;
       }
     }
-    const noise = this.#relativeNoise(samples);
-    if (noise > 0) {
-      for (let c = 0; c < columns; c++) currents[c] += noise * Math.sqrt(squares[c]) * this.#noise.normal();
-    }
-    for (let r = 0; r < rows; r++) this.#disturbRead(r, voltages[r], time);
   }
 
   /** Lets the cells relax and drift until board time `time` (s). Steps too short to matter are left for a later call. */
@@ -247,15 +364,16 @@ export class Crossbar {
     );
     if (passed < shortest / 100) return;
     const lost = relaxation.enabled ? -Math.expm1(-passed / relaxation.time) : 0;
-    for (let i = 0; i < this.state.length; i++) {
+    if (relaxation.enabled || drift.enabled) this.#networkKnows = false;
+    for (let i = 0; i < this.#state.length; i++) {
       const loss = this.#relaxing[i] * lost;
       this.#relaxing[i] -= loss;
-      let state = this.state[i] - loss;
+      let state = this.#state[i] - loss;
       if (drift.enabled) {
         const age = this.#time - this.#writtenAt[i] + drift.time;
         state *= ((age + passed) / age) ** -this.#driftExponent[i];
       }
-      this.state[i] = Math.min(1, Math.max(0, state));
+      this.#state[i] = Math.min(1, Math.max(0, state));
     }
     this.#time = time;
   }
@@ -279,22 +397,10 @@ export class Crossbar {
   /** A pulse has brought cell `i` to this state. */
   #written(i: number, state: number): void {
     const { relaxation, drift } = this.#profile.effects;
-    if (relaxation.enabled) this.#relaxing[i] += relaxation.share * (state - this.state[i]);
-    this.state[i] = state;
+    if (relaxation.enabled) this.#relaxing[i] += relaxation.share * (state - this.#state[i]);
+    this.#state[i] = state;
+    this.#networkKnows = false;
     if (drift.enabled) this.#writtenAt[i] = this.#time;
-  }
-
-  #fastest(odds: Float64Array): Float64Array {
-    const fastest = new Float64Array(this.rows + this.columns);
-    for (let i = 0; i < odds.length; i++) {
-      if (this.stuck[i] !== 0) continue;
-      const rate = odds[i] * this.#speed[i];
-      const row = Math.floor(i / this.columns);
-      const column = this.rows + (i % this.columns);
-      fastest[row] = Math.max(fastest[row], rate);
-      fastest[column] = Math.max(fastest[column], rate);
-    }
-    return fastest;
   }
 
   /** What the current beside the switches adds to the conductance of any cell, S. */
@@ -309,7 +415,9 @@ export class Crossbar {
 
   /** Resistance of the lines between driver, cell and virtual ground, Ω. */
   #lineResistance(row: number, column: number): number {
-    return this.#segment() * (column + 1 + this.rows - row);
+    const { enabled, exact } = this.#profile.effects.lineResistance;
+    const ends = enabled && exact ? exact.driver + exact.sense : 0;
+    return this.#segment() * (column + 1 + this.rows - row) + ends;
   }
 
   #relativeNoise(samples: number): number {
@@ -319,39 +427,7 @@ export class Crossbar {
 
   #disturbRead(row: number, voltage: number, time: number): void {
     if (!this.#profile.effects.readDisturb.enabled) return;
-    this.#disturbLine(row * this.columns, 1, this.columns, row, -1, voltage, time);
-  }
-
-  /**
-   * Moves the cells first, first + stride, … of a line except one, by what `voltage` adds to the rates at
-   * rest. With odds o = exp(−threshold/vt) the sigmoid of the model is A·o/(1 + A·o), A = exp(|v|/vt).
-   */
-  #disturbLine(
-    first: number,
-    stride: number,
-    count: number,
-    line: number,
-    except: number,
-    voltage: number,
-    time: number,
-  ): void {
-    const on = voltage > 0;
-    const fastest = on ? this.#onFastest : this.#offFastest;
-    const amplification = Math.exp(Math.abs(voltage) / this.#profile.device.vt);
-    if (fastest[line] * (amplification - 1) * time < NEGLIGIBLE) return;
-    const odds = on ? this.#onOdds : this.#offOdds;
-    const { state } = this;
-    const speed = this.#speed;
-    const target = on ? 1 : 0;
-    for (let n = 0, i = first; n < count; n++, i += stride) {
-      if (i === except) continue;
-      const rest = odds[i];
-      // σ(driven) − σ(rest), in one division.
-      const excess = ((amplification - 1) * rest) / ((1 + amplification * rest) * (1 + rest));
-      const z = time * speed[i] * excess;
-      const moved = z < 1e-3 ? z * (1 - z * (1 / 2 - z / 6)) : 1 - Math.exp(-z);
-      state[i] += moved * (target - state[i]);
-    }
+    if (this.#disturb.row(row, -1, voltage, time)) this.#networkKnows = false;
   }
 
   /**
@@ -359,7 +435,8 @@ export class Crossbar {
    * the currents of the cells from c on, the column below row r those of the cells down to r.
    */
   #findDrops(voltages: Float64Array, segment: number): void {
-    const { rows, columns, state } = this;
+    const { rows, columns } = this;
+    const state = this.#state;
     const low = this.#low;
     const span = this.#span;
     const drops = this.#drops;

@@ -181,7 +181,11 @@ export class SimulatedFrontEnd implements AnalogFrontEnd {
     code: number,
   ): number {
     this.#time += samples * this.#profile.read.readTime;
-    const conductance = reference === OPEN_PATH ? 0 : 1 / this.#profile.references[reference];
+    const { references, effects } = this.#profile;
+    const { enabled, exact } = effects.lineResistance;
+    // A reference resistor is beside the array: between driver and meter, and behind no line.
+    const ends = enabled && exact ? exact.driver + exact.sense : 0;
+    const conductance = reference === OPEN_PATH ? 0 : 1 / (references[reference] + ends);
     const { rowDac, columnAdcs } = this.#converters;
     const current = rowDac.output(row, code) * conductance;
     const count = columnAdcs[range].count(column, current, samples, this.#noise);
