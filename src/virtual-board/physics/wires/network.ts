@@ -70,8 +70,8 @@ interface Functions {
   transfer(): void;
 }
 
-/** Error of the voltages, weighted by the power of the cells; that of a column's current is of the same size. */
-const TOLERANCE = 1e-10;
+/** Error of the voltages, weighted by the power of the cells. That of a column's current is smaller. */
+const TOLERANCE = { product: 1e-9, pulse: 1e-10 };
 const MOST_STEPS = 2000;
 
 let compiled: WebAssembly.Module | undefined;
@@ -146,8 +146,7 @@ export class WireNetwork {
     if (this.#schottky.amplitude === 0 && this.#products > this.#rows) this.#transfer(voltages);
     else {
       this.#do.setRange(voltages.reduce((largest, v) => Math.max(largest, Math.abs(v)), 0));
-      this.#solve(true, false);
-      this.#do.columnCurrents();
+      this.#product();
     }
     currents.set(this.#output);
   }
@@ -180,10 +179,10 @@ export class WireNetwork {
   /** After `select`, or as cells have moved since: solves the network, and finds what one cell sees. */
   around(row: number, column: number): Surroundings {
     this.#do.linearise(Number(this.#selected === 'solved'));
-    this.#solve(false, true);
+    if (this.#do.solve(TOLERANCE.pulse, 1, MOST_STEPS) < 0) throw unsettled();
     this.#selected = 'solved';
     if (this.#schottky.amplitude > 0) this.#do.linearise(1);
-    if (this.#do.respond(row, column, TOLERANCE, MOST_STEPS) >= MOST_STEPS) throw unsettled();
+    if (this.#do.respond(row, column, TOLERANCE.pulse, MOST_STEPS) >= MOST_STEPS) throw unsettled();
     const at = row * this.#stride + column;
     const { amplitude, beta } = this.#schottky;
     const across = this.#voltages[at];
@@ -219,8 +218,7 @@ export class WireNetwork {
       for (let r = 0; r < this.#rows; r++) {
         this.#rowSources.fill(0);
         this.#rowSources[r] = 1;
-        this.#solve(true, false);
-        this.#do.columnCurrents();
+        this.#product();
         this.#do.keep(r);
       }
       this.#hasTransfer = true;
@@ -229,9 +227,10 @@ export class WireNetwork {
     this.#do.transfer();
   }
 
-  #solve(fromRest: boolean, voltages: boolean): void {
-    if (fromRest) this.#do.rest();
-    if (this.#do.solve(TOLERANCE, Number(voltages), MOST_STEPS) < 0) throw unsettled();
+  #product(): void {
+    this.#do.rest();
+    if (this.#do.solve(TOLERANCE.product, 0, MOST_STEPS) < 0) throw unsettled();
+    this.#do.columnCurrents();
   }
 }
 

@@ -1,6 +1,6 @@
 /** The network of a crossbar as others solve it: a netlist for ngspice, and conjugate gradients on all nodes. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { MemristorParameters } from '../../../../src/model/devices/memristor.js';
@@ -128,7 +128,7 @@ const lines = ({ rows, columns, segment, rowEnds, columnEnds }: NetworkProblem):
   return text;
 };
 
-const OPTIONS = '.options reltol=1e-10 abstol=1e-18 vntol=1e-13 gmin=1e-20 itl1=1000';
+const OPTIONS = '.options reltol=1e-9 abstol=1e-15 vntol=1e-11 gmin=1e-18 itl1=1000';
 
 /** Runs a netlist and returns the last line that it writes, without the scale. */
 function run(netlist: string[], control: string[], vectors: string[]): number[] {
@@ -150,7 +150,8 @@ function run(netlist: string[], control: string[], vectors: string[]): number[] 
       '.end',
     ];
     writeFileSync(file, `${text.join('\n')}\n`);
-    execFileSync('ngspice', ['-b', file], { stdio: 'pipe' });
+    const said = execFileSync('ngspice', ['-b', file], { stdio: 'pipe', encoding: 'utf8' });
+    if (!existsSync(out)) throw new Error(`ngspice wrote nothing: ${said}`);
     const last = readFileSync(out, 'utf8').trimEnd().split('\n').at(-1)!;
     return last.trim().split(/\s+/).slice(1).map(Number);
   } finally {
@@ -169,13 +170,12 @@ export function spicePoint(problem: NetworkProblem): { columns: number[]; voltag
   const cells = each(problem, (r, c) => [
     `Rc${r}_${c} a${r}_${c} b${r}_${c} ${1 / switches[r * columns + c]}`,
     `Bc${r}_${c} a${r}_${c} b${r}_${c} I=${amplitude}*sinh(${beta}*V(a${r}_${c},b${r}_${c}))`,
-    `Ec${r}_${c} e${r}_${c} 0 a${r}_${c} b${r}_${c} 1`,
   ]);
   const held = columnEnds.flatMap(({ resistance }, c) => (Number.isFinite(resistance) ? [c] : []));
   const values = run(
     [...lines(problem), ...cells.flat()],
     ['op'],
-    [...held.map((c) => `i(Vs${c})`), ...each(problem, (r, c) => `v(e${r}_${c})`)],
+    [...held.map((c) => `i(Vs${c})`), ...each(problem, (r, c) => `v(a${r}_${c},b${r}_${c})`)],
   );
   return { columns: values.slice(0, held.length), voltages: values.slice(held.length) };
 }
@@ -210,7 +210,7 @@ export function spicePulse(
   });
   return run(
     [...lines(problem), ...netlist.flat()],
-    ['option reltol=1e-7', `tran ${width / 1000} ${width} 0 ${width / 1000}`],
+    ['option reltol=1e-6', `tran ${width / 1000} ${width} 0 ${width / 1000}`],
     cells.map((_, i) => `v(x${i})`),
   );
 }
