@@ -71,7 +71,7 @@ interface Functions {
 }
 
 /** Error of the voltages, weighted by the power of the cells. That of a column's current is smaller. */
-const TOLERANCE = { product: 1e-9, pulse: 1e-10 };
+const TOLERANCE = 1e-10;
 const MOST_STEPS = 2000;
 
 let compiled: WebAssembly.Module | undefined;
@@ -179,10 +179,10 @@ export class WireNetwork {
   /** After `select`, or as cells have moved since: solves the network, and finds what one cell sees. */
   around(row: number, column: number): Surroundings {
     this.#do.linearise(Number(this.#selected === 'solved'));
-    if (this.#do.solve(TOLERANCE.pulse, 1, MOST_STEPS) < 0) throw unsettled();
+    if (this.#do.solve(TOLERANCE, 1, MOST_STEPS) < 0) throw unsettled();
     this.#selected = 'solved';
     if (this.#schottky.amplitude > 0) this.#do.linearise(1);
-    if (this.#do.respond(row, column, TOLERANCE.pulse, MOST_STEPS) >= MOST_STEPS) throw unsettled();
+    if (this.#do.respond(row, column, TOLERANCE, MOST_STEPS) >= MOST_STEPS) throw unsettled();
     const at = row * this.#stride + column;
     const { amplitude, beta } = this.#schottky;
     const across = this.#voltages[at];
@@ -229,7 +229,7 @@ export class WireNetwork {
 
   #product(): void {
     this.#do.rest();
-    if (this.#do.solve(TOLERANCE.product, 0, MOST_STEPS) < 0) throw unsettled();
+    if (this.#do.solve(TOLERANCE, 0, MOST_STEPS) < 0) throw unsettled();
     this.#do.columnCurrents();
   }
 }

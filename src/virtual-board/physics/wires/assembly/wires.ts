@@ -189,27 +189,36 @@ export function linearise(atVoltages: bool): void {
   factor();
 }
 
+/** Inverse pivots of two neighbouring rows in one column. */
+@inline function pivot(c: i32, g: usize, ends: usize, onward: f64, before: v128): v128 {
+  const d = add(f64x2.replace_lane(all(f64.load(g)), 1, f64.load(g + ROW)), all(onward));
+  const here = c == 0 ? v128.load(ends) : sub(all(WIRE), mul(all(WIRE * WIRE), before));
+  return f64x2.div(all(1), add(d, here));
+}
+
 function factor(): void {
   const wire = WIRE;
   const last = C - 1;
-  for (let r = 0; r < RP; r += 2) {
-    const g0 = G + <usize>r * ROW;
-    const g1 = g0 + ROW;
+  const pair = ROW << 1;
+  for (let r = 0; r < RP; r += 4) {
+    const g = G + <usize>r * ROW;
     const out = RA + <usize>r * ROW;
-    let before = all(0);
+    const ends = GD + ((<usize>r) << 3);
+    let u = all(0);
+    let w = all(0);
     for (let c = 0; c < C; c++) {
       const at = (<usize>c) << 3;
-      const g = f64x2.replace_lane(all(f64.load(g0 + at)), 1, f64.load(g1 + at));
-      let d = c < last ? add(g, all(wire)) : g;
-      d = c == 0
-        ? add(d, v128.load(GD + ((<usize>r) << 3)))
-        : add(d, sub(all(wire), mul(all(wire * wire), before)));
-      before = f64x2.div(all(1), d);
-      if (r + 1 >= R) before = f64x2.replace_lane(before, 1, 0);
-      if (r >= R) before = all(0);
-      v128.store(out + ((<usize>c) << 4), before);
+      const onward = c < last ? wire : 0;
+      u = pivot(c, g + at, ends, onward, u);
+      w = pivot(c, g + pair + at, ends + 16, onward, w);
+      v128.store(out + (at << 1), u);
+      v128.store(out + pair + (at << 1), w);
     }
   }
+  // What is padded stays at rest.
+  for (let r = R; r < RP; r++)
+    for (let c = 0; c < C; c++)
+      f64.store(RA + <usize>(r & ~1) * ROW + ((<usize>c) << 4) + ((<usize>(r & 1)) << 3), 0);
   for (let r = 0; r < R; r++) {
     const row = <usize>r * ROW;
     for (let at: usize = 0; at < ROW; at += 16) {
@@ -451,7 +460,7 @@ export function solve(tolerance: f64, voltages: bool, most: i32): i32 {
     } else before = change;
     // What is left of the excess after these steps.
     const next = change * min(gain, 1);
-    const done = next <= limit;
+    const done = next <= 100 * limit;
     const target = done ? limit : max(limit, 0.01 * next);
     steps += conjugateGradients(B, left, target * power, most - steps);
     if (done && !voltages) return steps;
