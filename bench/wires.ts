@@ -149,16 +149,16 @@ function firstOrder(size: number, segment: number, kind: Conductances) {
   return { first: rms(products[1]), most: worst(products[1], products[0]), none: rms(products[2]) };
 }
 
-/** Processor time of one call, ms: the median of nine stretches. */
+/** Processor time of one call, ms: the least of forty stretches, as other processes share the caches. */
 function cost(work: () => void, stretch: number): number {
   work();
-  const times = Array.from({ length: 9 }, () => {
+  const times = Array.from({ length: 40 }, () => {
     const start = process.cpuUsage();
     for (let k = 0; k < stretch; k++) work();
     const { user, system } = process.cpuUsage(start);
     return (user + system) / 1e3 / stretch;
   });
-  return times.sort((a, b) => a - b)[4];
+  return Math.min(...times);
 }
 
 async function speeds(size: number, segment: number, scipy: ReturnType<typeof peer>) {
@@ -168,9 +168,10 @@ async function speeds(size: number, segment: number, scipy: ReturnType<typeof pe
     cost(() => {
       change();
       multiply();
-    }, 20);
+    }, 10);
   const moving = [changing(linear), changing(curved)];
-  for (let k = 0; k < size; k++) linear.multiply();
+  // One has been done since the last change; the next one after these makes the matrix.
+  for (let k = 1; k < size; k++) linear.multiply();
   const start = process.cpuUsage();
   linear.multiply();
   const { user, system } = process.cpuUsage(start);
@@ -183,7 +184,7 @@ async function speeds(size: number, segment: number, scipy: ReturnType<typeof pe
 | product by it (linear cells at rest) | ${(1e3 * cost(linear.multiply, 2000)).toPrecision(3)} µs |
 | product while cells change, linear cells | ${ms(moving[0])} |
 | product while cells change, cells with the Schottky part | ${ms(moving[1])} |
-| product of cells at rest with the Schottky part | ${ms(cost(curved.multiply, 20))} |
+| product of cells at rest with the Schottky part | ${ms(cost(curved.multiply, 10))} |
 | scipy: factors of a state | ${ms(1e3 * factor)} |
 | scipy: product by them | ${ms(1e3 * solve)} |`);
 }

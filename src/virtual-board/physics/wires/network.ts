@@ -130,9 +130,11 @@ export class WireNetwork {
 
   /** The switches of cell i, row by row, conduct low[i] + span[i] · state[i], S. */
   setCells(low: Float64Array, span: Float64Array, state: Float64Array): void {
-    for (let r = 0, i = 0; r < this.#rows; r++)
-      for (let c = 0, at = r * this.#stride; c < this.#columns; c++, at++, i++)
-        this.#switches[at] = low[i] + span[i] * state[i];
+    const columns = this.#columns;
+    const stride = this.#stride;
+    const switches = this.#switches;
+    for (let i = 0, row = 0; i < low.length; row += stride)
+      for (let at = row; at < row + columns; at++, i++) switches[at] = low[i] + span[i] * state[i];
     this.#prepared = false;
     this.#products = 0;
     this.#hasTransfer = false;
