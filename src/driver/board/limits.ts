@@ -51,6 +51,10 @@ export function checkReadVoltage({ limits }: BoardDescription, voltage: number):
   checkRange('read voltage', voltage, -limits.maxReadVoltage, limits.maxReadVoltage, 'V');
 }
 
+/** Most input pulses of one run of a board with so many neurons: what a request holds. */
+export const mostInputPulses = (neurons: number): number =>
+  Math.min(BOUNDS.Run.pulseSteps, Math.floor(BOUNDS.Run.drives / neurons));
+
 export function checkStimulus(description: BoardDescription, stimulus: Stimulus, index: number): void {
   const { maxSteps, neurons, driveMax } = description;
   const { steps, decimation, pulseSteps, drives } = stimulus;

@@ -15,6 +15,8 @@ import {
   timesOf,
   WAVEFORM_UNIT,
 } from '../../model/index.js';
+import { MemloopError } from '../../shared/errors.js';
+import { quantity } from '../../shared/text.js';
 import { answered, inTurns, type Steps } from './in-turns.js';
 import { type LayerMap, type NetworkMap, pairsInRows, type Tile, weightScale } from './mapping.js';
 
@@ -100,6 +102,33 @@ export class BoardNetwork {
     const perStep = spec.duration / spec.steps / this.stepTime;
     this.#steps = Math.min(Math.round(spec.steps * perStep), bank.description.maxSteps);
     this.#inputSteps = spec.pulseSteps.map((step) => Math.round(step * perStep));
+  }
+
+  /**
+   * Throws `bad-input` if the board cannot run the neurons as the network asks.
+   *
+   * @param most input pulses of one run.
+   */
+  checkRuns(most: number): void {
+    const { network, map, stepTime } = this;
+    const last = this.#inputSteps.at(-1) ?? 0;
+    if (last >= this.#steps)
+      throw new MemloopError(
+        'bad-input',
+        `the last input comes after ${quantity(last * stepTime, 's')}, and the board's runs take ${quantity(this.#steps * stepTime, 's')}; train with a shorter --duration`,
+      );
+    map.layers.forEach((_, l) => {
+      const pulses = this.drivesNeurons(l) ? this.pulseSteps(l).length : 0;
+      if (pulses > most)
+        throw new MemloopError(
+          'bad-input',
+          `layer ${l} gives its neurons ${pulses} input pulses in a run, and the board takes ${most}; ${
+            this.takesWaveforms(l)
+              ? 'take fewer membrane samples (--decimation)'
+              : `train with fewer --times than ${timesOf(network.spec)}`
+          }`,
+        );
+    });
   }
 
   /** Output neurons. */

@@ -8,6 +8,7 @@ import {
   type Rehearsal,
   rehearseArray,
 } from '../../calibration/index.js';
+import { mostInputPulses } from '../../driver/board/limits.js';
 import { checkAllDense, type Dataset, type Network, type NetworkSpec } from '../../model/index.js';
 import type { Emit } from '../../shared/events.js';
 import { BoardNetwork, type NeuronBank } from './board-network.js';
@@ -33,7 +34,7 @@ export interface LoopContext {
   decimation?: number;
 }
 
-/** Board steps between two membrane samples; more where samples drive the next layer, as many as a request takes. */
+/** Board steps between two membrane samples; more where samples drive the next layer. */
 const DECIMATION = 8;
 const WAVEFORM_DECIMATION = 20;
 
@@ -54,13 +55,17 @@ async function ownNeurons(
   const { neurons } = await freshNeurons(board, context);
   const offset = Math.max(...neurons.map(({ driveOffset }) => Math.abs(driveOffset)));
   const waveforms = spec.layers.some((layer) => layer.activation === 'mif');
+  // All samples but the last drive the next layer, in one request.
+  const samples = mostInputPulses(description.neurons) + 1;
+  const steps = Math.min(Math.round(spec.duration / description.stepTime), description.maxSteps);
+  const fewest = Math.ceil((steps + 1) / (samples + 1));
   return {
     bank: {
       description: { ...description, driveMax: description.driveMax - offset },
       parameters: neurons.map(({ parameters }) => parameters),
       run: (stimuli) => board.run(correctedStimuli(stimuli, neurons)),
     },
-    decimation: waveforms ? WAVEFORM_DECIMATION : DECIMATION,
+    decimation: waveforms ? Math.max(WAVEFORM_DECIMATION, fewest) : DECIMATION,
   };
 }
 
@@ -75,7 +80,8 @@ export class Deployment {
 
   /**
    * Places the network on the board's arrays. Calibrates converters and neurons if the passport has no fresh
-   * calibration; no pulse is applied. Throws `bad-input` if the board has too few arrays, and what calibration throws.
+   * calibration; no pulse is applied. Throws `bad-input` if the board has too few arrays or takes no such runs, and what
+   * calibration throws.
    *
    * @param scales one entry per layer, as `layerScales` or `networkScales` give them.
    */
@@ -107,6 +113,7 @@ export class Deployment {
       context.decimation ?? decimation,
       chip.productTime,
     );
+    if (description.neurons > 0) hardware.checkRuns(mostInputPulses(description.neurons));
     const deployment = new Deployment(context, network, chip, hardware);
     const { doneByHost } = deployment;
     if (doneByHost !== '') context.emit({ type: 'log', level: 'info', message: doneByHost });

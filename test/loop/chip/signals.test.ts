@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { layerScales, recover } from '../../../src/loop/index.js';
-import { type Dataset, type Network, networkSpec, predict, Random, train } from '../../../src/model/index.js';
+import { type Dataset, Network, networkSpec, predict, Random, train } from '../../../src/model/index.js';
 import { smallChip, smallProfile } from '../small.js';
 
 const TIMES = 6;
@@ -52,6 +52,31 @@ describe('a signal in time on a chip, hidden MIF neurons', () => {
       decisions.push(...forward.decisions);
     const same = decisions.filter((decision, n) => decision === software[n]).length;
     expect(same).toBeGreaterThan(0.9 * fresh.count);
+    await board.close();
+  });
+
+  it('that the board cannot take in a run is refused before any pulse', async () => {
+    const open = (times: number, duration: number, stepTime: number) => {
+      const spec = networkSpec([CHANNELS, 4], { times, duration, steps: 80 });
+      const profile = smallProfile();
+      profile.run.stepTime = stepTime;
+      const scales = [{ weightMax: 1, inputMax: 1 }];
+      return smallChip(profile, 4, { network: Network.initialise(spec, 1), scales });
+    };
+    await expect(open(33, 4e-3, 1e-5)).rejects.toThrow(/33 input pulses in a run, and the board takes 32/);
+    await expect(open(8, 20e-3, 1e-5)).rejects.toThrow(/comes after 16 ms, and the board's runs take 10 ms/);
+    const { board } = await open(32, 4e-3, 1e-5);
+    await board.close();
+  });
+
+  it('hidden neurons of a run of 1000 steps get no more samples than a run takes pulses', async () => {
+    const spec = networkSpec([4, 3, 4], { hidden: 'mif' });
+    const profile = { ...smallProfile(), arrays: 2 };
+    profile.run.stepTime = 1e-5;
+    const drawn = Network.initialise(spec, 1);
+    const chip = { network: drawn, scales: layerScales(drawn, { ...fresh, features: CHANNELS }) };
+    const { board, deployment } = await smallChip(profile, 4, chip);
+    expect(deployment.hardware.pulseSteps(1)).toHaveLength(32);
     await board.close();
   });
 

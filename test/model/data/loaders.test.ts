@@ -163,4 +163,9 @@ describe('whatever is changed, a file is read or refused by name', () => {
     const whole = readFileSync(HDF5);
     await survives(200, (one) => file('fuzz.h5', damaged(whole, one)));
   });
+
+  it('HDF5 of spikes', async () => {
+    const whole = readFileSync(new URL('events/shd.h5', import.meta.url));
+    await survives(100, (one) => file('fuzz-shd.h5', damaged(whole, one)));
+  });
 });

@@ -3,7 +3,7 @@
  * part of the sample's time. The time of a sample, from its first event to its last, is cut into equal parts, so that
  * slow and fast samples look alike.
  */
-import { badFile, classesOf, type ReadOptions, type Samples } from '../files/samples.js';
+import { badFile, classesOf, MAX_INPUTS, type ReadOptions, type Samples } from '../files/samples.js';
 
 /** A line of addresses, or a square of pixels whose events have a polarity. */
 export type Sensor = { line: number } | { side: number };
@@ -67,7 +67,7 @@ export function binned(
   const size = times * channels;
   const count = samples.length;
   if (count < 2) throw badFile(path, `it holds ${count} samples; at least two are needed`);
-  if (count * size > MOST)
+  if (size > MAX_INPUTS || count * size > MOST)
     throw badFile(
       path,
       `${count} samples of ${times} times and ${channels} channels do not fit into memory; give fewer --times or --channels`,
