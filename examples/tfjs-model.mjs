@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openBoard } from 'memloop';
 import { Deployment, layerScales } from 'memloop/loop';
-import { evaluate, loadDataset } from 'memloop/model';
+import { evaluate, loadDataset, slice } from 'memloop/model';
 import { loadBackend, mif, networkFromModel } from 'memloop/tfjs';
 
 process.env.MEMLOOP_HOME ??= mkdtempSync(join(tmpdir(), 'memloop-example-'));
@@ -14,7 +14,7 @@ const percent = (share) => `${(100 * share).toFixed(1)} %`;
 const { name, tf } = await loadBackend();
 
 const digits = await loadDataset('digits', { seed: 1 });
-const test = digits.test;
+const test = slice(digits.test, 0, 120);
 const tensors = ({ inputs, labels, count, features, classes }) => [
   tf.tensor2d(inputs, [count, features]),
   tf.oneHot(tf.tensor1d(Array.from(labels), 'int32'), classes),
@@ -22,14 +22,14 @@ const tensors = ({ inputs, labels, count, features, classes }) => [
 const [x, y] = tensors(digits.train);
 
 const model = tf.sequential();
-model.add(tf.layers.dense({ inputShape: [digits.train.features], units: 32, activation: 'relu' }));
+model.add(tf.layers.dense({ inputShape: [digits.train.features], units: 16, activation: 'relu' }));
 model.add(tf.layers.dense({ units: digits.train.classes }));
 // The output neurons, by their equations: their highest voltages, whose softmax is the decision.
 model.add(mif(tf, { driveScale: 3e-6 }));
 model.add(tf.layers.softmax());
-model.compile({ optimizer: tf.train.adam(5e-3), loss: 'categoricalCrossentropy', metrics: ['accuracy'] });
+model.compile({ optimizer: tf.train.adam(1e-2), loss: 'categoricalCrossentropy', metrics: ['accuracy'] });
 await model.fit(x, y, {
-  epochs: 8,
+  epochs: 6,
   batchSize: 50,
   verbose: 0,
   callbacks: { onEpochEnd: (epoch, { loss }) => console.log(`epoch ${epoch + 1}: loss ${loss.toFixed(3)}`) },

@@ -74,6 +74,19 @@ describe('examples', { timeout: 240_000 }, () => {
     expect(number(text, /^fine-tuned with .*: ([\d.]+) %$/m)).toBeGreaterThan(software - 4);
   });
 
+  it('tfjs-model: fitted, saved, loaded and programmed, in under 60 lines; the network is the model', async () => {
+    const text = await printed(process.execPath, 'tfjs-model.mjs');
+    const losses = [...text.matchAll(/^epoch \d: loss ([\d.]+)/gm)].map(([, loss]) => Number(loss));
+    expect(losses).toHaveLength(6);
+    expect(losses[5]).toBeLessThan(losses[0] / 2);
+    const model = number(text, /^model on [\w-]+: ([\d.]+) %/m);
+    expect(model).toBeGreaterThan(85);
+    expect(Math.abs(number(text, /^network: ([\d.]+)/m) - model)).toBeLessThan(1);
+    expect(number(text, /^on the chip: ([\d.]+)/m)).toBeGreaterThan(30);
+    const lines = execFileSync('wc', ['-l', `${FOLDER}tfjs-model.mjs`]).toString();
+    expect(Number.parseInt(lines, 10)).toBeLessThan(60);
+  });
+
   const missing = ((): string | undefined => {
     try {
       execFileSync('python3', ['-c', 'import numpy'], { stdio: 'ignore' });

@@ -25,6 +25,7 @@ interface Options extends Partial<Omit<TrainSettings, 'augmentation'>> {
   steps?: number;
   duration?: number;
   network?: string;
+  from?: string;
   hidden?: number[];
   hiddenNeurons?: 'relu' | 'mif';
   driveScale?: number;
@@ -74,6 +75,12 @@ export function register(program: Command): void {
         '--network <file>',
         'layers of the network, as JSON (schemas/network.schema.json)',
       ).conflicts(['hidden', 'hiddenNeurons']),
+    )
+    .addOption(
+      new Option(
+        '--from <file>',
+        'go on from this network (safetensors): its layers, neurons and weights',
+      ).conflicts(['network', 'hidden', 'hiddenNeurons', 'integrator', 'steps', 'duration', 'folds']),
     )
     .option('--hidden <sizes>', 'sizes of the hidden layers, such as 100 or 100,50, or none', sizes)
     .addOption(
@@ -164,7 +171,8 @@ async function planOf({ emit }: Session, options: Options, dataset: Dataset, own
       : (await import('../../calibration/index.js')).Passport.stored(options.passport);
   const { features, classes, count, times = 1 } = dataset;
   const samples = own ? { samples: count } : {};
-  const { network, ...rest } = options;
+  const { network, from: file, ...rest } = options;
+  const from = file === undefined ? undefined : model.loadNetwork(file).network;
   const {
     spec,
     settings: recipe,
@@ -173,6 +181,7 @@ async function planOf({ emit }: Session, options: Options, dataset: Dataset, own
     ...rest,
     ...samples,
     ...(network !== undefined && { network: model.loadDescription(network) }),
+    ...(from && { from: from.spec }),
     features,
     classes,
     times,
@@ -188,7 +197,13 @@ async function planOf({ emit }: Session, options: Options, dataset: Dataset, own
   const augmentation = options.augment && { augmentation: options.augment };
   const seed = options.seed ?? 1;
   const settings: Partial<TrainSettings> = { ...recipe, seed, ...chip?.settings, ...chosen, ...augmentation };
-  return { spec, settings, chip, twin: chip ? { twin: chip.twin } : {} };
+  return {
+    spec,
+    settings,
+    chip,
+    twin: chip ? { twin: chip.twin } : {},
+    begin: from ? { initial: from } : {},
+  };
 }
 
 async function train(session: Session, options: Options) {
@@ -271,7 +286,7 @@ async function trainOne(session: Session, options: Options) {
   const { emit, signal, run } = session;
   const { dataset, seed = 1 } = options;
   const { train, test, record } = await dataOf(session, options);
-  const { spec, settings, chip, twin } = await planOf(session, options, train, record !== undefined);
+  const { spec, settings, chip, twin, begin } = await planOf(session, options, train, record !== undefined);
 
   const name = basename(dataset).replace(/(\.(gz|csv|tsv|txt|arff|np[yz]|h5|hdf5|train|data))+$/i, '');
   const out = options.out ?? join(run?.dir ?? '.', `${name}.safetensors`);
@@ -283,6 +298,7 @@ async function trainOne(session: Session, options: Options) {
     test,
     ...settings,
     ...twin,
+    ...begin,
     checkpoint,
     emit,
     signal,

@@ -23,7 +23,8 @@ type Layer = layers.Layer;
 
 /**
  * The network that a model stands for, for the chip: a chain of Dense, Conv2D, ZeroPadding2D, AveragePooling2D, Flatten,
- * ReLU and MIF layers that ends in a MIF layer, and Softmax behind it. Dropout counts for training only and is left out.
+ * ReLU and MIF layers that ends in a MIF layer, and Softmax behind it. Dropout and
+ * GaussianNoise count for training only and are left out.
  *
  * Error: `bad-input`, one line that names the layer and what to do.
  */
@@ -59,6 +60,8 @@ const CONFIGS = {
   ReLU: z.object({ maxValue: z.null().optional() }),
 };
 
+const BEHIND_OUTPUTS: ReadonlySet<string> = new Set(['Softmax', 'Activation']);
+
 class Reading {
   readonly #tf: Tensorflow;
   readonly #layers: LayerSpec[] = [];
@@ -93,6 +96,7 @@ class Reading {
     MIF: (layer) => this.#mif(layer as MifLayer),
     Softmax: (layer) => this.#softmax(layer),
     Dropout: () => {},
+    GaussianNoise: () => {},
   };
 
   constructor(tf: Tensorflow, model: LayersModel) {
@@ -114,7 +118,7 @@ class Reading {
       throw this.#fault(layer, 'is not in a chain: only one layer after another');
     this.#before = layer;
     const kind = layer.getClassName();
-    if (this.#outputs && kind !== 'Softmax' && kind !== 'Activation' && kind !== 'Dropout')
+    if (this.#outputs && !BEHIND_OUTPUTS.has(kind))
       throw this.#fault(
         layer,
         'stands behind the output neurons: only Softmax can; give MIF layers before it returnSequences',

@@ -3,7 +3,7 @@ import { describedLayers, type NetworkDescription } from '../network/description
 import { isImageLayer } from '../network/layers.js';
 import { type NetworkSpec, networkSpec } from '../network/network.js';
 import { largestEulerDrive } from '../network/stability.js';
-import { recipeOf, SIGNAL_TIME, signalRecipe, signalSteps, tableRecipe } from './recipes.js';
+import { type Recipe, recipeOf, SIGNAL_TIME, signalRecipe, signalSteps, tableRecipe } from './recipes.js';
 import type { TrainSettings } from './settings.js';
 
 export interface PlanOptions
@@ -17,6 +17,8 @@ export interface PlanOptions
   classes: number;
   /** The layers, instead of `hidden` and `hiddenNeurons`. */
   network?: NetworkDescription;
+  /** The network to train on, instead of all that says what it is; only drives can be changed. */
+  from?: NetworkSpec;
   /** Outputs of the hidden layers. */
   hidden?: readonly number[];
   /** Default relu; of a signal in time mif. */
@@ -34,9 +36,14 @@ export interface TrainingPlan {
 
 /** Error: `bad-input` for a network that does not fit the dataset. */
 export function planTraining(options: PlanOptions): TrainingPlan {
-  const { dataset, classes, network, integrator, driveMax, times = 1 } = options;
+  const { dataset, classes, network, from, integrator, driveScale, driveMax, times = 1 } = options;
   const ofData = options.samples === undefined ? recipeOf(dataset) : tableRecipe(options.samples);
   const recipe = times > 1 ? signalRecipe(ofData) : ofData;
+  const drives = {
+    ...(driveScale !== undefined && { driveScale }),
+    ...(driveMax !== undefined && { driveMax }),
+  };
+  if (from) return { spec: { ...from, ...drives }, settings: settingsFor(from, recipe) };
   const features = options.features / times;
   const layers = network
     ? describedLayers(network, { features, classes })
@@ -49,11 +56,16 @@ export function planTraining(options: PlanOptions): TrainingPlan {
     steps,
     duration,
     hidden: options.hiddenNeurons ?? (times > 1 ? 'mif' : 'relu'),
-    driveScale: options.driveScale ?? recipe.driveScale,
-    ...(driveMax !== undefined && { driveMax }),
+    driveScale: recipe.driveScale,
+    ...drives,
   });
-  const settings = { ...recipe.settings, ...(spec.layers.some(isImageLayer) && recipe.images) };
+  const settings = settingsFor(spec, recipe);
   if (spec.integrator !== 'forward-euler' || driveMax !== undefined) return { spec, settings };
   const limitedDrive = largestEulerDrive(spec);
   return { spec: { ...spec, driveMax: limitedDrive }, settings, limitedDrive };
 }
+
+const settingsFor = ({ layers }: NetworkSpec, recipe: Recipe): Partial<TrainSettings> => ({
+  ...recipe.settings,
+  ...(layers.some(isImageLayer) && recipe.images),
+});
