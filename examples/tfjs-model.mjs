@@ -25,7 +25,7 @@ const model = tf.sequential();
 model.add(tf.layers.dense({ inputShape: [digits.train.features], units: 16, activation: 'relu' }));
 model.add(tf.layers.dense({ units: digits.train.classes }));
 // The output neurons, by their equations: their highest voltages, whose softmax is the decision.
-model.add(mif(tf, { driveScale: 3e-6 }));
+model.add(mif(tf, { driveScale: 3e-6, steps: 100 }));
 model.add(tf.layers.softmax());
 model.compile({ optimizer: tf.train.adam(1e-2), loss: 'categoricalCrossentropy', metrics: ['accuracy'] });
 await model.fit(x, y, {
