@@ -9,8 +9,8 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { guardBoard } from '../src/calibration/index.js';
 import { connectBoard, inProcessTransport } from '../src/driver/index.js';
-import { targetConductances } from '../src/loop/chip/mapping.js';
 import { Deployment, layerScales } from '../src/loop/index.js';
+import { targetConductances } from '../src/loop/mapping/mapping.js';
 import { evaluate, loadDataset, networkSpec, recipeOf, train } from '../src/model/index.js';
 import { createVirtualBoard, loadProfile } from '../src/virtual-board/index.js';
 

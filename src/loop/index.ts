@@ -13,17 +13,6 @@ export { networkScales, saveOnChip } from './chip/checkpoint.js';
 export { Chip } from './chip/chip.js';
 export { Deployment, type LoopContext, type Origin } from './chip/deployment.js';
 export { type BoardEvaluation, evaluateOnBoard } from './chip/evaluate.js';
-export {
-  type ArrayConductances,
-  type ConductanceWindow,
-  type LayerMap,
-  type LayerShape,
-  mapLayers,
-  type NetworkMap,
-  type Tile,
-  targetConductances,
-  weightsOf,
-} from './chip/mapping.js';
 export { type MatrixSettings, matrixJob } from './chip/matrix.js';
 export { type LayerScales, layerScales } from './chip/scales.js';
 export { type ProgrammingSummary, summarise, summaryText } from './chip/summary.js';
@@ -37,6 +26,20 @@ export {
 export { readLedger } from './ledger/ledger-file.js';
 export { ledgerPlot, ledgerText } from './ledger/ledger-view.js';
 export { chipMeasurer, type MeasureOptions } from './ledger/simulated.js';
+export {
+  type Area,
+  type ArrayConductances,
+  type ConductanceWindow,
+  type LayerMap,
+  type LayerShape,
+  mapLayers,
+  type NetworkMap,
+  type Placement,
+  placementText,
+  type Tile,
+  targetConductances,
+  weightsOf,
+} from './mapping/mapping.js';
 export { type FinetunePageData, finetunePage } from './report/page.js';
 export { recoveryPage } from './report/recovery-page.js';
 export { finetune } from './tuning/finetune.js';

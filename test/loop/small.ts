@@ -6,7 +6,7 @@ import {
   connectBoard,
   inProcessTransport,
 } from '../../src/driver/index.js';
-import { Deployment, layerScales } from '../../src/loop/index.js';
+import { type Area, Deployment, layerScales } from '../../src/loop/index.js';
 import { type Dataset, MIF, networkSpec, Random, train } from '../../src/model/index.js';
 import { MemloopError } from '../../src/shared/errors.js';
 import type { Emit } from '../../src/shared/events.js';
@@ -74,6 +74,9 @@ export function withoutProducts(board: Board): Board {
     },
   });
 }
+
+/** All cells of an array of `smallProfile`. */
+export const wholeArray = (array: number): Area => ({ array, row: 0, column: 0, rows: 8, columns: 8 });
 
 /** The network on a new chip, whose neurons are taken at their word; `board.close()` is the caller's. */
 export async function smallChip(

@@ -40,24 +40,30 @@ export function register(program: Command): void {
 
 async function programBoard(session: Session, options: Options): Promise<Outcome> {
   const { tolerance, dryRun } = options;
-  const { summaryText } = await import('../../loop/index.js');
+  const { Deployment, placementText, summaryText } = await import('../../loop/index.js');
   const job = await jobOf(session, options);
   const settings = tolerance === undefined ? {} : { tolerance };
+  const placement = job instanceof Deployment ? job.placement : undefined;
+  const placed = placement === undefined ? '' : `${placementText(placement)}\n`;
   if (dryRun) {
     const found = await job.rehearse(settings);
     const { cells, outside, leftOut } = found;
     const others = leftOut === 0 ? '' : `, ${leftOut} more are and would be left out`;
     return {
-      result: { ...found, dryRun },
-      text: `${outside} of ${cells} cells are out of tolerance and would be pulsed${others}; nothing was applied`,
+      result: { ...found, dryRun, ...(placement && { placement }) },
+      text: `${placed}${outside} of ${cells} cells are out of tolerance and would be pulsed${others}; nothing was applied`,
     };
   }
+  if (placement) session.emit({ type: 'log', level: 'info', message: placementText(placement) });
   const seen = watch(session);
   const summary = await job.program(settings);
   const plot = session.run?.file('programming.svg');
   const drawn = plot !== undefined && seen.cells.size > 0;
   if (drawn) writeAtomically(plot, await plotOf(summary, seen));
-  return { result: { ...summary, ...(drawn && { plot }) }, text: summaryText(summary) };
+  return {
+    result: { ...summary, ...(placement && { placement }), ...(drawn && { plot }) },
+    text: summaryText(summary),
+  };
 }
 
 async function jobOf(session: Session, options: Options) {

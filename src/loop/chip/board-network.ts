@@ -17,11 +17,21 @@ import {
 } from '../../model/index.js';
 import { MemloopError } from '../../shared/errors.js';
 import { quantity } from '../../shared/text.js';
+import {
+  type Area,
+  type LayerMap,
+  type NetworkMap,
+  pairsInRows,
+  type Tile,
+  weightScale,
+} from '../mapping/mapping.js';
 import { answered, inTurns, type Steps } from './in-turns.js';
-import { type LayerMap, type NetworkMap, pairsInRows, type Tile, weightScale } from './mapping.js';
 
-/** The products of an array, corrected for what is known of the converters: A, vectors × columns. */
-export type Multiply = (array: number, voltages: Float32Array) => Promise<Float32Array>;
+/**
+ * The products of cells of an array, corrected for what is known of the converters: A, vectors × columns of the area, for
+ * voltages, V, vectors × rows of the area. All other rows are at 0 V.
+ */
+export type Multiply = (area: Area, voltages: Float32Array) => Promise<Float32Array>;
 
 /** The neurons of a board: their known parameters and how they are run. */
 export interface NeuronBank {
@@ -280,10 +290,10 @@ export class BoardNetwork {
    * inputs. Where pairs are in rows, the plus cells are driven first, then the minus cells.
    */
   async #differences(
-    { array, inputCount }: Tile,
+    tile: Tile,
     voltages: Float32Array,
   ): Promise<(vector: number, output: number) => number> {
-    const { rows, columns } = this.map;
+    const { inputCount, rows, columns } = tile;
     const inRows = pairsInRows(this.map);
     const vectors = voltages.length / inputCount;
     const driven = new Float32Array((inRows ? 2 : 1) * vectors * rows);
@@ -295,7 +305,7 @@ export class BoardNetwork {
           driven[(vectors + n) * rows + 2 * i + 1] = voltage;
         } else driven[n * rows + i] = voltage;
       }
-    const currents = await this.#multiply(array, driven);
+    const currents = await this.#multiply(tile, driven);
     return inRows
       ? (n, j) => currents[n * columns + j] - currents[(vectors + n) * columns + j]
       : (n, j) => currents[n * columns + 2 * j] - currents[n * columns + 2 * j + 1];

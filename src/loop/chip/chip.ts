@@ -6,7 +6,13 @@ import {
   type ProgramOptions,
   programArray,
 } from '../../calibration/index.js';
-import { type ArrayConductances, emptyConductances, type NetworkMap, targetConductances } from './mapping.js';
+import {
+  type Area,
+  type ArrayConductances,
+  emptyConductances,
+  type NetworkMap,
+  targetConductances,
+} from '../mapping/mapping.js';
 
 /** ADC samples averaged in each product. */
 const MULTIPLY_SAMPLES = 4;
@@ -64,35 +70,37 @@ export class Chip {
   }
 
   /**
-   * Column currents, A, vectors × columns, for row voltages, V, vectors × rows. A larger current range has more noise,
+   * Column currents of an area, A, vectors × columns, for its row voltages, V, vectors × rows. A larger current range has more noise,
    * so each vector is multiplied in the lowest range that fits the currents expected from the measured conductances. If
    * need be it is multiplied in parts, which are added: in a few, or in the highest range in as many as it takes. Where the
    * board has no analog products, the host sums the conductances.
    */
-  readonly multiply = async (array: number, voltages: Float32Array): Promise<Float32Array> => {
-    if (this.board.description.products === 'none') return this.#sumsByHost(array, voltages);
+  readonly multiply = async (area: Area, voltages: Float32Array): Promise<Float32Array> => {
+    const { array, row, column, rows, columns } = area;
+    if (this.board.description.products === 'none') return this.#sumsByHost(area, voltages);
     if (this.measured.get(array)!.every(Number.isNaN))
       this.measured.set(array, await this.board.conductances(array));
-    const { rows, columns } = this.#map;
     const vectors = voltages.length / rows;
     const byRange = this.board.description.currentRanges.map(() => [] as Part[]);
     for (let vector = 0; vector < vectors; vector++) {
-      const { range, parts } = this.#partsOf(array, voltages.subarray(vector * rows, (vector + 1) * rows));
+      const { range, parts } = this.#partsOf(area, voltages.subarray(vector * rows, (vector + 1) * rows));
       for (const [first, end] of parts) byRange[range].push({ vector, first, end });
     }
     const sums = new Float32Array(vectors * columns);
     await Promise.all(
       byRange.map(async (parts, range) => {
         if (parts.length === 0) return;
-        const driven = new Float32Array(parts.length * rows);
+        const driven = new Float32Array(parts.length * this.#map.rows);
         parts.forEach(({ vector, first, end }, p) => {
-          driven.set(voltages.subarray(vector * rows + first, vector * rows + end), p * rows + first);
+          const some = voltages.subarray(vector * rows + first, vector * rows + end);
+          driven.set(some, p * this.#map.rows + row + first);
         });
         const currents = await this.board.multiply(array, driven, { samples: MULTIPLY_SAMPLES, range });
         const zero = this.#tared ? await this.#zeroOf(array, range) : undefined;
         parts.forEach(({ vector }, p) => {
           for (let c = 0; c < columns; c++)
-            sums[vector * columns + c] += currents[p * columns + c] - (zero ? zero[c] : 0);
+            sums[vector * columns + c] +=
+              currents[p * this.#map.columns + column + c] - (zero ? zero[column + c] : 0);
         });
       }),
     );
@@ -128,18 +136,21 @@ export class Chip {
   }
 
   /** The same from the conductances, which are read again after pulses. */
-  async #sumsByHost(array: number, voltages: Float32Array): Promise<Float32Array> {
+  async #sumsByHost(
+    { array, row, column, rows, columns }: Area,
+    voltages: Float32Array,
+  ): Promise<Float32Array> {
     await (this.#known.get(array) ?? this.#read(array));
-    const { rows, columns } = this.#map;
     const conductance = this.measured.get(array)!;
     const sums = new Float32Array((voltages.length / rows) * columns);
     const vector = new Float64Array(columns);
     for (let v = 0; v < voltages.length / rows; v++) {
       vector.fill(0);
-      for (let row = 0; row < rows; row++) {
-        const voltage = voltages[v * rows + row];
+      for (let r = 0; r < rows; r++) {
+        const voltage = voltages[v * rows + r];
         if (voltage === 0) continue;
-        for (let c = 0; c < columns; c++) vector[c] += voltage * conductance[row * columns + c];
+        const first = (row + r) * this.#map.columns + column;
+        for (let c = 0; c < columns; c++) vector[c] += voltage * conductance[first + c];
       }
       sums.set(vector, v * columns);
     }
@@ -159,8 +170,10 @@ export class Chip {
   }
 
   /** The lowest range that a vector can be multiplied in, and the stretches of rows [first, end) that this takes. */
-  #partsOf(array: number, voltages: Float32Array): { range: number; parts: [number, number][] } {
-    const { rows, columns } = this.#map;
+  #partsOf(
+    { array, row, column, rows, columns }: Area,
+    voltages: Float32Array,
+  ): { range: number; parts: [number, number][] } {
     const { currentRanges } = this.board.description;
     const conductance = this.measured.get(array)!;
     for (let range = 0; ; range++) {
@@ -169,19 +182,19 @@ export class Chip {
       const parts: [number, number][] = [];
       const currents = new Float64Array(columns);
       let first = 0;
-      for (let row = 0; row < rows && parts.length < most; row++) {
-        if (!(voltages[row] > 0)) continue;
+      for (let r = 0; r < rows && parts.length < most; r++) {
+        if (!(voltages[r] > 0)) continue;
         let largest = 0;
+        const start = (row + r) * this.#map.columns + column;
         for (let c = 0; c < columns; c++) {
-          // Columns of cells that were not measured carry no weights.
-          const current = currents[c] + (voltages[row] * conductance[row * columns + c] || 0);
+          const current = currents[c] + (voltages[r] * conductance[start + c] || 0);
           currents[c] = current;
           if (current > largest) largest = current;
         }
-        if (largest <= limit || row === first) continue;
-        parts.push([first, row]);
-        first = row;
-        for (let c = 0; c < columns; c++) currents[c] = voltages[row] * conductance[row * columns + c] || 0;
+        if (largest <= limit || r === first) continue;
+        parts.push([first, r]);
+        first = r;
+        for (let c = 0; c < columns; c++) currents[c] = voltages[r] * conductance[start + c] || 0;
       }
       if (parts.length < most) return { range, parts: [...parts, [first, rows]] };
     }

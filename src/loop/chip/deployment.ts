@@ -11,11 +11,19 @@ import {
 import { mostInputPulses } from '../../driver/board/limits.js';
 import { checkAllDense, type Dataset, type Network, type NetworkSpec } from '../../model/index.js';
 import type { Emit } from '../../shared/events.js';
+import {
+  commonWindow,
+  mapLayers,
+  type NetworkMap,
+  type Placement,
+  placementOf,
+  READ_VOLTAGE,
+  targetConductances,
+} from '../mapping/mapping.js';
 import { BoardNetwork, type NeuronBank } from './board-network.js';
 import { Chip } from './chip.js';
 import { type BoardEvaluation, evaluateOnBoard } from './evaluate.js';
 import { hostDecimation, hostNeurons } from './host-neurons.js';
-import { commonWindow, mapLayers, type NetworkMap, READ_VOLTAGE, targetConductances } from './mapping.js';
 import type { LayerScales } from './scales.js';
 import { type ProgrammingSummary, summarise } from './summary.js';
 
@@ -118,6 +126,11 @@ export class Deployment {
     const { doneByHost } = deployment;
     if (doneByHost !== '') context.emit({ type: 'log', level: 'info', message: doneByHost });
     return deployment;
+  }
+
+  /** How much of the board the network takes. */
+  get placement(): Placement {
+    return placementOf(this.hardware.map, this.context.board.description);
   }
 
   /** Where column sums and neurons come from: of the results that are measured here. */

@@ -8,7 +8,7 @@ import {
   timesOf,
   WAVEFORM_UNIT,
 } from '../../model/index.js';
-import type { LayerShape } from './mapping.js';
+import type { LayerShape } from '../mapping/mapping.js';
 
 /**
  * Standard deviation of a weight as programmed, as a share of the layer's largest: two cells anywhere within

@@ -4,7 +4,7 @@ import type { BoardDescription } from '../../driver/board/board.js';
 import { MemloopError } from '../../shared/errors.js';
 import { readJson } from '../../shared/json.js';
 import { quantity } from '../../shared/text.js';
-import type { ConductanceWindow } from './mapping.js';
+import type { ConductanceWindow } from '../mapping/mapping.js';
 
 const matrix = z.array(z.array(z.number().nullable()));
 /** Rows of numbers (S, null: leave the cell alone), bare or as `memloop read --json` prints them. */

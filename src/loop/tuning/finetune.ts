@@ -9,7 +9,7 @@ import type { Emit } from '../../shared/events.js';
 import { progressOf } from '../../shared/progress.js';
 import type { Deployment } from '../chip/deployment.js';
 import { evaluateOnBoard } from '../chip/evaluate.js';
-import { type ArrayConductances, targetConductances } from '../chip/mapping.js';
+import { type ArrayConductances, targetConductances } from '../mapping/mapping.js';
 import { adapt, twinOf } from './adapt.js';
 import { type BatchGradient, measuredGradient } from './gradient.js';
 import { heldBack } from './held-back.js';

@@ -13,7 +13,7 @@ import {
   WAVEFORM_UNIT,
 } from '../../model/index.js';
 import type { BoardForward, BoardNetwork, Dropout } from '../chip/board-network.js';
-import { type ArrayConductances, weightsOf } from '../chip/mapping.js';
+import { type ArrayConductances, weightsOf } from '../mapping/mapping.js';
 
 /** Images on the board at once: while it works on some, the gradient of those before is computed. */
 const CHUNK = 8;

@@ -1,6 +1,6 @@
 /** Which cells are worth a pulse, and how many of them the budget still allows. */
 import type { ProgrammingReport } from '../../calibration/index.js';
-import type { ArrayConductances } from '../chip/mapping.js';
+import type { ArrayConductances } from '../mapping/mapping.js';
 
 export interface Budget {
   pulses: number;

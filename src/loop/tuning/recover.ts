@@ -5,8 +5,8 @@ import { type Dataset, evaluate } from '../../model/index.js';
 import { writeAtomically } from '../../shared/files.js';
 import { readJson } from '../../shared/json.js';
 import type { Deployment } from '../chip/deployment.js';
-import type { ArrayConductances } from '../chip/mapping.js';
 import type { ProgrammingSummary } from '../chip/summary.js';
+import type { ArrayConductances } from '../mapping/mapping.js';
 import { finetune } from './finetune.js';
 import type { FinetuneOptions, FinetuneResult } from './options.js';
 

@@ -8,6 +8,7 @@ import {
   type TrainSettings,
 } from '../../model/index.js';
 import { MemloopError } from '../../shared/errors.js';
+import { PROGRAMMING_ERROR } from '../chip/scales.js';
 import {
   type ConductanceWindow,
   clamp,
@@ -15,8 +16,7 @@ import {
   forEachPair,
   mapLayers,
   READ_VOLTAGE,
-} from '../chip/mapping.js';
-import { PROGRAMMING_ERROR } from '../chip/scales.js';
+} from '../mapping/mapping.js';
 
 /** Ratio of the ADC samples behind a point of the converters' residuals to those behind a product. */
 const SAMPLES = 16 / 4;
@@ -85,7 +85,14 @@ export function twinTraining(
     return { low, high, ...(weightMax !== undefined && { weightMax }) };
   });
   // A sum is the difference of two columns in every tile along its inputs.
-  const tiles = Math.max(...map.layers.map(({ tiles }) => new Set(tiles.map((t) => t.inputStart)).size));
+  const tiles = Math.max(
+    ...map.layers.map(({ outputs, tiles }) => {
+      const parts = new Uint32Array(outputs);
+      for (const { outputStart, outputCount } of tiles)
+        for (let j = 0; j < outputCount; j++) parts[outputStart + j]++;
+      return Math.max(...parts);
+    }),
+  );
   const current = (converters?.residuals.at(-1) ?? 0) * Math.sqrt(2 * tiles * SAMPLES);
   return {
     twin: {

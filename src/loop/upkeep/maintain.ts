@@ -5,15 +5,15 @@
  */
 import type { Dataset } from '../../model/index.js';
 import type { Deployment } from '../chip/deployment.js';
+import type { LayerScales } from '../chip/scales.js';
+import { summarise } from '../chip/summary.js';
 import {
   type ArrayConductances,
   forEachPair,
   mappedWeight,
   targetConductances,
   weightsOf,
-} from '../chip/mapping.js';
-import type { LayerScales } from '../chip/scales.js';
-import { summarise } from '../chip/summary.js';
+} from '../mapping/mapping.js';
 import { finetune } from '../tuning/finetune.js';
 import { heldBack } from '../tuning/held-back.js';
 import type { FinetuneOptions, FinetuneResult } from '../tuning/options.js';

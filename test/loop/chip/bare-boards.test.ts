@@ -21,7 +21,7 @@ import { Network, networkSpec, predict, train } from '../../../src/model/index.j
 import type { EventBody } from '../../../src/shared/events.js';
 import { createVirtualBoard, loadProfile, type Profile } from '../../../src/virtual-board/index.js';
 import { temporaryHome } from '../../calibration/boards.js';
-import { bareProfile, patterns, smallChip, smallNetwork, withoutProducts } from '../small.js';
+import { bareProfile, patterns, smallChip, smallNetwork, wholeArray, withoutProducts } from '../small.js';
 
 const small = await smallNetwork();
 const pictures = patterns(200, 2);
@@ -88,7 +88,7 @@ describe('a board without neurons and references', () => {
     for (const program of [false, true]) {
       if (program) await deployment.program();
       const voltages = new Float32Array(16).fill(0.05, 8);
-      const sums = await chip.multiply(0, voltages);
+      const sums = await chip.multiply(wholeArray(0), voltages);
       const truth = virtual.frontEnd.crossbars[0].conductances(0.05);
       for (let c = 0; c < 8; c++) {
         let expected = 0;
@@ -165,7 +165,7 @@ describe('a board without analog products', () => {
     const { chip } = deployment;
     const [[array, conductance]] = chip.measured;
     const voltages = Float32Array.from({ length: 16 }, (_, i) => 0.002 * i);
-    const sums = await chip.multiply(array, voltages);
+    const sums = await chip.multiply(wholeArray(array), voltages);
     for (let v = 0; v < 2; v++)
       for (let c = 0; c < 8; c++) {
         let expected = 0;
@@ -179,7 +179,8 @@ describe('a board without analog products', () => {
     const { board, deployment, reads } = await onHost();
     const { chip } = deployment;
     const [array] = chip.measured.keys();
-    const ask = () => Promise.all([1, 2].map(() => chip.multiply(array, new Float32Array(8).fill(0.05))));
+    const ask = () =>
+      Promise.all([1, 2].map(() => chip.multiply(wholeArray(array), new Float32Array(8).fill(0.05))));
     await ask();
     const once = reads();
     expect(once).toBe(1);
@@ -228,7 +229,7 @@ it('a board of one current range multiplies in as many parts as that takes', asy
   await deployment.program();
   const { chip } = deployment;
   const [[array, conductance]] = chip.measured;
-  const sums = await chip.multiply(array, new Float32Array(8).fill(0.05));
+  const sums = await chip.multiply(wholeArray(array), new Float32Array(8).fill(0.05));
   for (let c = 0; c < 8; c++) {
     let expected = 0;
     for (let r = 0; r < 8; r++) expected += 0.05 * (conductance[r * 8 + c] || 0);

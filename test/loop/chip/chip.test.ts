@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { smallChip, smallNetwork, smallProfile } from '../small.js';
+import { smallChip, smallNetwork, smallProfile, wholeArray } from '../small.js';
 
 const small = await smallNetwork();
 
@@ -16,7 +16,7 @@ async function products(fullScales: [number, number]) {
   const [[array, conductance]] = chip.measured;
   const vector = Float32Array.from({ length: 8 }, (_, row) => (0.2 * (1 + row)) / 8);
   const voltages = Float32Array.from({ length: 8 * REPEATS }, (_, i) => vector[i % 8]);
-  const currents = await chip.multiply(array, voltages);
+  const currents = await chip.multiply(wholeArray(array), voltages);
   await board.close();
   const means = Array.from({ length: 8 }, (_, column) => {
     let sum = 0;

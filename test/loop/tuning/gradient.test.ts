@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type BoardForward, BoardNetwork } from '../../../src/loop/chip/board-network.js';
-import { mapLayers } from '../../../src/loop/chip/mapping.js';
+import { mapLayers } from '../../../src/loop/mapping/mapping.js';
 import { gradientAtMeasured } from '../../../src/loop/tuning/gradient.js';
 import {
   MIF,

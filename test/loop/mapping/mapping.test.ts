@@ -3,10 +3,11 @@ import { describe, expect, it } from 'vitest';
 import {
   forEachPair,
   mapLayers,
+  placementOf,
   targetConductances,
   weightScale,
   weightsOf,
-} from '../../../src/loop/chip/mapping.js';
+} from '../../../src/loop/mapping/mapping.js';
 
 const window = { min: 4e-6, max: 50e-6 };
 const shapes = fc
@@ -15,16 +16,20 @@ const shapes = fc
     fc.integer({ min: 1, max: 40 }),
     fc.integer({ min: 2, max: 20 }),
     fc.integer({ min: 1, max: 20 }),
+    fc.boolean(),
   )
-  .map(([inputs, outputs, rows, columns]) => ({ inputs, outputs, rows, columns }));
+  .map(([inputs, outputs, rows, columns, shared]) => {
+    const pairs = columns === 1 ? Math.floor(rows / 2) : rows * Math.floor(columns / 2);
+    return { inputs, outputs, rows, columns, arrays: shared ? Math.ceil((inputs * outputs) / pairs) : 1e4 };
+  });
 
 describe('mapping a layer onto tiles', () => {
   it('gives every weight two cells of its own, inside an array', () => {
     fc.assert(
-      fc.property(shapes, ({ inputs, outputs, rows, columns }) => {
+      fc.property(shapes, ({ inputs, outputs, rows, columns, arrays }) => {
         const map = mapLayers(
           [{ inputs, outputs, weightMax: 1, inputMax: 1 }],
-          { arrays: 1e4, rows, columns },
+          { arrays, rows, columns },
           window,
           0.1,
         );
@@ -47,10 +52,10 @@ describe('mapping a layer onto tiles', () => {
       fc.property(
         shapes,
         fc.infiniteStream(fc.float({ min: -2, max: 2, noNaN: true })),
-        ({ inputs, outputs, rows, columns }, values) => {
+        ({ inputs, outputs, rows, columns, arrays }, values) => {
           const map = mapLayers(
             [{ inputs, outputs, weightMax: 1.5, inputMax: 1 }],
-            { arrays: 1e4, rows, columns },
+            { arrays, rows, columns },
             window,
             0.1,
           );
@@ -114,10 +119,26 @@ describe('mapping a layer onto tiles', () => {
     expect(() => mapLayers([{ ...shape, outputs: 3 }], board, window, 0.1)).toThrow(/needs 3 arrays/);
   });
 
-  it('says how many arrays are missing', () => {
-    const shape = { inputs: 64, outputs: 32, weightMax: 1, inputMax: 1 };
-    expect(() => mapLayers([shape], { arrays: 3, rows: 32, columns: 32 }, window, 0.1)).toThrow(
-      /needs 4 arrays of 32×32, the board has 3/,
+  it('says how many arrays are missing, and how narrow a network would fit', () => {
+    const shape = (inputs: number, outputs: number) => ({ inputs, outputs, weightMax: 1, inputMax: 1 });
+    const board = { arrays: 3, rows: 32, columns: 32 };
+    expect(() => mapLayers([shape(64, 32)], board, window, 0.1)).toThrow(
+      /needs 4 arrays of 32×32, the board has 3; use a larger board or a smaller network, of fewer inputs/,
     );
+    const two = () => mapLayers([shape(64, 32), shape(32, 10)], { ...board, arrays: 4 }, window, 0.1);
+    expect(two).toThrow(/needs 5 arrays of 32×32, the board has 4; .* of 27 instead of 32 hidden outputs/);
+    const maps = () => mapLayers([shape(25, 8), shape(200, 24), shape(384, 10)], board, window, 0.1);
+    expect(maps).toThrow(/of \d, \d instead of 8, 24 hidden outputs/);
+  });
+
+  it('gives each tile an array of its own where there are enough, at its first cell', () => {
+    const shape = (inputs: number, outputs: number) => ({ inputs, outputs, weightMax: 1, inputMax: 1 });
+    const board = { arrays: 5, rows: 32, columns: 32 };
+    const map = mapLayers([shape(64, 32), shape(32, 10)], board, window, 0.1);
+    const tiles = map.layers.flatMap((layer) => layer.tiles);
+    expect(tiles.map(({ array, row, column }) => [array, row, column])).toEqual(
+      [0, 1, 2, 3, 4].map((array) => [array, 0, 0]),
+    );
+    expect(placementOf(map, board)).toEqual({ cells: 4736, boardCells: 5120, arrays: 5, tiles: 5 });
   });
 });

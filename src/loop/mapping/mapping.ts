@@ -1,11 +1,14 @@
 /**
- * A dense layer on crossbar arrays. Weight w(j, i) becomes the difference of two conductances in row i of a tile,
- * columns 2k (plus) and 2k + 1 (minus); in arrays of one column, rows 2i (plus) and 2i + 1 (minus). A layer larger than an array is cut into tiles whose partial sums the host
- * adds. Biases stay in the host: they are added after the converters.
+ * Layers on crossbar arrays. Weight w(j, i) becomes the difference of two conductances of an array, of neighbours in a row
+ * (plus, then minus); in arrays of one column, in that column. A layer is cut into tiles, rectangles of an array each,
+ * whose partial sums the host adds. Tiles may share an array: only the rows of one are driven at a time, and rows at 0 V
+ * carry no current. Biases stay in the host: they are added after the converters.
  */
 import { arrayWindow, type Passport } from '../../calibration/index.js';
 import type { BoardDescription } from '../../driver/board/board.js';
 import { MemloopError } from '../../shared/errors.js';
+import { percent } from '../../shared/text.js';
+import { type Matrix, type Placed, pack, type Room, roomOf, weightsIn } from './packing.js';
 
 /** V at a full-scale input: so small, and never negative, that a thousand reads do not program the weakest cells. */
 export const READ_VOLTAGE = 0.05;
@@ -18,9 +21,18 @@ export interface ConductanceWindow {
   reach?: number;
 }
 
-/** Part of a layer on one array: rows 0 … inputCount − 1, columns 0 … 2·outputCount − 1; or rows 0 … 2·inputCount − 1. */
-export interface Tile {
+/** A rectangle of cells of one array. */
+export interface Area {
   array: number;
+  /** Of its first cell. */
+  row: number;
+  column: number;
+  rows: number;
+  columns: number;
+}
+
+/** Part of a layer on such a rectangle, two cells a weight. */
+export interface Tile extends Area {
   inputStart: number;
   inputCount: number;
   outputStart: number;
@@ -52,6 +64,8 @@ export interface NetworkMap {
 export interface LayerShape {
   inputs: number;
   outputs: number;
+  /** That it is multiplied by for one sample; 1 unless given. */
+  vectors?: number;
   weightMax: number;
   /** 0 unless given: only membrane waveforms have a sign. */
   inputMin?: number | undefined;
@@ -62,8 +76,10 @@ export interface LayerShape {
 export const pairsInRows = ({ columns }: Pick<NetworkMap, 'columns'>): boolean => columns === 1;
 
 /**
- * Places layers one after the other, one tile per array. Where there is one pair of columns too few for two classes, the two
- * outputs of the last layer share a pair. Throws `bad-input` if the board has too few arrays or cells.
+ * Places layers one after the other, one tile for each array. Where the board has too few arrays for that, they share
+ * arrays, cut to the arrays' shape: then whatever has no more weights than the board has pairs of cells finds its place.
+ * Where two classes still find none, the two outputs of the last layer share a pair of columns. Throws `bad-input` if the
+ * network has more weights than that.
  */
 export function mapLayers(
   layers: readonly LayerShape[],
@@ -71,37 +87,131 @@ export function mapLayers(
   window: ConductanceWindow,
   readVoltage: number,
 ): NetworkMap {
-  const { rows, columns } = board;
+  const { arrays, rows, columns } = board;
   const inRows = pairsInRows(board);
-  const inputs = inRows ? Math.floor(rows / 2) : rows;
-  if (inputs === 0)
+  const room: Room = inRows
+    ? { arrays, inputs: Math.floor(rows / 2), outputs: columns }
+    : { arrays, inputs: rows, outputs: Math.floor(columns / 2) };
+  if (room.inputs === 0)
     throw new MemloopError(
       'bad-input',
       'a weight takes two cells of an array, the arrays of this board have one; use a board with larger arrays',
     );
-  const outputs = inRows ? columns : Math.floor(columns / 2);
-  const place = (share: boolean) => {
-    let array = 0;
-    const maps = layers.map((shape, l): LayerMap => {
-      const opposed = share && l === layers.length - 1;
-      const tiles: Tile[] = [];
-      for (const [inputStart, inputCount] of cut(shape.inputs, inputs))
-        for (const [outputStart, outputCount] of cut(opposed ? 1 : shape.outputs, outputs))
-          tiles.push({ array: array++, inputStart, inputCount, outputStart, outputCount });
-      return { ...shape, inputMin: shape.inputMin ?? 0, opposed, tiles };
-    });
-    return { arrays: array, maps };
+  const place = (opposed: boolean) => {
+    const matrices = layers.map(({ inputs, outputs, vectors = 1 }, l) => ({
+      inputs,
+      outputs: opposed && l === layers.length - 1 ? 1 : outputs,
+      vectors,
+    }));
+    const apart = oneEach(matrices, room);
+    return { opposed, matrices, placed: apart.length <= arrays ? apart : pack(matrices, room) };
   };
-  const whole = place(false);
-  const shared = layers.at(-1)?.outputs === 2 ? place(true) : whole;
-  const { maps } = [whole, shared].find(({ arrays }) => arrays <= board.arrays) ?? {};
-  if (maps) return { rows, columns, window, readVoltage, layers: maps };
-  const shapes = layers.map((l) => `${l.inputs}×${l.outputs}`).join(', ');
-  throw new MemloopError(
-    'bad-input',
-    `the network (${shapes}) needs ${shared.arrays} arrays of ${rows}×${columns}, the board has ${board.arrays}; use a smaller network or a larger board`,
+  const own = place(false);
+  const { opposed, placed } = own.placed || layers.at(-1)?.outputs !== 2 ? own : place(true);
+  if (!placed) throw tooSmall(own.matrices, room, board);
+  const [inputCells, outputCells] = inRows ? [2, 1] : [1, 2];
+  const maps = layers.map(
+    ({ vectors: _, ...shape }, l): LayerMap => ({
+      ...shape,
+      inputMin: shape.inputMin ?? 0,
+      opposed: opposed && l === layers.length - 1,
+      tiles: placed
+        .filter(({ matrix }) => matrix === l)
+        .map(({ matrix: _, input, output, ...part }) => ({
+          ...part,
+          row: inputCells * input,
+          column: outputCells * output,
+          rows: inputCells * part.inputCount,
+          columns: outputCells * part.outputCount,
+        })),
+    }),
+  );
+  return { rows, columns, window, readVoltage, layers: maps };
+}
+
+/** Matrices cut evenly into pieces no larger than an array, each at the first cell of an array of its own. */
+function oneEach(matrices: readonly Matrix[], room: Room): Placed[] {
+  let array = 0;
+  return matrices.flatMap(({ inputs, outputs }, matrix) =>
+    cut(inputs, room.inputs).flatMap(([inputStart, inputCount]) =>
+      cut(outputs, room.outputs).map(([outputStart, outputCount]) => ({
+        matrix,
+        array: array++,
+        input: 0,
+        output: 0,
+        inputStart,
+        inputCount,
+        outputStart,
+        outputCount,
+      })),
+    ),
   );
 }
+
+/** Says what is missing, and the nearest that would fit. */
+function tooSmall(
+  matrices: readonly Matrix[],
+  room: Room,
+  { arrays, rows, columns }: Pick<BoardDescription, 'arrays' | 'rows' | 'columns'>,
+): MemloopError {
+  const filled = matrices.filter(({ inputs }) => inputs > 0);
+  const shapes = filled.map((l) => `${l.inputs}×${l.outputs}`).join(', ');
+  const needed = Math.ceil(weightsIn(filled) / (room.inputs * room.outputs));
+  const hidden = (list: readonly Matrix[]) =>
+    list
+      .slice(0, -1)
+      .map(({ outputs }) => outputs)
+      .join(', ');
+  const narrower = narrowed(filled, roomOf(room));
+  const smaller = narrower
+    ? `${hidden(narrower)} instead of ${hidden(filled)} hidden outputs`
+    : 'fewer inputs';
+  return new MemloopError(
+    'bad-input',
+    `the network (${shapes}) needs ${needed} arrays of ${rows}×${columns}, the board has ${arrays}; use a larger board or a smaller network, of ${smaller}`,
+  );
+}
+
+/** The same network with hidden layers narrowed alike until its weights fit; undefined if they never do. */
+function narrowed(matrices: readonly Matrix[], weights: number): Matrix[] | undefined {
+  const widest = Math.max(0, ...matrices.slice(0, -1).map(({ outputs }) => outputs));
+  for (let width = widest - 1; width > 0; width--) {
+    const outputs = matrices.map((matrix, l) =>
+      l === matrices.length - 1 ? matrix.outputs : Math.max(1, Math.floor((matrix.outputs * width) / widest)),
+    );
+    const fewer = matrices.map((matrix, l) => {
+      // Each output of the layer before is so many inputs: one, or the places of a map.
+      const each = l === 0 ? 1 : matrix.inputs / matrices[l - 1].outputs;
+      return { ...matrix, inputs: l === 0 ? matrix.inputs : each * outputs[l - 1], outputs: outputs[l] };
+    });
+    if (weightsIn(fewer) <= weights) return fewer;
+  }
+  return undefined;
+}
+
+/** How much of a board a network takes. */
+export interface Placement {
+  /** Cells that carry weights, of so many. */
+  cells: number;
+  boardCells: number;
+  /** Arrays that carry the network. */
+  arrays: number;
+  tiles: number;
+}
+
+export function placementOf(map: NetworkMap, { arrays }: Pick<BoardDescription, 'arrays'>): Placement {
+  const tiles = map.layers.flatMap((layer) => layer.tiles);
+  return {
+    cells: tiles.reduce((sum, tile) => sum + tile.rows * tile.columns, 0),
+    boardCells: arrays * map.rows * map.columns,
+    arrays: new Set(tiles.map(({ array }) => array)).size,
+    tiles: tiles.length,
+  };
+}
+
+/** The same in one line. */
+export const placementText = ({ cells, boardCells, arrays, tiles }: Placement): string =>
+  `${cells} of the board's ${boardCells} cells (${percent(cells / boardCells, 1)}), ${tiles} tiles on ${arrays} arrays`;
 
 /** The range that all arrays of the network share, S. */
 export function commonWindow(passport: Passport, map: NetworkMap): NetworkMap['window'] {
@@ -142,7 +252,7 @@ export function forEachPair(
     for (let i = 0; i < tile.inputCount; i++)
       for (let j = 0; j < tile.outputCount; j++) {
         const weight = (tile.outputStart + j) * layer.inputs + tile.inputStart + i;
-        const plus = inRows ? 2 * i : i * map.columns + 2 * j;
+        const plus = tile.row * map.columns + tile.column + (inRows ? 2 * i : i * map.columns + 2 * j);
         visit(weight, tile.array, plus, plus + 1);
         if (layer.opposed) visit(weight + layer.inputs, tile.array, plus + 1, plus);
       }
