@@ -1,7 +1,7 @@
 /**
  * What fine-tuning in the loop wins back (the tables of docs/results/loop.md).
  *
- *     npm run bench:loop -- [--chips 10] [--first 1] [--configs 5/1,10/2,20/5] [--methods state-injection] [--rows FILE]
+ *     npm run bench:loop -- [--chips 10] [--first 1] [--configs 5/1,10/2,20/5] [--methods state-injection] [--samples 1000] [--rows FILE]
  *     npm run bench:loop -- --model mnist.safetensors --profile w-sdc-128x128x15 --configs 10/2 --chips 3 --epochs 0.2
  *     npm run bench:loop -- --table FILE
  *
@@ -30,6 +30,7 @@ import {
   networkSpec,
   Random,
   recipeOf,
+  slice,
   train,
 } from '../src/model/index.js';
 import { student } from '../src/shared/statistics.js';
@@ -46,6 +47,8 @@ const { values } = parseArgs({
     'data-dir': { type: 'string' },
     epochs: { type: 'string' },
     adapt: { type: 'string' },
+    /** Test images, the first ones; default all. */
+    samples: { type: 'string' },
     decimation: { type: 'string' },
     /** Share of the membrane samples that is lost on the way. */
     lost: { type: 'string', default: '0' },
@@ -178,7 +181,8 @@ async function trained(
       seed: Number(metadata['memloop.seed'] ?? 1),
       ...(dataDir !== undefined && { dataDir }),
     });
-    return { network, data };
+    const { train, test } = data;
+    return { network, data: { train, test: slice(test, 0, Number(values.samples ?? test.count)) } };
   }
   const data = await loadDataset('digits', { seed });
   const recipe = recipeOf('digits');

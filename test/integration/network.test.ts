@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { memloop, scratch } from './shell.js';
 
-it('train --network trains a convolution from a file; no chip takes it yet, and says so before any pulse', async () => {
+it('train --network trains a convolution from a file, which a chip takes; program says how much of the board it needs', async () => {
   const home = scratch();
   const environment = { MEMLOOP_HOME: home };
   const file = join(home, 'network.json');
@@ -15,9 +15,18 @@ it('train --network trains a convolution from a file; no chip takes it yet, and 
   expect(trained.code).toBe(0);
   expect(trained.result.testAccuracy).toBeGreaterThan(0.5);
 
-  const program = await memloop(['program', '--model', out, '--port', 'virtual:ideal?seed=1'], environment);
-  expect(program.code).toBe(2);
-  expect(program.stderr).toMatch(/conv2d layer, which a chip cannot take yet/);
+  const dryRun = async (profile: string) =>
+    memloop(
+      ['program', '--model', out, '--dry-run', '--port', `virtual:${profile}?seed=1`, '--json'],
+      environment,
+    );
+  const placement = { cells: 792, boardCells: 5120, arrays: 3, tiles: 3 };
+  expect((await dryRun('w-sdc-32x32x5')).result).toMatchObject({ dryRun: true, cells: 792, placement });
+  const small = await dryRun('w-sdc-8x8x4');
+  expect(small.code).toBe(2);
+  expect(small.stderr).toMatch(
+    /needs 13 arrays of 8×8, the board has 4; .* of 1 instead of 4 hidden outputs/,
+  );
 
   writeFileSync(file, JSON.stringify({ layers: [{ kind: 'dense' }, { kind: 'dense' }] }));
   const bad = await memloop(train, environment);

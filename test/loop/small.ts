@@ -16,18 +16,18 @@ import { temporaryHome } from '../calibration/boards.js';
 const FEATURES = 8;
 const CLASSES = 4;
 
-/** Four patterns of eight pixels, blurred. */
-export function patterns(count: number, seed: number, blur = 0.1): Dataset {
+/** Four patterns of eight or so many pixels, blurred. */
+export function patterns(count: number, seed: number, blur = 0.1, features = FEATURES): Dataset {
   const random = new Random(seed);
   const shapes = new Random(7);
-  const pattern = Float32Array.from({ length: CLASSES * FEATURES }, () => shapes.uniform());
+  const pattern = Float32Array.from({ length: CLASSES * features }, () => shapes.uniform());
   const labels = Uint8Array.from({ length: count }, (_, n) => n % CLASSES);
-  const inputs = Float32Array.from({ length: count * FEATURES }, (_, i) => {
-    const label = labels[Math.floor(i / FEATURES)];
-    const value = pattern[label * FEATURES + (i % FEATURES)] + blur * random.normal();
+  const inputs = Float32Array.from({ length: count * features }, (_, i) => {
+    const label = labels[Math.floor(i / features)];
+    const value = pattern[label * features + (i % features)] + blur * random.normal();
     return Math.min(1, Math.max(0, value));
   });
-  return { name: 'patterns', inputs, labels, count, features: FEATURES, classes: CLASSES };
+  return { name: 'patterns', inputs, labels, count, features, classes: CLASSES };
 }
 
 /** A network of one layer for `patterns`, trained in software. */

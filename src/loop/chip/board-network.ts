@@ -1,15 +1,20 @@
 /**
- * A mapped network run on the board. Dense layers are computed by the arrays, partial sums and biases by the host, MIF
- * layers by the board's neurons, in turn where a layer has more neurons than the board. The results are measurements,
+ * A mapped network run on the board. Products of dense layers and of the patches of convolutions are the arrays', partial
+ * sums, biases and pooling the host's, MIF layers the board's neurons', in turn where a layer has more neurons than the board. The results are measurements,
  * layer by layer.
  */
 import type { BoardDescription, NeuronRun, Stimulus } from '../../driver/board/board.js';
 import {
+  averagePool,
   batches,
   type Dataset,
   decide,
+  isImageLayer,
+  layerMatrix,
+  layerVectors,
   type MifParameters,
   type Network,
+  outputsFromSums,
   type Random,
   restState,
   timesOf,
@@ -43,11 +48,11 @@ export interface NeuronBank {
 
 /** What a batch of images did in one layer. */
 export interface LayerForward {
-  /** Vectors per image: 1, of a signal one per input pulse, behind a MIF layer one per membrane sample. */
+  /** How often an image goes through the layer: once, a signal once per input pulse, behind a MIF layer once per membrane sample. */
   vectors: number;
-  /** Inputs as they were driven, i.e. after clipping: count × vectors × inputs. */
+  /** The layer's inputs as they were driven, i.e. after clipping: count × vectors × inputs. */
   inputs: Float32Array;
-  /** Measured sums, bias included, before the activation: count × vectors × outputs. */
+  /** The layer's outputs before the activation, measured, bias included: count × vectors × outputs. */
   sums: Float32Array;
   /** Membrane voltages of each image where the layer drives neurons, V, samples × outputs, NaN where lost. */
   voltages?: Float32Array[];
@@ -143,7 +148,7 @@ export class BoardNetwork {
 
   /** Output neurons. */
   get outputs(): number {
-    return this.map.layers.at(-1)!.outputs;
+    return this.network.classes;
   }
 
   /** Whether layer l's sums drive neurons. */
@@ -200,14 +205,12 @@ export class BoardNetwork {
   /** What the products of one image take on the board, s. */
   get #imageTime(): number {
     const passes = pairsInRows(this.map) ? 2 : 1;
-    const products = this.map.layers.reduce(
-      (sum, { tiles }, l) =>
-        sum +
-        passes *
-          tiles.length *
-          (this.takesWaveforms(l) ? this.pulseSteps(l).length : timesOf(this.network.spec)),
-      0,
-    );
+    const products = this.map.layers.reduce((sum, { tiles }, l) => {
+      const { spec } = this.network;
+      const { vectors } = layerMatrix(spec.layers[l]);
+      const times = this.takesWaveforms(l) ? this.pulseSteps(l).length : timesOf(spec);
+      return sum + passes * tiles.length * vectors * times;
+    }, 0);
     return products * this.#productTime;
   }
 
@@ -217,7 +220,7 @@ export class BoardNetwork {
     dropout: Dropout | undefined,
   ): Steps<{ images: Dataset; forward: BoardForward }> {
     const { inputs, count } = images;
-    const { spec, biases } = this.network;
+    const { spec } = this.network;
     const layers: LayerForward[] = [];
     let values = inputs;
     let lost = 0;
@@ -226,12 +229,15 @@ export class BoardNetwork {
         values = values.map((value) =>
           dropout.random.uniform() < dropout.share ? 0 : value / (1 - dropout.share),
         );
-      const clipped = values.map((value) => Math.min(layer.inputMax, Math.max(layer.inputMin, value)));
-      const sums = yield* answered(this.#layerSums(layer, clipped));
-      for (let i = 0; i < sums.length; i++) sums[i] += biases[l][i % layer.outputs];
+      const kind = spec.layers[l];
+      const driven =
+        kind.kind === 'avgpool'
+          ? values
+          : values.map((value) => Math.min(layer.inputMax, Math.max(layer.inputMin, value)));
+      const sums = yield* answered(this.#layerSums(l, driven));
       const forward: LayerForward = {
-        vectors: clipped.length / (count * layer.inputs),
-        inputs: clipped,
+        vectors: driven.length / (count * kind.inputs),
+        inputs: driven,
         sums,
       };
       layers.push(forward);
@@ -254,7 +260,20 @@ export class BoardNetwork {
     return { images, forward };
   }
 
-  async #layerSums(layer: LayerMap, inputs: Float32Array): Promise<Float32Array> {
+  /** Outputs of layer l before its activation, for inputs as they are driven. */
+  async #layerSums(l: number, inputs: Float32Array): Promise<Float32Array> {
+    const layer = this.network.spec.layers[l];
+    if (layer.kind === 'avgpool') return eachSample(inputs, layer.inputs, (x) => averagePool(layer, x));
+    const image = isImageLayer(layer);
+    const vectors = image ? eachSample(inputs, layer.inputs, (x) => layerVectors(layer, x)) : inputs;
+    const sums = await this.#products(this.map.layers[l], vectors);
+    const biases = this.network.biases[l];
+    for (let i = 0; i < sums.length; i++) sums[i] += biases[i % biases.length];
+    return image ? eachSample(sums, layer.outputs, (some) => outputsFromSums(layer, some)) : sums;
+  }
+
+  /** A layer's matrix multiplied by vectors: vectors × outputs. */
+  async #products(layer: LayerMap, inputs: Float32Array): Promise<Float32Array> {
     const { map } = this;
     const count = inputs.length / layer.inputs;
     const sums = new Float32Array(count * layer.outputs);
@@ -318,7 +337,7 @@ export class BoardNetwork {
     count: number,
   ): Promise<{ voltages: Float32Array[]; lost: number }> {
     const { neurons } = this.#bank.description;
-    const width = this.map.layers[l].outputs;
+    const width = this.network.spec.layers[l].outputs;
     const pulseSteps = this.pulseSteps(l);
     const vectors = sums.length / (count * width);
     const scale = this.driveScale(l);
@@ -350,7 +369,7 @@ export class BoardNetwork {
 
   /** Inputs of the layer behind MIF layer l: (v − rest)/unit at each sample that can still drive; a lost sample is the one before it. */
   #waveforms(l: number, voltages: readonly Float32Array[]): Float32Array {
-    const width = this.map.layers[l].outputs;
+    const width = this.network.spec.layers[l].outputs;
     const rest = restState(this.network.spec.neuron).v;
     const vectors = this.pulseSteps(l + 1).length;
     const waves = new Float32Array(voltages.length * vectors * width);
@@ -366,4 +385,20 @@ export class BoardNetwork {
     });
     return waves;
   }
+}
+
+/** What a function makes of each sample of so many values, one after the other. */
+function eachSample(
+  values: Float32Array,
+  length: number,
+  make: (sample: Float32Array) => Float64Array,
+): Float32Array {
+  const samples = values.length / length;
+  let results: Float32Array | undefined;
+  for (let n = 0; n < samples; n++) {
+    const made = make(values.subarray(n * length, (n + 1) * length));
+    results ??= new Float32Array(samples * made.length);
+    results.set(made, n * made.length);
+  }
+  return results!;
 }

@@ -9,7 +9,7 @@ import {
   rehearseArray,
 } from '../../calibration/index.js';
 import { mostInputPulses } from '../../driver/board/limits.js';
-import { checkAllDense, type Dataset, type Network, type NetworkSpec } from '../../model/index.js';
+import { type Dataset, layerMatrix, type Network, type NetworkSpec } from '../../model/index.js';
 import type { Emit } from '../../shared/events.js';
 import {
   commonWindow,
@@ -94,10 +94,9 @@ export class Deployment {
    * @param scales one entry per layer, as `layerScales` or `networkScales` give them.
    */
   static async open(context: LoopContext, network: Network, scales: LayerScales): Promise<Deployment> {
-    checkAllDense(network.spec.layers, 'a chip');
     const { board } = context;
     const { description, passport } = board;
-    const shapes = network.spec.layers.map(({ inputs, outputs }, l) => ({ inputs, outputs, ...scales[l] }));
+    const shapes = network.spec.layers.map((layer, l) => ({ ...layerMatrix(layer), ...scales[l] }));
     const whole = mapLayers(shapes, description, { min: 0, max: 1 }, READ_VOLTAGE);
     const map: NetworkMap = { ...whole, window: commonWindow(passport, whole) };
     if (whole.layers.some(({ tiles }) => tiles.some(({ array }) => !passport.array(array).window)))

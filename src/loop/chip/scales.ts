@@ -1,8 +1,8 @@
 /** How the values of a network's layers become conductances and voltages. */
 import {
-  checkAllDense,
   type Dataset,
-  Network,
+  layerOutputs,
+  type Network,
   outputVoltages,
   restState,
   timesOf,
@@ -32,7 +32,6 @@ const SIMULATED = 32;
  * @param sample images such as the network was trained on; the first 2000 are used.
  */
 export function layerScales(network: Network, sample: Dataset): LayerScales {
-  checkAllDense(network.spec.layers, 'a chip');
   const samples = Math.min(SAMPLE, sample.count);
   // Each vector of a signal counts.
   const count = samples * timesOf(network.spec);
@@ -41,33 +40,24 @@ export function layerScales(network: Network, sample: Dataset): LayerScales {
     const weightMax = clippingWeight(network.weights[l]);
     if (network.spec.layers[l - 1]?.activation === 'mif') values = undefined;
     if (!values) return { weightMax, ...waveformRange(network, l, sample) };
-    const inputMax = l === 0 ? 1 : SPARE * largest(values);
+    const range = { inputMax: l === 0 ? 1 : SPARE * largest(values) };
+    // Only linear layers give values of both signs.
+    const inputMin = l === 0 ? 0 : SPARE * smallest(values);
     const next = new Float32Array(count * layer.outputs);
     for (let n = 0; n < count; n++)
-      for (let j = 0; j < layer.outputs; j++) {
-        let sum = network.biases[l][j];
-        for (let i = 0; i < layer.inputs; i++)
-          sum += network.weights[l][j * layer.inputs + i] * values[n * layer.inputs + i];
-        next[n * layer.outputs + j] = Math.max(0, sum);
-      }
-    values = next;
-    return { weightMax, inputMax };
+      next.set(
+        layerOutputs(network, l, values.subarray(n * layer.inputs, (n + 1) * layer.inputs)),
+        n * layer.outputs,
+      );
+    values = layer.activation === 'relu' ? next.map((value) => Math.max(0, value)) : next;
+    return { weightMax, ...range, ...(inputMin < 0 && { inputMin }) };
   });
 }
 
 /** The waveforms that layer l gets from the MIF layer before it. */
 function waveformRange(network: Network, l: number, sample: Dataset): { inputMin: number; inputMax: number } {
   const { outputNeurons: _, ...spec } = network.spec;
-  const before = new Network(
-    {
-      ...spec,
-      layers: spec.layers
-        .slice(0, l)
-        .map((layer, k) => (k === l - 1 ? { ...layer, activation: 'linear' as const } : layer)),
-    },
-    network.weights.slice(0, l),
-    network.biases.slice(0, l),
-  );
+  const before = { ...network, spec: { ...spec, layers: spec.layers.slice(0, l) } };
   const rest = restState(spec.neuron).v;
   let low = 0;
   let high = 0;
@@ -87,6 +77,7 @@ function waveformRange(network: Network, l: number, sample: Dataset): { inputMin
  * of all weights, which grow with it, have the least mean square together.
  */
 function clippingWeight(weights: Float32Array): number {
+  if (weights.length === 0) return 1;
   const magnitudes = Float64Array.from(weights, Math.abs).sort();
   const max = Math.max(magnitudes.at(-1)!, 1e-6);
   let [best, least] = [max, Infinity];
@@ -100,3 +91,4 @@ function clippingWeight(weights: Float32Array): number {
 }
 
 const largest = (values: Float32Array): number => values.reduce((max, v) => Math.max(max, Math.abs(v)), 1e-6);
+const smallest = (values: Float32Array): number => values.reduce((min, v) => Math.min(min, v), 0);

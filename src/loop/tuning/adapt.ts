@@ -43,7 +43,8 @@ export async function adapt(
     weightNoise: settings.weightNoise,
     epochs: Math.ceil(images / train.count),
     batch: Math.min(200, Math.ceil(train.count / 30)),
-    rate: RATE * Math.min(...map.layers.map((layer) => layer.weightMax)),
+    rate:
+      RATE * Math.min(...map.layers.filter(({ tiles }) => tiles.length > 0).map((layer) => layer.weightMax)),
     dropout,
     validation: 0,
     seed,

@@ -1,12 +1,16 @@
 /**
  * The exact gradient at what the board measured. The loss comes from the measured membrane voltages, by the
  * decision's own loss (the paper's, a mean over time, would work against differences of the neurons' rest potentials,
- * which no drive can change); the neuron's adjoint runs along the measured trajectory, and dense layers are
+ * which no drive can change); the neuron's adjoint runs along the measured trajectory, and layers are
  * differentiated at their measured inputs, sums and conductances.
  */
 import {
   adjointAlong,
   type Dataset,
+  inputBarsFromPool,
+  inputBarsFromVectors,
+  layerMatrix,
+  layerVectors,
   type MifParameters,
   peakLoss,
   runMif,
@@ -110,7 +114,7 @@ class Backward {
     this.#trajectory = trajectory;
     this.#result = noGradient(hardware);
     const { network, map, stepTime } = hardware;
-    this.#neurons = map.layers.map(({ outputs }) =>
+    this.#neurons = network.spec.layers.map(({ outputs }) =>
       trajectory === 'measured'
         ? hardware.neurons(outputs)
         : Array.from({ length: outputs }, () => network.spec.neuron),
@@ -129,8 +133,8 @@ class Backward {
       const slope = gradient.map((g) => g / count);
       let upstream = this.#throughNeurons(last, n, voltages, slope);
       for (let l = last; l > 0; l--)
-        upstream = this.#throughActivation(l, n, this.#throughDense(l, n, upstream));
-      this.#throughDense(0, n, upstream);
+        upstream = this.#throughActivation(l, n, this.#throughLayer(l, n, upstream));
+      this.#throughLayer(0, n, upstream);
     }
     return this.#result;
   }
@@ -144,7 +148,7 @@ class Backward {
   /** dLoss/d(sums) of layer l, vectors × outputs, given dLoss/dv along the neurons it drives. */
   #throughNeurons(l: number, n: number, voltages: Float32Array, slope: Float64Array): Float64Array {
     const hardware = this.#hardware;
-    const width = hardware.map.layers[l].outputs;
+    const width = hardware.network.spec.layers[l].outputs;
     const { vectors, sums } = this.#forward.layers[l];
     const scale = hardware.driveScale(l);
     const drives = adjointAlong(
@@ -165,33 +169,56 @@ class Backward {
   }
 
   /** Adds the gradient of layer l's weights and biases; returns dLoss/d(inputs), vectors × inputs. */
-  #throughDense(l: number, n: number, upstream: Float64Array): Float64Array {
-    const { inputs, outputs, inputMin, inputMax } = this.#hardware.map.layers[l];
+  #throughLayer(l: number, n: number, upstream: Float64Array): Float64Array {
+    const { inputs, outputs, kind } = this.#hardware.network.spec.layers[l];
+    const { inputMin, inputMax } = this.#hardware.map.layers[l];
     const { vectors, inputs: driven } = this.#forward.layers[l];
     const below = new Float64Array(vectors * inputs);
+    for (let t = 0; t < vectors; t++) {
+      const x = driven.subarray((n * vectors + t) * inputs, (n * vectors + t + 1) * inputs);
+      const bars = this.#throughMatrix(l, x, upstream.subarray(t * outputs, (t + 1) * outputs));
+      if (l === 0) continue;
+      // An input that was clipped does not follow what drives it; nor does one that was rectified or dropped.
+      const [low, high] = kind === 'avgpool' ? [this.#lowest(l), Infinity] : [inputMin, inputMax];
+      for (let i = 0; i < inputs; i++) if (x[i] > low && x[i] < high) below[t * inputs + i] = bars[i];
+    }
+    return below;
+  }
+
+  /** What layer l's inputs are when the layer before has rectified them. */
+  #lowest(l: number): number {
+    return this.#hardware.network.spec.layers[l - 1].activation === 'relu' ? 0 : -Infinity;
+  }
+
+  /** The same for inputs that go through once; nothing for the first layer's inputs. */
+  #throughMatrix(l: number, x: Float32Array, upstream: Float64Array): Float64Array {
+    const layer = this.#hardware.network.spec.layers[l];
+    if (layer.kind === 'avgpool') return inputBarsFromPool(layer, upstream);
+    const { inputs, outputs, vectors } = layerMatrix(layer);
+    const driven = layerVectors(layer, x);
+    const bars = new Float64Array(l === 0 ? 0 : driven.length);
     const w = this.#weights[l];
     const weightGradient = this.#result.weights[l];
     const biasGradient = this.#result.biases[l];
-    for (let t = 0; t < vectors; t++) {
-      const x = driven.subarray((n * vectors + t) * inputs, (n * vectors + t + 1) * inputs);
+    for (let v = 0; v < vectors; v++) {
+      const first = v * inputs;
       for (let j = 0; j < outputs; j++) {
-        const g = upstream[t * outputs + j];
+        const g = upstream[j * vectors + v];
         if (g === 0) continue;
         biasGradient[j] += g;
         const row = j * inputs;
-        for (let i = 0; i < inputs; i++) weightGradient[row + i] += g * x[i];
-        if (l > 0) for (let i = 0; i < inputs; i++) below[t * inputs + i] += g * w[row + i];
+        for (let i = 0; i < inputs; i++) weightGradient[row + i] += g * driven[first + i];
+        if (l > 0) for (let i = 0; i < inputs; i++) bars[first + i] += g * w[row + i];
       }
-      // An input that was clipped does not follow what drives it; nor does one that was rectified or dropped.
-      for (let i = 0; i < inputs; i++) if (!(x[i] > inputMin && x[i] < inputMax)) below[t * inputs + i] = 0;
     }
-    return below;
+    return l === 0 ? bars : inputBarsFromVectors(layer, bars);
   }
 
   /** dLoss/d(sums) of the layer before l, given dLoss/d(inputs) of layer l. */
   #throughActivation(l: number, n: number, below: Float64Array): Float64Array {
     if (!this.#hardware.takesWaveforms(l)) {
-      const kept = 1 / (1 - this.#forward.dropout);
+      const rectified = this.#hardware.network.spec.layers[l - 1].activation === 'relu';
+      const kept = rectified ? 1 / (1 - this.#forward.dropout) : 1;
       return below.map((g) => kept * g);
     }
     const before = this.#voltages(l - 1, n);
@@ -207,7 +234,7 @@ class Backward {
 function modelled(hardware: BoardNetwork, forward: BoardForward, l: number, n: number): Float32Array {
   const { spec } = hardware.network;
   const { vectors, sums, voltages } = forward.layers[l];
-  const width = hardware.map.layers[l].outputs;
+  const width = spec.layers[l].outputs;
   const samples = voltages![n].length / width;
   const scale = hardware.driveScale(l);
   const pulses = hardware.pulseSteps(l).map((step) => Math.round(step / hardware.decimation));

@@ -2,7 +2,7 @@
 import { type ArrayPassport, checkNeurons, type Passport } from '../../calibration/index.js';
 import {
   type ChipTwin,
-  checkAllDense,
+  layerMatrix,
   type MifParameters,
   type NetworkSpec,
   type TrainSettings,
@@ -57,13 +57,12 @@ export function twinTraining(
   scales?: readonly { weightMax: number }[],
   now: Date = new Date(),
 ): TwinTraining {
-  checkAllDense(spec.layers, 'training for a chip');
   const { description, converters } = passport;
   const { neurons, measured } = neuronsOf(passport, spec, now);
   // Converters that no reference tells of are taken as exact.
   const exact = description.references?.length === 0;
   if (!converters && !exact) throw uncalibrated(passport, 'converters');
-  const shapes = spec.layers.map((layer) => ({ ...layer, weightMax: 1, inputMax: 1 }));
+  const shapes = spec.layers.map((layer) => ({ ...layerMatrix(layer), weightMax: 1, inputMax: 1 }));
   const map = mapLayers(
     shapes,
     { ...description, arrays: description.arraySerials.length },
@@ -90,7 +89,7 @@ export function twinTraining(
       const parts = new Uint32Array(outputs);
       for (const { outputStart, outputCount } of tiles)
         for (let j = 0; j < outputCount; j++) parts[outputStart + j]++;
-      return Math.max(...parts);
+      return Math.max(0, ...parts);
     }),
   );
   const current = (converters?.residuals.at(-1) ?? 0) * Math.sqrt(2 * tiles * SAMPLES);

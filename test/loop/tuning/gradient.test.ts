@@ -4,6 +4,9 @@ import { type BoardForward, BoardNetwork } from '../../../src/loop/chip/board-ne
 import { mapLayers } from '../../../src/loop/mapping/mapping.js';
 import { gradientAtMeasured } from '../../../src/loop/tuning/gradient.js';
 import {
+  describedLayers,
+  layerMatrix,
+  layerOutputs,
   MIF,
   Network,
   networkSpec,
@@ -48,28 +51,42 @@ describe('the loss of the decision', () => {
   });
 });
 
+/** An image of 6 × 6 through two convolutions, the first with a border, and a pooling between. */
+const image = describedLayers(
+  {
+    layers: [
+      { kind: 'conv2d', maps: 2, kernel: 3, padding: 1 },
+      { kind: 'avgpool', kernel: 2 },
+      { kind: 'conv2d', maps: 2, kernel: 2 },
+      { kind: 'flatten' },
+      { kind: 'dense' },
+    ],
+  },
+  { features: 36, classes: 3 },
+);
+
 /** A network on an ideal board that is sampled after every model step, everything in float64. */
-function idealBoard(hidden: 'relu' | 'mif', times: number) {
-  const driveScale = hidden === 'mif' ? 60e-6 : 20e-6;
-  const spec = networkSpec([5, 6, 3], { steps: 125, driveScale, hidden, times });
+function idealBoard(hidden: 'relu' | 'mif' | 'conv', times: number) {
+  const options = { steps: 125, driveScale: hidden === 'mif' ? 60e-6 : 20e-6, times };
+  const spec =
+    hidden === 'conv' ? networkSpec(image, options) : networkSpec([5, 6, 3], { ...options, hidden });
   const network = Network.initialise(spec, 4);
   // In float64, so that finite differences are good to more than 1e-6.
   const weights = network.weights.map((list) => Float64Array.from(list));
   const biases = network.biases.map((list) => Float64Array.from(list));
   const map = mapLayers(
-    spec.layers.map(({ inputs, outputs }) => ({
-      inputs,
-      outputs,
+    spec.layers.map((layer) => ({
+      ...layerMatrix(layer),
       weightMax: 1,
       inputMin: -1000,
       inputMax: 1000,
     })),
-    { arrays: 2, rows: 8, columns: 16 },
+    { arrays: 3, rows: 9, columns: 16 },
     { min: 4e-6, max: 50e-6 },
     0.1,
   );
   map.layers[0].inputMin = -1;
-  if (hidden === 'relu') map.layers[1].inputMin = 0;
+  if (hidden !== 'mif') for (const layer of map.layers.slice(1)) layer.inputMin = 0;
   const hardware = new BoardNetwork(
     {
       description: { neurons: 3, stepTime: 1e-5, maxSteps: 1000, driveMax: 1 },
@@ -83,15 +100,12 @@ function idealBoard(hidden: 'relu' | 'mif', times: number) {
   );
   const random = new Random(5);
   const count = 2;
-  const inputs = Float64Array.from({ length: count * times * 5 }, () => random.uniform());
+  const channels = spec.layers[0].inputs;
+  const inputs = Float64Array.from({ length: count * times * channels }, () => random.uniform());
   const labels = Uint8Array.of(2, 0);
   const dt = spec.duration / spec.steps;
 
   const measure = (): BoardForward => {
-    const dense = (x: number[], l: number) =>
-      Array.from({ length: spec.layers[l].outputs }, (_, j) =>
-        x.reduce((sum, value, i) => sum + value * weights[l][j * x.length + i], biases[l][j]),
-      );
     /** Membrane voltages, samples × neurons, of neurons driven by `sums` at layer l's pulses. */
     const run = (l: number, sums: number[][]): Float64Array => {
       const width = spec.layers[l].outputs;
@@ -120,14 +134,15 @@ function idealBoard(hidden: 'relu' | 'mif', times: number) {
     }));
     for (let n = 0; n < count; n++) {
       let vectors = Array.from({ length: times }, (_, t) =>
-        Array.from(inputs.subarray((n * times + t) * 5, (n * times + t + 1) * 5)),
+        Array.from(inputs.subarray((n * times + t) * channels, (n * times + t + 1) * channels)),
       );
       spec.layers.forEach(({ activation }, l) => {
-        const sums = vectors.map((x) => dense(x, l));
+        const sums = vectors.map((x) => Array.from(layerOutputs({ spec, weights, biases }, l, x)));
         layers[l].vectors = vectors.length;
         layers[l].inputs.push(...vectors.flat());
         layers[l].sums.push(...sums.flat());
         if (activation === 'relu') vectors = sums.map((sum) => sum.map((value) => Math.max(0, value)));
+        else if (spec.layers[l].kind === 'avgpool') vectors = sums;
         else {
           const v = run(l, sums);
           layers[l].voltages.push(v);
@@ -151,7 +166,7 @@ function idealBoard(hidden: 'relu' | 'mif', times: number) {
     return {
       count,
       layers: forward,
-      voltages: forward[1].voltages,
+      voltages: forward.at(-1)!.voltages,
       lost: 0,
       dropout: 0,
       decisions: new Uint8Array(count),
@@ -164,8 +179,10 @@ describe('the gradient at the measured states', () => {
   for (const [hidden, times] of [
     ['relu', 1],
     ['mif', 1],
+    ['conv', 1],
     ['relu', 4],
     ['mif', 4],
+    ['conv', 4],
   ] as const)
     for (const trajectory of ['measured', 'modelled'] as const)
       it(`is the model's own where the measurement is: hidden ${hidden}, times ${times}, trajectory ${trajectory}`, () => {
