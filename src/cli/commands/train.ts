@@ -58,7 +58,13 @@ export function register(program: Command): void {
       'decides the initial weights, the order and the splits',
       wholeNumber(0, 2 ** 31 - 1),
       1,
-    )
+    );
+  forChip(ownData(forSettings(forNetwork(command)))).action(action(train, { show: 'lines' }));
+}
+
+/** What the network is. */
+const forNetwork = (command: Command): Command =>
+  command
     .addOption(
       new Option('--integrator <name>', 'integrator of the neurons')
         .choices(['forward-euler', 'semi-implicit', 'exponential'])
@@ -88,7 +94,11 @@ export function register(program: Command): void {
         '--hidden-neurons <kind>',
         'neurons of the hidden layers (default: relu; of signals in time mif)',
       ).choices(['relu', 'mif']),
-    )
+    );
+
+/** How it is trained. */
+const forSettings = (command: Command): Command =>
+  command
     .option('--batch <n>', 'images in each step', decimal)
     .option('--rate <x>', "Adam's learning rate", decimal)
     .addOption(
@@ -108,8 +118,6 @@ export function register(program: Command): void {
       ] satisfies Augmentation[]),
     )
     .option('--validation <share>', 'share of the training set to validate on', decimal);
-  forChip(ownData(command)).action(action(train, { show: 'lines' }));
-}
 
 /** What training on a data file needs beside. */
 const ownData = (command: Command): Command =>
