@@ -1,5 +1,5 @@
 /** Offline training for one chip, from what its passport knows of it. */
-import { type Dataset, train as trainOffline } from '../../model/index.js';
+import { type Augmentation, type Dataset, train as trainOffline } from '../../model/index.js';
 import type { Deployment, LoopContext } from '../chip/deployment.js';
 import { type TwinTraining, twinTraining } from './twin.js';
 
@@ -25,6 +25,7 @@ export interface AdaptOptions extends Pick<LoopContext, 'emit' | 'signal'> {
   images: number;
   seed: number;
   dropout: number;
+  augmentation: Augmentation;
 }
 
 /** Trains the network's weights and biases further on the chip's twin, in place; programming errors are drawn in. */
@@ -32,7 +33,7 @@ export async function adapt(
   { network, hardware: { map } }: Deployment,
   train: Dataset,
   { twin, settings }: TwinTraining,
-  { images, seed, dropout, emit, signal }: AdaptOptions,
+  { images, seed, dropout, augmentation, emit, signal }: AdaptOptions,
 ): Promise<void> {
   const adapted = await trainOffline({
     spec: network.spec,
@@ -46,6 +47,7 @@ export async function adapt(
     rate:
       RATE * Math.min(...map.layers.filter(({ tiles }) => tiles.length > 0).map((layer) => layer.weightMax)),
     dropout,
+    augmentation,
     validation: 0,
     seed,
     emit,

@@ -13,13 +13,7 @@ import { type ArrayConductances, targetConductances } from '../mapping/mapping.j
 import { adapt, twinOf } from './adapt.js';
 import { type BatchGradient, measuredGradient } from './gradient.js';
 import { heldBack } from './held-back.js';
-import {
-  FINETUNE_DEFAULTS,
-  type FinetuneOptions,
-  type FinetuneResult,
-  METHODS,
-  type Method,
-} from './options.js';
+import { defaultsFor, type FinetuneOptions, type FinetuneResult, METHODS, type Method } from './options.js';
 import { PulseEconomy, worthAPulse } from './pulse-economy.js';
 import {
   saveTuning,
@@ -56,7 +50,10 @@ export async function finetune(
   dataset: Dataset,
   settings: Partial<FinetuneOptions> = {},
 ): Promise<FinetuneResult> {
-  return new FineTuning(deployment, dataset, { ...FINETUNE_DEFAULTS, ...settings }).run();
+  return new FineTuning(deployment, dataset, {
+    ...defaultsFor(deployment.network.spec, dataset),
+    ...settings,
+  }).run();
 }
 
 /** Sums over the training images since the last check. */
@@ -153,11 +150,11 @@ class FineTuning {
   /** Trains offline for the chip and programs what that moved, if the budget allows it. */
   async #adapt(twin: TwinTraining): Promise<void> {
     const { context, chip } = this.#deployment;
-    const { seed, dropout } = this.#options;
+    const { seed, dropout, augmentation = 'none' } = this.#options;
     const { emit, signal } = context;
     this.#tellStage('adapt', 'offline, to what is known of this chip');
     try {
-      const options = { images: this.#adaptation, seed, dropout, emit, signal };
+      const options = { images: this.#adaptation, seed, dropout, augmentation, emit, signal };
       await adapt(this.#deployment, this.#train, twin, options);
     } catch (error) {
       throw signal.aborted ? this.#stopped() : error;

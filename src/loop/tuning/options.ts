@@ -1,4 +1,11 @@
 /** Settings and result of a fine-tuning. */
+import {
+  type Augmentation,
+  type Dataset,
+  isImageLayer,
+  type NetworkSpec,
+  recipeOf,
+} from '../../model/index.js';
 import type { TuningCheck } from './tuning-state.js';
 
 export interface Method {
@@ -54,8 +61,13 @@ export interface FinetuneOptions {
   maxPulses: number;
   /** Total energy of these pulses, J, an estimate from the device equations. */
   maxEnergy: number;
-  /** Share of the ReLU outputs that are not driven in an update, as in offline training. */
+  /**
+   * Share of the ReLU outputs that are not driven in an update, and zeroed in offline training for the chip. Default: 0.1; with
+   * convolutions that of the dataset's recipe.
+   */
   dropout: number;
+  /** How images are changed in offline training for the chip. Default: none; with convolutions as in the dataset's recipe. */
+  augmentation?: Augmentation;
   /** Share of the images (at most 500) that is held back as validation images, to choose the best state. */
   validation: number;
   /** Ends after so many checks on the validation images without a better state. */
@@ -78,6 +90,13 @@ export const FINETUNE_DEFAULTS: Readonly<Omit<FinetuneOptions, 'checkpoint'>> = 
   validation: 0.1,
   patience: 12,
 });
+
+/** The defaults for this network: few shared weights learn best from images such as they were trained on. */
+export function defaultsFor({ layers }: NetworkSpec, { name }: Dataset): Omit<FinetuneOptions, 'checkpoint'> {
+  if (!layers.some(isImageLayer)) return FINETUNE_DEFAULTS;
+  const { dropout = FINETUNE_DEFAULTS.dropout, augmentation = 'none' } = recipeOf(name).images;
+  return { ...FINETUNE_DEFAULTS, dropout, augmentation };
+}
 
 export interface FinetuneResult {
   /** Checks on the validation images, before the first update and along the way. */

@@ -1,7 +1,8 @@
 /** Convolutions on arrays: each filter bank is a tile that is multiplied by the patches. */
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { finetune, layerScales, maintain } from '../../../src/loop/index.js';
+import { FINETUNE_DEFAULTS, finetune, layerScales, maintain } from '../../../src/loop/index.js';
+import { defaultsFor } from '../../../src/loop/tuning/options.js';
 import {
   type Activation,
   describedLayers,
@@ -81,6 +82,16 @@ describe('a convolution on a chip', async () => {
     const round = await maintain(deployment, dataset);
     expect(round.accuracyAfter).toBeGreaterThanOrEqual(round.accuracyBefore);
     await board.close();
+  });
+
+  it('is fine-tuned with images such as it was trained on', () => {
+    const { spec } = relu.network;
+    expect(defaultsFor(spec, { ...dataset, name: 'mnist' })).toMatchObject({
+      dropout: 0,
+      augmentation: 'affine',
+    });
+    const dense = networkSpec([36, 4]);
+    expect(defaultsFor(dense, { ...dataset, name: 'mnist' })).toEqual(FINETUNE_DEFAULTS);
   });
 
   it('drives hidden MIF neurons, a layer behind them takes their waveforms', async () => {
