@@ -51,7 +51,7 @@ describe('eval', () => {
       [['--model', networkFile({})], /does not say what it was trained on; give --dataset NAME/],
       [['--model', digits, '--dataset', 'letters'], /unknown dataset letters: known are/],
       [['--model', networkFile(DIGITS, 32)], /takes 32 inputs to 10 classes, digits has 64 and 10/],
-      [['--model', digits, '--port', BOARD], /needs 11 arrays of 8×8, the board has 4/],
+      [['--model', digits, '--port', BOARD], /needs 10 arrays of 8×8, the board has 4/],
     ];
     await Promise.all(
       wrong.map(async ([args, message]) => expectOneLine(await memloop(['eval', ...args], home()), message)),

@@ -204,7 +204,6 @@ describe('over any wire', () => {
     // The property is worth something only if all of these happened, often.
     expect(total.acknowledged).toBeGreaterThan(5 * numRuns);
     expect(total.unknown).toBeGreaterThan(numRuns);
-    expect(total.refused).toBeGreaterThan(0);
     expect(total.applied).toBeGreaterThan(total.acknowledged);
   });
 });

@@ -7,11 +7,12 @@
  *     await board.board.cells([{ kind: 'pulse', array, row, column, voltage: pulse.nominal, width: pulse.width, energy }]);
  */
 import type { BoardDescription } from '../../driver/board/board.js';
+import { SLACK } from '../../driver/board/limits.js';
 import { dividedVoltage, type MemristorParameters, memristorCurrent } from '../../model/devices/memristor.js';
 
 /** What a plan needs of a `CalibratedBoard`. */
 interface RowDacs {
-  description: Pick<BoardDescription, 'rowVoltageStep' | 'widthStep' | 'limits'>;
+  description: Pick<BoardDescription, 'rowVoltageStep' | 'widthStep' | 'seriesResistance' | 'limits'>;
   nominalVoltage(row: number, voltage: number): number;
   trueVoltage(row: number, voltage: number): number;
 }
@@ -35,20 +36,23 @@ export function planPulse(
   wanted: { voltage: number; width: number },
   toStep: (steps: number) => number = Math.round,
 ): PlannedPulse {
-  const { rowVoltageStep, widthStep, limits } = board.description;
+  const { rowVoltageStep, widthStep, seriesResistance, limits } = board.description;
   const most = Math.floor(limits.maxVoltage / rowVoltageStep);
   const least = Math.ceil(limits.minVoltage / rowVoltageStep);
-  const steps = Math.round(board.nominalVoltage(row, wanted.voltage) / rowVoltageStep);
+  const volts = Math.round(board.nominalVoltage(row, wanted.voltage) / rowVoltageStep);
   // The limits hold for what the DAC is asked for: a row that puts out too little cannot reach them.
-  const asked = steps * rowVoltageStep;
+  const asked = volts * rowVoltageStep;
   const beyond = asked > limits.maxVoltage || asked < limits.minVoltage;
   const nominal = beyond ? (asked > 0 ? most : least) * rowVoltageStep : asked;
   // Not multiplied by the step: 3 · 1e-7 is not 3e-7.
   const perSecond = Math.round(1 / widthStep);
+  // The energy, too, is that of what the DAC is asked for, which may be a step more than was wanted.
+  const longest = (4 * seriesResistance * limits.maxEnergy * SLACK) / nominal ** 2;
+  const steps = Math.min(toStep(wanted.width * perSecond), Math.floor(longest * perSecond));
   return {
     nominal,
     voltage: board.trueVoltage(row, nominal),
-    width: Math.max(limits.minWidth, toStep(wanted.width * perSecond) / perSecond),
+    width: Math.max(limits.minWidth, steps / perSecond),
   };
 }
 
