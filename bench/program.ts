@@ -1,28 +1,20 @@
 /**
  * Programs 32x32 arrays with random targets over their windows, by memloop's method and by three others, over seeds, and
  * compares with the simulated truth. Usage: npm run bench:program -- [--seeds N] [--profile NAME] [--first SEED] [--harder] [--only memloop]
- * [--halfSelect SHARE] [--linesFloat] [--series OHM] [--pairs] [--ad2] [--truth TOLERANCES]
+ * [--halfSelect SHARE] [--linesFloat] [--series OHM] [--pairs]
  * [--out FILE.json]
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { openAd2, parseAd2Url } from '../src/boards/ad2/open.js';
-import {
-  arrayWindow,
-  calibrateDevices,
-  calibratedBoard,
-  guardBoard,
-  programArray,
-} from '../src/calibration/index.js';
-import { type Board, connectBoard, inProcessTransport } from '../src/driver/index.js';
+import { arrayWindow, calibrateDevices, calibratedBoard, guardBoard } from '../src/calibration/index.js';
+import { connectBoard, inProcessTransport } from '../src/driver/index.js';
 import { Random } from '../src/model/random.js';
 import { createVirtualBoard } from '../src/virtual-board/board.js';
-import type { Crossbar } from '../src/virtual-board/physics/crossbar.js';
-import { loadProfile, type Profile } from '../src/virtual-board/profile.js';
-import { discreteCells, simulatedWaveForms } from '../src/virtual-board/stand-ins/ad2/virtual.js';
+import { loadProfile } from '../src/virtual-board/profile.js';
 import { ALTERNATIVES, programBy } from './alternatives.js';
+import { programmed } from './programmed.js';
 
 const { values: args } = parseArgs({
   options: {
@@ -40,10 +32,6 @@ const { values: args } = parseArgs({
     series: { type: 'string' },
     /** As a network leaves them: of each pair of columns one cell at the window's low end. */
     pairs: { type: 'boolean', default: false },
-    /** The sixteen cells of a simulated Discovery board in mode 1, with the waits of a real one. */
-    ad2: { type: 'boolean', default: false },
-    /** How far the truth may be off, in tolerances: readings have an error of their own. */
-    truth: { type: 'string', default: '1.25' },
     first: { type: 'string', default: '1' },
     out: { type: 'string' },
   },
@@ -63,23 +51,8 @@ interface Row {
   falseAlarms: number;
 }
 
-/** A simulated board and the truth of its first array. */
-async function simulated(profile: Profile, seed: number): Promise<{ port: Board; crossbar: Crossbar }> {
-  if (args.ad2) {
-    const series = Number(args.series ?? 10e3);
-    const { chip, library } = simulatedWaveForms({ profile, seed, mode: 1, series });
-    const port = await openAd2(library, parseAd2Url(`ad2:?mode=1&series=${series}`));
-    return { port, crossbar: chip.crossbars[0] };
-  }
-  const virtual = createVirtualBoard({ profile, seed });
-  const port = await connectBoard(inProcessTransport('virtual:bench', virtual));
-  // A memloop board has no floating lines, so its protocol does not tell of them.
-  Object.assign(port.description, { linesFloat: args.linesFloat });
-  return { port, crossbar: virtual.frontEnd.crossbars[0] };
-}
-
 async function measure(method: string, seed: number): Promise<Row> {
-  const profile = structuredClone(args.ad2 ? discreteCells('knowm-discrete-16') : loadProfile(args.profile));
+  const profile = structuredClone(loadProfile(args.profile));
   if (args.halfSelect) profile.pulse.halfSelect = Number(args.halfSelect);
   if (args.series) profile.pulse.seriesResistance = Number(args.series);
   profile.pulse.linesFloat = args.linesFloat;
@@ -96,7 +69,10 @@ async function measure(method: string, seed: number): Promise<Row> {
     relaxation.enabled = true;
   }
   const home = mkdtempSync(join(tmpdir(), 'memloop-bench-'));
-  const { port, crossbar } = await simulated(profile, seed);
+  const virtual = createVirtualBoard({ profile, seed });
+  const port = await connectBoard(inProcessTransport('virtual:bench', virtual));
+  // A memloop board has no floating lines, so its protocol does not tell of them.
+  Object.assign(port.description, { linesFloat: args.linesFloat });
   const board = guardBoard(port, { home });
   try {
     const calibrated = await calibratedBoard(board);
@@ -107,28 +83,25 @@ async function measure(method: string, seed: number): Promise<Row> {
     const random = new Random(seed).fork('targets');
     const targets = Float64Array.from({ length: cells }, () => low + (high - low) * random.uniform());
     if (args.pairs) for (let i = 0; i < cells; i += 2) targets[random.uniform() < 0.5 ? i : i + 1] = low;
-    const began = performance.now();
-    const report =
-      method === 'memloop'
-        ? await programArray(calibrated, 0, targets)
-        : await programBy(ALTERNATIVES.find((name) => name === method)!, calibrated, 0, targets);
-    const seconds = (performance.now() - began) / 1e3;
-    const final = await calibrated.conductances(0, { samples: 32 });
-    const { stuck } = crossbar;
-    const truth = crossbar.conductances(0.05);
-    const within = (values: Float64Array, tolerance: number) =>
-      values.filter((g, i) => stuck[i] === 0 && Math.abs(g - targets[i]) <= tolerance).length;
-    const healthy = stuck.filter((s) => s === 0).length;
+    const [crossbar] = virtual.frontEnd.crossbars;
+    const alternative = ALTERNATIVES.find((name) => name === method);
+    const { report, healthy, read, near, seconds } = await programmed(
+      calibrated,
+      0,
+      crossbar,
+      targets,
+      alternative && ((...job) => programBy(alternative, ...job)),
+    );
     const named = new Set(
       [...chip.unhealthy].filter(([, { health }]) => health.startsWith('stuck')).map(([cell]) => cell),
     );
-    const stuckFound = [...named].filter((cell) => stuck[cell] !== 0).length;
+    const stuckFound = [...named].filter((cell) => crossbar.stuck[cell] !== 0).length;
     return {
       method,
       seed,
       healthy,
-      inTolerance: within(final, report.tolerance) / healthy,
-      truth: within(truth, Number(args.truth) * report.tolerance) / healthy,
+      inTolerance: read / healthy,
+      truth: near / healthy,
       pulsesPerCell: report.pulsesPerCell,
       roundTrips: report.roundTrips,
       seconds,
@@ -146,7 +119,7 @@ const percent = (value: number) => `${(100 * value).toFixed(2)} %`.padStart(10);
 const methods = ['memloop', ...ALTERNATIVES].filter((name) => !args.only || name === args.only);
 const rows: Row[] = [];
 console.log(
-  `method                 seed  in tolerance  ${`truth ±${2 * Number(args.truth)} %`.padStart(12)}  pulses/cell  round trips  stuck found  false alarms  seconds`,
+  'method                 seed  in tolerance  truth ±2.5 %  pulses/cell  round trips  stuck found  false alarms  seconds',
 );
 for (const method of methods) {
   for (let n = 0; n < Number(args.seeds); n++) {

@@ -33,7 +33,6 @@ export {
   type AvgPoolLayer,
   averagePool,
   type Conv2dLayer,
-  checkAllDense,
   type DenseLayer,
   type ImageLayer,
   type ImageShape,

@@ -180,6 +180,23 @@ function calm(world: World): void {
   world.finish();
 }
 
+/** The host falls silent while its pulses wait: the board stops, and refuses them. */
+const refused = [
+  (world: World) => world.reachBoard(0),
+  (world: World) => world.work(12),
+  ...hearing(),
+  (world: World) => world.request(5),
+  (world: World) => world.reachBoard(0),
+  silence,
+  (world: World) => world.work(12),
+  ...hearing(),
+];
+
+/** The newest frames reach the host. */
+function hearing(): ((world: World) => void)[] {
+  return [0, 1, 2, 3].map((which) => (world) => world.reachHost(which));
+}
+
 describe('over any wire', () => {
   test('no pulse is applied twice, none is acknowledged that was not applied, and all is answered in the end', () => {
     const total = { applied: 0, acknowledged: 0, unknown: 0, refused: 0 };
@@ -199,11 +216,12 @@ describe('over any wire', () => {
           else total.refused++;
         }
       }),
-      { numRuns },
+      { numRuns, examples: [[refused]] },
     );
     // The property is worth something only if all of these happened, often.
     expect(total.acknowledged).toBeGreaterThan(5 * numRuns);
     expect(total.unknown).toBeGreaterThan(numRuns);
+    expect(total.refused).toBeGreaterThan(0);
     expect(total.applied).toBeGreaterThan(total.acknowledged);
   });
 });

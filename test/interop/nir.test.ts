@@ -15,16 +15,8 @@ import {
 } from '../../src/interop/index.js';
 import { firingDrive } from '../../src/interop/nir/neurons.js';
 import { type Tree, writeTree } from '../../src/interop/nir/tree.js';
-import {
-  describedLayers,
-  type LayerDescription,
-  layerOutputs,
-  MIF,
-  Network,
-  networkSpec,
-  outputVoltages,
-  Random,
-} from '../../src/model/index.js';
+import { layerOutputs, MIF, Network, networkSpec, outputVoltages, Random } from '../../src/model/index.js';
+import { described } from './described.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'memloop-nir-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -88,12 +80,6 @@ async function throughFile(graph: NirGraph): Promise<NirGraph> {
   await saveNir(file, graph);
   return loadNir(file);
 }
-
-const described = (input: [number, number, number], layers: LayerDescription[], classes = 3) => {
-  const [channels, height, width] = input;
-  const features = channels * height * width;
-  return describedLayers({ input: { channels, height, width }, layers }, { features, classes });
-};
 
 const expectClose = (values: ArrayLike<number>, expected: (i: number) => number, digits: number) => {
   for (let i = 0; i < values.length; i++) expect(values[i]).toBeCloseTo(expected(i), digits);

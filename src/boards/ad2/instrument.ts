@@ -6,8 +6,7 @@ import type {
   CellOutcome,
   CellTrace,
 } from '../../driver/board/board.js';
-import { refusal } from '../../driver/board/outcomes.js';
-import { outcomeText } from '../../driver/codes.js';
+import { refusal, unknownFate } from '../../driver/board/outcomes.js';
 import { MemloopError } from '../../shared/errors.js';
 import type { Instrument } from '../foreign-board.js';
 import {
@@ -151,7 +150,7 @@ export class Ad2Instrument implements Instrument {
       if (operation.kind === 'read') return refusal('NOT_SENT');
       const { started, code } =
         error instanceof NotProven ? error : { started: true, code: 'PROTOCOL_BREACH' as const };
-      return started ? { status: 'unknown', code, reason: outcomeText(code) } : refusal('NOT_SENT');
+      return started ? unknownFate(code) : refusal('NOT_SENT');
     }
   }
 

@@ -1,7 +1,6 @@
 /** An ArC ONE as an instrument: what it can confirm is made the most of, the rest is told as `unknown`. */
 import type { BoardDescription, CellOperation, CellOutcome } from '../../driver/board/board.js';
-import { refusal } from '../../driver/board/outcomes.js';
-import { type OutcomeCode, outcomeText } from '../../driver/codes.js';
+import { refusal, unknownFate } from '../../driver/board/outcomes.js';
 import { MemloopError } from '../../shared/errors.js';
 import type { Instrument } from '../foreign-board.js';
 import { LineLost } from './line.js';
@@ -19,8 +18,6 @@ const WHOLE = 4;
 const GROWTH = { positive: 3, negative: 1.2 };
 
 type Pulse = Extract<CellOperation, { kind: 'pulse' }>;
-
-const unknown = (code: OutcomeCode): CellOutcome => ({ status: 'unknown', code, reason: outcomeText(code) });
 
 export class ArcOne implements Instrument {
   description: BoardDescription;
@@ -105,7 +102,7 @@ export class ArcOne implements Instrument {
     } catch (error) {
       if (!isLoss(error)) throw error;
       this.#forget();
-      return fate.sent || operation.kind === 'read' ? unknown('BOARD_LOST') : refusal('NOT_SENT');
+      return fate.sent || operation.kind === 'read' ? unknownFate('BOARD_LOST') : refusal('NOT_SENT');
     }
   }
 
@@ -121,7 +118,7 @@ export class ArcOne implements Instrument {
     });
     if ('lost' in answer) {
       this.#forget();
-      return unknown(answer.lost === 'late' ? 'BOARD_LOST' : 'PROTOCOL_BREACH');
+      return unknownFate(answer.lost === 'late' ? 'BOARD_LOST' : 'PROTOCOL_BREACH');
     }
     // Of another cell, or not of a pulse at all, it would differ from what the cell reads.
     for (let i = 0; i < 2; i++) {
@@ -131,7 +128,7 @@ export class ArcOne implements Instrument {
       return { status: 'applied' };
     }
     this.#forget();
-    return unknown('PROTOCOL_BREACH');
+    return unknownFate('PROTOCOL_BREACH');
   }
 
   /** The most that is expected through a cell and its resistor in a pulse, A. */

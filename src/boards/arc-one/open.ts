@@ -1,6 +1,7 @@
 /** Opens an ArC ONE. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Board, BoardDescription } from '../../driver/board/board.js';
+import { largestEnergy } from '../../driver/board/limits.js';
 import { listPorts } from '../../driver/transport/ports.js';
 import { openTransport } from '../../driver/transport/registry.js';
 import { MemloopError } from '../../shared/errors.js';
@@ -107,7 +108,7 @@ async function describeArcOne(
       minWidth: 2.5e-6,
       maxWidth: MAX_WIDTH,
       // What the other limits allow: a resistor bounds it, the instrument does not.
-      maxEnergy: (Math.max(max, -min) ** 2 * MAX_WIDTH) / (4 * seriesResistance),
+      maxEnergy: largestEnergy(Math.max(max, -min), MAX_WIDTH, seriesResistance),
       maxPulses: Number.POSITIVE_INFINITY,
     },
     widthStep: 1e-7,

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BoardDescription, CellAddress, CellOperation, CellOutcome } from '../../driver/board/board.js';
 import { SLACK } from '../../driver/board/limits.js';
-import { type OutcomeCode, outcomeText } from '../../driver/codes.js';
+import { refusal, unknownFate } from '../../driver/board/outcomes.js';
 import { MemloopError } from '../../shared/errors.js';
 import type { Instrument } from '../foreign-board.js';
 import { Lost } from './http.js';
@@ -115,7 +115,7 @@ export class Ktram implements Instrument {
       }));
     } catch (error) {
       if (!(error instanceof MemloopError)) throw error;
-      return operations.map(() => unknown('BOARD_LOST', error.message));
+      return operations.map(() => unknownFate('BOARD_LOST', error.message));
     }
   }
 
@@ -142,20 +142,22 @@ export class Ktram implements Instrument {
         await this.#ready();
       } catch (error) {
         if (!(error instanceof MemloopError)) throw error;
-        return all(refused(error.message));
+        return all(refusal('NOT_SENT', error.message));
       }
       try {
         const answer = await server.write(pulse, activations);
         if (answer.applied) return all({ status: 'applied' });
         this.#broken = true;
         return all(
-          answer.applied === false ? refused(answer.reason) : unknown('PROTOCOL_BREACH', answer.reason),
+          answer.applied === false
+            ? refusal('NOT_SENT', answer.reason)
+            : unknownFate('PROTOCOL_BREACH', answer.reason),
         );
       } catch (error) {
         if (!(error instanceof Lost)) throw error;
         this.#broken = true;
-        if (error.sent) return all(unknown('BOARD_LOST', error.message));
-        if (tries === WRITE_TRIES) return all(refused(error.message));
+        if (error.sent) return all(unknownFate('BOARD_LOST', error.message));
+        if (tries === WRITE_TRIES) return all(refusal('NOT_SENT', error.message));
       }
     }
   }
@@ -220,18 +222,6 @@ export class Ktram implements Instrument {
     return error;
   }
 }
-
-const told = (code: OutcomeCode, why: string): string => `${outcomeText(code)}: ${why}`;
-const unknown = (code: OutcomeCode, why: string): CellOutcome => ({
-  status: 'unknown',
-  code,
-  reason: told(code, why),
-});
-const refused = (why: string): CellOutcome => ({
-  status: 'refused',
-  code: 'NOT_SENT',
-  reason: told('NOT_SENT', why),
-});
 
 /** The nearest pulse that the driver is asked for, within the limits. */
 function gridded(

@@ -1,6 +1,7 @@
 /** Finds out what is behind the address, and describes it. */
 import { readFileSync } from 'node:fs';
 import type { Board, BoardDescription } from '../../driver/board/board.js';
+import { largestEnergy } from '../../driver/board/limits.js';
 import { MemloopError } from '../../shared/errors.js';
 import { clean, quantity } from '../../shared/text.js';
 import { BARE, checkLeastRead, ForeignBoard } from '../foreign-board.js';
@@ -266,7 +267,7 @@ function describe(settings: KtramSettings, found: Found): BoardDescription {
       minWidth: MIN_WIDTH,
       maxWidth: MAX_WIDTH,
       // What the other limits allow.
-      maxEnergy: (Math.max(max, -min) ** 2 * MAX_WIDTH) / (4 * series),
+      maxEnergy: largestEnergy(Math.max(max, -min), MAX_WIDTH, series),
       maxPulses: Number.POSITIVE_INFINITY,
     },
     widthStep: MIN_WIDTH,

@@ -1,4 +1,5 @@
 /** What each cell can do: its range, its thresholds, and whether it answers at all. */
+import { longestPulse } from '../../driver/board/limits.js';
 import { memristorCurrent } from '../../model/devices/memristor.js';
 import type { Emit } from '../../shared/events.js';
 import { progressOf } from '../../shared/progress.js';
@@ -198,7 +199,7 @@ class DeviceSurvey {
       limits.minVoltage,
       Math.min(limits.maxVoltage, device + seriesResistance * memristorCurrent(p, against, device)),
     );
-    const longest = (limits.maxEnergy * 4 * seriesResistance) / voltage ** 2;
+    const longest = longestPulse(limits.maxEnergy, voltage, seriesResistance);
     return { voltage, width: Math.min(limits.maxWidth, longest, 8 * p.tau) };
   }
 

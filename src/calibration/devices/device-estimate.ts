@@ -3,6 +3,7 @@
  * device's rate equation, read as the time a pulse needs from one state to another:
  * t(x0 → x1) = ∫ dx / (dX/dt)(x, v(x)), with v(x) from the divider of series resistor and cell.
  */
+import { longestPulse } from '../../driver/board/limits.js';
 import {
   dividedVoltage,
   type MemristorParameters,
@@ -244,7 +245,7 @@ export class DeviceEstimate {
       const unsure = Math.hypot(spread, belief.tauSigma, this.prior.pulseSigma);
       const share = (1 + tolerance / Math.abs(to - from)) * Math.exp(-CAUTION * unsure);
       const time = timeTo(from + (to - from) * within(share, 0.35, 1));
-      const longest = Math.min(maxWidth, (maxEnergy * 4 * R) / voltage ** 2);
+      const longest = Math.min(maxWidth, longestPulse(maxEnergy, voltage, R));
       pulse = { voltage, width: Math.max(minWidth, Math.min(longest, time)) };
       if (time > longest && voltage === wanted) overdrive += 0.7 * p.vt;
       else if (time < shortest && overdrive > -12 * p.vt) overdrive -= 0.5 * p.vt;

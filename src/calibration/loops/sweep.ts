@@ -5,6 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BoardDescription, CellAddress, CellOutcome, CellTrace } from '../../driver/board/board.js';
+import { largestEnergy, longestPulse, SLACK } from '../../driver/board/limits.js';
 import { isUnsettled } from '../../driver/board/outcomes.js';
 import {
   dividedVoltage,
@@ -217,8 +218,8 @@ function checkAddress({ rows, columns }: BoardDescription, { row, column }: Cell
 }
 
 function checkStep({ limits, seriesResistance }: BoardDescription, { voltage, width }: Step): void {
-  const energy = (voltage ** 2 * width) / (4 * seriesResistance);
-  if (voltage > limits.maxVoltage || voltage < limits.minVoltage || energy > limits.maxEnergy * (1 + 1e-6)) {
+  const energy = largestEnergy(voltage, width, seriesResistance);
+  if (voltage > limits.maxVoltage || voltage < limits.minVoltage || energy > limits.maxEnergy * SLACK) {
     throw new MemloopError(
       'limit',
       `a pulse of ${voltage.toPrecision(3)} V for ${(width * 1e6).toPrecision(3)} µs is over the board's limits of voltage or energy`,
@@ -357,7 +358,11 @@ export async function formCell(
   const steps: Step[] = [];
   const bounded = (voltage: number): Step => ({
     voltage,
-    width: Math.min(FORMING.width, limits.maxWidth, (4 * seriesResistance * limits.maxEnergy) / voltage ** 2),
+    width: Math.min(
+      FORMING.width,
+      limits.maxWidth,
+      longestPulse(limits.maxEnergy, voltage, seriesResistance),
+    ),
   });
   for (let share = 0.4; share <= 1.001; share += 0.1) {
     steps.push(

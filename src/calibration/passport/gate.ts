@@ -22,7 +22,7 @@ import type {
   Stimulus,
 } from '../../driver/board/board.js';
 import { checkCellOperation } from '../../driver/board/limits.js';
-import { isUnsettled, pulsesEvents, refusal } from '../../driver/board/outcomes.js';
+import { isUnsettled, pulsesEvents, refusal, unknownFate } from '../../driver/board/outcomes.js';
 import { type Stretch, stretchesOfWave } from '../../driver/board/waves.js';
 import { type OutcomeCode, outcomeText } from '../../driver/codes.js';
 import { stateAfterPulse, stateOfConductance } from '../../model/devices/memristor.js';
@@ -313,24 +313,18 @@ export class GuardedBoard implements Board {
       try {
         const trace = await this.#board.trace!(address, samples, rate);
         log.end(pulses.map(() => 1));
-        const applied: CellOutcome = { status: 'applied' };
         this.#tell(
           pulses,
-          pulses.map(() => applied),
+          pulses.map(() => ({ status: 'applied' })),
         );
         return trace;
       } catch (error) {
         const lost = !(error instanceof MemloopError) || error.reason === 'board-lost';
         if (lost) {
           log.lose(pulses.map(() => undefined));
-          const unknown: CellOutcome = {
-            status: 'unknown',
-            code: 'BOARD_LOST',
-            reason: outcomeText('BOARD_LOST'),
-          };
           this.#tell(
             pulses,
-            pulses.map(() => unknown),
+            pulses.map(() => unknownFate('BOARD_LOST')),
           );
           await this.#ready();
         } else log.end(pulses.map(() => 0));

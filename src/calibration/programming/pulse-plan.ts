@@ -7,7 +7,7 @@
  *     await board.board.cells([{ kind: 'pulse', array, row, column, voltage: pulse.nominal, width: pulse.width, energy }]);
  */
 import type { BoardDescription } from '../../driver/board/board.js';
-import { SLACK } from '../../driver/board/limits.js';
+import { longestPulse, SLACK } from '../../driver/board/limits.js';
 import { dividedVoltage, type MemristorParameters, memristorCurrent } from '../../model/devices/memristor.js';
 
 /** What a plan needs of a `CalibratedBoard`. */
@@ -47,7 +47,7 @@ export function planPulse(
   // Not multiplied by the step: 3 · 1e-7 is not 3e-7.
   const perSecond = Math.round(1 / widthStep);
   // The energy, too, is that of what the DAC is asked for, which may be a step more than was wanted.
-  const longest = (4 * seriesResistance * limits.maxEnergy * SLACK) / nominal ** 2;
+  const longest = longestPulse(limits.maxEnergy * SLACK, nominal, seriesResistance);
   const steps = Math.min(toStep(wanted.width * perSecond), Math.floor(longest * perSecond));
   return {
     nominal,

@@ -1,5 +1,4 @@
 /** Sends the pulses of a job on one array. */
-
 import { isUnsettled } from '../../driver/board/outcomes.js';
 import type { OutcomeCode } from '../../driver/codes.js';
 import { MemloopError } from '../../shared/errors.js';

@@ -35,12 +35,16 @@ export function checkCellOperation(description: BoardDescription, operation: Cel
   const { voltage, width } = operation;
   checkRange('pulse voltage', voltage, limits.minVoltage, limits.maxVoltage, 'V');
   checkRange('pulse width', width, limits.minWidth, limits.maxWidth, 's');
-  checkRange('pulse energy', pulseEnergy(voltage, width, seriesResistance), 0, limits.maxEnergy, 'J');
+  checkRange('pulse energy', largestEnergy(voltage, width, seriesResistance), 0, limits.maxEnergy, 'J');
 }
 
 /** Largest energy that a pulse can put into any cell behind the resistance, J. */
-const pulseEnergy = (voltage: number, width: number, resistance: number): number =>
+export const largestEnergy = (voltage: number, width: number, resistance: number): number =>
   (voltage * voltage * width) / (4 * resistance);
+
+/** Longest pulse that puts no more than an energy (J) into any cell behind the resistance, s. */
+export const longestPulse = (energy: number, voltage: number, resistance: number): number =>
+  (4 * resistance * energy) / voltage ** 2;
 
 export function checkReading(description: BoardDescription, voltage: number, samples: number): void {
   checkReadVoltage(description, voltage);

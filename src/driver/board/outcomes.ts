@@ -5,11 +5,21 @@ import type { CellOperation, CellOutcome } from './board.js';
 
 type PulsesEvent = Extract<EventBody, { type: 'pulses' }>;
 
-/** The outcome of an operation that was not applied. */
-export const refusal = (code: OutcomeCode): CellOutcome => ({
+const reasonOf = (code: OutcomeCode, why?: string): string =>
+  why === undefined ? outcomeText(code) : `${outcomeText(code)}: ${why}`;
+
+/** The outcome of an operation that was not applied; `why` tells more than the code. */
+export const refusal = (code: OutcomeCode, why?: string): CellOutcome => ({
   status: 'refused',
   code,
-  reason: outcomeText(code),
+  reason: reasonOf(code, why),
+});
+
+/** The outcome of an operation that may or may not have been applied. */
+export const unknownFate = (code: OutcomeCode, why?: string): CellOutcome => ({
+  status: 'unknown',
+  code,
+  reason: reasonOf(code, why),
 });
 
 /** Unknown, or held back because the session with the board was lost: the cells may not be in the states that were assumed. */

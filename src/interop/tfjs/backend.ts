@@ -1,6 +1,6 @@
 /**
  * TensorFlow.js on its best backend: @tensorflow/tfjs-node where it is installed and loads, else WebAssembly, else
- * plain JavaScript. Training does not need it; it lets MIF layers be part of models with other layers (see mif-layer.ts).
+ * plain JavaScript. Training does not need it; it lets MIF layers be part of models with other layers (see layer.ts).
  */
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';

@@ -1,7 +1,7 @@
 /**
- * A mapped network run on the board. Products of dense layers and of the patches of convolutions are the arrays', partial
- * sums, biases and pooling the host's, MIF layers the board's neurons', in turn where a layer has more neurons than the board. The results are measurements,
- * layer by layer.
+ * A mapped network run on the board. The arrays multiply (inputs of dense layers, patches of convolutions), the host adds
+ * partial sums and biases and pools, the board's neurons are the MIF layers, in turn where a layer has more neurons than
+ * the board. The results are measurements, layer by layer.
  */
 import type { BoardDescription, NeuronRun, Stimulus } from '../../driver/board/board.js';
 import {
@@ -48,7 +48,10 @@ export interface NeuronBank {
 
 /** What a batch of images did in one layer. */
 export interface LayerForward {
-  /** How often an image goes through the layer: once, a signal once per input pulse, behind a MIF layer once per membrane sample. */
+  /**
+   * How often an image goes through the layer: once; a signal in time once per input pulse; behind a MIF layer once per
+   * membrane sample.
+   */
   vectors: number;
   /** The layer's inputs as they were driven, i.e. after clipping: count × vectors × inputs. */
   inputs: Float32Array;

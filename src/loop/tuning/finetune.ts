@@ -150,7 +150,7 @@ class FineTuning {
   /** Trains offline for the chip and programs what that moved, if the budget allows it. */
   async #adapt(twin: TwinTraining): Promise<void> {
     const { context, chip } = this.#deployment;
-    const { seed, dropout, augmentation = 'none' } = this.#options;
+    const { seed, dropout, augmentation } = this.#options;
     const { emit, signal } = context;
     this.#tellStage('adapt', 'offline, to what is known of this chip');
     try {

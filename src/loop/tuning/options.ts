@@ -67,7 +67,7 @@ export interface FinetuneOptions {
    */
   dropout: number;
   /** How images are changed in offline training for the chip. Default: none; with convolutions as in the dataset's recipe. */
-  augmentation?: Augmentation;
+  augmentation: Augmentation;
   /** Share of the images (at most 500) that is held back as validation images, to choose the best state. */
   validation: number;
   /** Ends after so many checks on the validation images without a better state. */
@@ -87,6 +87,7 @@ export const FINETUNE_DEFAULTS: Readonly<Omit<FinetuneOptions, 'checkpoint'>> = 
   maxPulses: Infinity,
   maxEnergy: Infinity,
   dropout: 0.1,
+  augmentation: 'none',
   validation: 0.1,
   patience: 12,
 });
@@ -94,7 +95,8 @@ export const FINETUNE_DEFAULTS: Readonly<Omit<FinetuneOptions, 'checkpoint'>> = 
 /** The defaults for this network: few shared weights learn best from images such as they were trained on. */
 export function defaultsFor({ layers }: NetworkSpec, { name }: Dataset): Omit<FinetuneOptions, 'checkpoint'> {
   if (!layers.some(isImageLayer)) return FINETUNE_DEFAULTS;
-  const { dropout = FINETUNE_DEFAULTS.dropout, augmentation = 'none' } = recipeOf(name).images;
+  const { images } = recipeOf(name);
+  const { dropout = FINETUNE_DEFAULTS.dropout, augmentation = FINETUNE_DEFAULTS.augmentation } = images;
   return { ...FINETUNE_DEFAULTS, dropout, augmentation };
 }
 

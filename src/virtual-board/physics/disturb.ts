@@ -53,18 +53,18 @@ export class Disturb {
   /** How fast cell `i` moves at `voltage` (V), share of its range a second. */
   speed(i: number, voltage: number): number {
     if (this.#stuck[i] !== 0) return 0;
-    const on = voltage > 0;
-    const rest = on ? this.#onOdds[i] : this.#offOdds[i];
-    const left = on ? 1 - this.#state[i] : this.#state[i];
-    return this.#speed[i] * excess(Math.exp(Math.abs(voltage) / this.#vt), rest) * left;
+    return this.#rate(i, voltage) * (voltage > 0 ? 1 - this.#state[i] : this.#state[i]);
   }
 
   /** Cell `i` at `voltage` (V) for `time` (s). */
   cell(i: number, voltage: number, time: number): void {
-    const on = voltage > 0;
-    const rest = on ? this.#onOdds[i] : this.#offOdds[i];
-    const rate = this.#speed[i] * excess(Math.exp(Math.abs(voltage) / this.#vt), rest);
-    this.#state[i] += share(time * rate) * ((on ? 1 : 0) - this.#state[i]);
+    this.#state[i] += share(time * this.#rate(i, voltage)) * ((voltage > 0 ? 1 : 0) - this.#state[i]);
+  }
+
+  /** How fast cell `i` goes the way that is left to it, 1/s. */
+  #rate(i: number, voltage: number): number {
+    const rest = voltage > 0 ? this.#onOdds[i] : this.#offOdds[i];
+    return this.#speed[i] * excess(Math.exp(Math.abs(voltage) / this.#vt), rest);
   }
 
   #fastest(odds: Float64Array): Float64Array {

@@ -5,9 +5,7 @@ import type { layers } from '@tensorflow/tfjs-layers';
 import { afterAll, describe, expect, it } from 'vitest';
 import { loadBackend, mif, modelFromNetwork, networkFromModel } from '../../../src/interop/tfjs.js';
 import {
-  describedLayers,
   isImageLayer,
-  type LayerDescription,
   loadDataset,
   MIF,
   Network,
@@ -17,16 +15,12 @@ import {
   slice,
 } from '../../../src/model/index.js';
 import { PEAK_SCALE } from '../../../src/model/network/network.js';
+import { described } from '../described.js';
 import { backends } from './backends.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'memloop-tfjs-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const described = ([channels, height, width]: number[], layers: LayerDescription[]) =>
-  describedLayers(
-    { input: { channels, height, width }, layers },
-    { features: channels * height * width, classes: 3 },
-  );
 const settings = { steps: 60, driveScale: 8e-6 };
 const networks: [string, Network][] = (
   [

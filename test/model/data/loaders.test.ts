@@ -1,22 +1,15 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { encode } from 'fast-png';
 import { File, ready } from 'h5wasm/node';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { describeData, loadOwnData } from '../../../src/model/index.js';
 import { MemloopError } from '../../../src/shared/errors.js';
+import { dataFolder } from './folder.js';
 
-const dir = mkdtempSync(join(tmpdir(), 'loaders-'));
-afterAll(() => rmSync(dir, { recursive: true, force: true }));
-const file = (name: string, content: string | Uint8Array): string => {
-  const path = join(dir, name);
-  mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, content);
-  return path;
-};
+const { dir, file } = dataFolder();
 
 function idx(sizes: number[], bytes: number[], dimensions = sizes.length): Buffer {
   const header = Buffer.alloc(4 + 4 * sizes.length);
