@@ -8,16 +8,18 @@ export function loadHdf5(): Promise<typeof import('h5wasm/node')> {
 }
 
 async function load(): Promise<typeof import('h5wasm/node')> {
-  // It keeps the console's function of this moment, and would print with it that it aborts before it throws just that.
+  // It keeps the console's function of this moment, and would print with it whatever it then throws.
   const { error } = console;
+  let loaded = false;
   console.error = (...words: unknown[]) => {
-    if (!String(words[0]).startsWith('Aborted(')) error.apply(console, words);
+    if (!loaded) error.apply(console, words);
   };
   try {
     const h5wasm = await import('h5wasm/node');
     (await h5wasm.ready).activate_throwing_error_handler();
     return h5wasm;
   } finally {
+    loaded = true;
     console.error = error;
   }
 }

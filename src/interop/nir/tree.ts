@@ -41,8 +41,7 @@ export async function readTree(path: string): Promise<Tree> {
     return treeOf(path, file, limits, 0);
   } catch (error) {
     if (error instanceof MemloopError) throw error;
-    const [line] = String((error as Error).message).split('\n');
-    throw notNir(path, `the HDF5 is damaged (${line.slice(0, 100)})`);
+    throw notNir(path, 'the HDF5 is damaged');
   } finally {
     try {
       (file as { close?: () => void } | undefined)?.close?.();

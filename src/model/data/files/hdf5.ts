@@ -30,12 +30,7 @@ export async function readHdf5(path: string, options: ReadOptions): Promise<File
     return contentOf(path, { names: [...found.keys()], read }, options);
   } catch (error) {
     if (error instanceof MemloopError) throw error;
-    throw badFile(
-      path,
-      `the HDF5 is damaged (${String((error as Error).message)
-        .split('\n')[0]
-        .slice(0, 100)}); write it anew`,
-    );
+    throw badFile(path, 'the HDF5 is damaged; write it anew');
   } finally {
     try {
       file?.close();
