@@ -50,7 +50,7 @@ export {
 export * from './network/network.js';
 export { loadNetwork, saveNetwork } from './network/network-file.js';
 export { layerBackward, layerOutputs, type NetworkLike, outputVoltages } from './network/reference.js';
-export { fewestEulerSteps, largestEulerDrive } from './network/stability.js';
+export { fewestEulerSteps, finerSteps, largestEulerDrive } from './network/stability.js';
 export { Random } from './random.js';
 export { Adam } from './training/adam.js';
 export { type Augmentation, augmentations } from './training/augment.js';

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Dataset, Entity, Group } from 'h5wasm/node';
 import { MemloopError } from '../../shared/errors.js';
 import { writeAtomically } from '../../shared/files.js';
+import { loadHdf5 } from '../../shared/hdf5.js';
 import { clean } from '../../shared/text.js';
 
 /** Numbers row by row; a shape of [] is one number. Integers are read as float64. */
@@ -29,16 +30,9 @@ const unpackedLimit = (packed: number): number => Math.min(1032 * packed + 1024,
 export const notNir = (path: string, why: string): MemloopError =>
   new MemloopError('bad-file', clean(`${path} is not a readable NIR file: ${why}`));
 
-async function hdf5() {
-  const h5wasm = await import('h5wasm/node');
-  // Errors are thrown, not printed.
-  (await h5wasm.ready).activate_throwing_error_handler();
-  return h5wasm;
-}
-
 /** The whole file. Error: `bad-file`. Values in memory are bounded by the size of the file. */
 export async function readTree(path: string): Promise<Tree> {
-  const { File } = await hdf5();
+  const { File } = await loadHdf5();
   const size = sizeOf(path);
   let file: Group | undefined;
   try {
@@ -47,8 +41,7 @@ export async function readTree(path: string): Promise<Tree> {
     return treeOf(path, file, limits, 0);
   } catch (error) {
     if (error instanceof MemloopError) throw error;
-    const [line] = String((error as Error).message).split('\n');
-    throw notNir(path, `the HDF5 is damaged (${line.slice(0, 100)})`);
+    throw notNir(path, 'the HDF5 is damaged');
   } finally {
     try {
       (file as { close?: () => void } | undefined)?.close?.();
@@ -104,7 +97,7 @@ function leafOf(path: string, name: string, dataset: Dataset, limits: Limits): T
 
 /** Writes the file whole or not at all. Error: `disk`. */
 export async function writeTree(path: string, tree: Tree): Promise<void> {
-  const { File } = await hdf5();
+  const { File } = await loadHdf5();
   const folder = mkdtempSync(join(tmpdir(), 'memloop-'));
   try {
     const temporary = join(folder, 'tree.h5');

@@ -1,5 +1,5 @@
 /** Offline training for one chip, from what its passport knows of it. */
-import { type Augmentation, type Dataset, train as trainOffline } from '../../model/index.js';
+import { type Augmentation, type Dataset, finerSteps, train as trainOffline } from '../../model/index.js';
 import type { Deployment, LoopContext } from '../chip/deployment.js';
 import { type TwinTraining, twinTraining } from './twin.js';
 
@@ -36,7 +36,10 @@ export async function adapt(
   { images, seed, dropout, augmentation, emit, signal }: AdaptOptions,
 ): Promise<void> {
   const adapted = await trainOffline({
-    spec: network.spec,
+    spec: finerSteps(
+      network.spec,
+      twin.neurons.map(({ parameters }) => parameters),
+    ),
     initial: network,
     dataset: train,
     twin,

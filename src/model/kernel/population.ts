@@ -44,7 +44,7 @@ export function neuronConstants(p: MifParameters, integrator: IntegratorName, dt
 }
 
 /** The kernel's exponential step uses a series in dt/τ that is exact to float32 up to this. */
-const LARGEST_EXPONENTIAL_STEP = 0.25;
+export const LARGEST_EXPONENTIAL_STEP = 0.25;
 
 /** Throws if the kernel cannot take steps of dt (s) with these parameters. */
 function checkStep(p: MifParameters, integrator: IntegratorName, dt: number): void {

@@ -1,6 +1,13 @@
 import { expect, it } from 'vitest';
+import { MIF } from '../../../src/model/devices/mif.js';
+import { Engine } from '../../../src/model/kernel/engine.js';
 import { networkSpec } from '../../../src/model/network/network.js';
-import { checkStability, fewestEulerSteps, largestEulerDrive } from '../../../src/model/network/stability.js';
+import {
+  checkStability,
+  fewestEulerSteps,
+  finerSteps,
+  largestEulerDrive,
+} from '../../../src/model/network/stability.js';
 
 const spec = (steps: number) => networkSpec([784, 100, 10], { steps, integrator: 'forward-euler' });
 
@@ -22,4 +29,18 @@ it('at 1000 steps the largest drive is near what makes the alpha current peak at
   const peak = largestEulerDrive(spec(1000)) / Math.E;
   expect(peak).toBeGreaterThan(5e-6);
   expect(peak).toBeLessThan(30e-6);
+});
+
+it('a network of the fewest steps takes more where the neurons of a chip are faster', () => {
+  const coarse = networkSpec([4, 2], { steps: 40 });
+  const fast = [MIF, { ...MIF, tau: 0.9 * MIF.tau }];
+  expect(() => new Engine({ ...coarse, outputNeurons: fast }, 4)).toThrow(/use more steps/);
+  const finer = finerSteps(coarse, fast);
+  const engine = new Engine({ ...finer, outputNeurons: fast }, 4);
+  engine.dispose();
+  expect(finer.pulseSteps.map((at) => at / finer.steps)).toEqual(
+    coarse.pulseSteps.map((at) => at / coarse.steps),
+  );
+  const fine = networkSpec([4, 2], { steps: 250 });
+  expect(finerSteps(fine, fast)).toEqual(fine);
 });

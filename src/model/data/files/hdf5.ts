@@ -1,6 +1,7 @@
 /** HDF5 by h5wasm: datasets by their paths. */
 import { statSync } from 'node:fs';
 import { MemloopError } from '../../../shared/errors.js';
+import { loadHdf5 } from '../../../shared/hdf5.js';
 import { isSpikes, readSpikes } from '../events/shd.js';
 import { unpackedLimit } from '../gzip.js';
 import { contentOf, type NamedArray } from './arrays.js';
@@ -17,13 +18,11 @@ interface Node {
 
 /** Error: `bad-file`. */
 export async function readHdf5(path: string, options: ReadOptions): Promise<FileContent> {
-  const h5wasm = await import('h5wasm/node');
-  // Errors are thrown, not printed.
-  (await h5wasm.ready).activate_throwing_error_handler();
+  const { File } = await loadHdf5();
   const size = statSync(path).size;
-  let file: InstanceType<typeof h5wasm.File> | undefined;
+  let file: InstanceType<typeof File> | undefined;
   try {
-    file = new h5wasm.File(path, 'r');
+    file = new File(path, 'r');
     const found = new Map<string, Node>();
     collect(file as unknown as Node, '', found, 0);
     if (isSpikes(found)) return readSpikes(path, found, options);
@@ -31,12 +30,7 @@ export async function readHdf5(path: string, options: ReadOptions): Promise<File
     return contentOf(path, { names: [...found.keys()], read }, options);
   } catch (error) {
     if (error instanceof MemloopError) throw error;
-    throw badFile(
-      path,
-      `the HDF5 is damaged (${String((error as Error).message)
-        .split('\n')[0]
-        .slice(0, 100)}); write it anew`,
-    );
+    throw badFile(path, 'the HDF5 is damaged; write it anew');
   } finally {
     try {
       file?.close();
