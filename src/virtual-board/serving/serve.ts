@@ -1,6 +1,7 @@
 /** A virtual board behind a port that any program can open: a pseudo-terminal or a TCP port. */
 import { lstatSync, readlinkSync, symlinkSync, unlinkSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { MemloopError } from '../../shared/errors.js';
 import type { VirtualBoard } from '../types.js';
 import { openPty } from './pty.js';
@@ -26,15 +27,15 @@ export function servePty(board: PortDevice, options: { link?: string | undefined
 /** Opens the port, and again after each time that the board's faults unplug it. */
 async function replugged(board: PortDevice, open: (before?: Served) => Promise<Served>): Promise<Served> {
   let served = await open();
-  let closed = false;
+  const closed = new AbortController();
   let replugging = Promise.resolve();
   board.onUnplug?.((time) => {
     replugging = replugging.then(async () => {
-      if (closed) return;
+      if (closed.signal.aborted) return;
       board.onData(() => {});
       await served.close();
-      await new Promise((resolve) => setTimeout(resolve, time * 1000));
-      if (!closed) served = await open(served);
+      await sleep(time * 1000, undefined, closed).catch(() => {});
+      if (!closed.signal.aborted) served = await open(served);
     });
   });
   return {
@@ -42,7 +43,7 @@ async function replugged(board: PortDevice, open: (before?: Served) => Promise<S
       return served.port;
     },
     async close() {
-      closed = true;
+      closed.abort();
       await replugging;
       await served.close();
     },

@@ -51,9 +51,10 @@ describe.skipIf(!hasCompiler)('through the C interface', { timeout: 300_000 }, (
     const pulse = await ask('pulse', '--row', '3', '--column', '1', '--voltage', '0.4', '--width', '20e-6');
     expectDone(pulse);
     expect(pulsesOf(bench)).toHaveLength(1);
-    const swept = await ask('sweep', '--row', '1', '--amplitude', '0.5', '--out', join(folder, 'loop'));
+    const wave = ['--amplitude', '0.5', '--points', '100', '--out', join(folder, 'loop')];
+    const swept = await ask('sweep', '--row', '1', ...wave);
     expectDone(swept);
-    expect(swept.result.samples).toHaveLength(400);
+    expect(swept.result.samples).toHaveLength(100);
     const fitted = await ask('fit', join(folder, 'loop.csv'), '--series', '9901', '--frequency', '100');
     expect(fitted.result.fits[0]).toMatchObject({ class: 'pass' });
     expect(fitted.result.fits[0].nrmse[0]).toBeLessThan(0.005);
@@ -65,9 +66,8 @@ describe.skipIf(!hasCompiler)('through the C interface', { timeout: 300_000 }, (
     expectDone(programmed);
     expect(programmed.result.inTolerance).toBeGreaterThanOrEqual(15 / 16);
     const passport = await ask('passport');
-    const counted = (await memloop(['passport', '--json'], environment)).stdout;
-    expect(counted).toContain('"pulses"');
     expectDone(passport);
+    expect(passport.stdout).toContain('"pulses"');
   });
 
   it('Ctrl-C opens all switches; after kill -9 the next command does, and finishes the job', async () => {
@@ -86,16 +86,21 @@ describe.skipIf(!hasCompiler)('through the C interface', { timeout: 300_000 }, (
     expect(await closedSwitches(socket)).toBe(0);
   });
 
-  it.each([
-    [{ mode: 2 }, 'ad2:?mode=1&series=10000', /is at mode 2/],
-    [{ suppliesOff: true }, undefined, /supplies \(V\+ and V−\) on/],
-    [{ inUse: true }, undefined, /close WaveForms/],
-    [{ absent: true }, undefined, /no Analog Discovery is plugged in/],
-    [{}, 'ad2:210000?mode=1', /there is no Analog Discovery 210000/],
-  ])('%o: one line with the remedy', async (faults, port, message) => {
-    const { environment } = await mock(faults);
-    const end = await memloop(['info', ...(port ? ['--port', port] : [])], environment);
-    expectOneLine(end, message, end.code === 1 ? 1 : 2);
+  it('what is wrong with device or board: one line with the remedy', async () => {
+    const cases = [
+      [{ mode: 2 }, 'ad2:?mode=1&series=10000', /is at mode 2/],
+      [{ suppliesOff: true }, undefined, /supplies \(V\+ and V−\) on/],
+      [{ inUse: true }, undefined, /close WaveForms/],
+      [{ absent: true }, undefined, /no Analog Discovery is plugged in/],
+      [{}, 'ad2:210000?mode=1', /there is no Analog Discovery 210000/],
+    ] as const;
+    await Promise.all(
+      cases.map(async ([faults, port, message]) => {
+        const { environment } = await mock(faults);
+        const end = await memloop(['info', ...(port ? ['--port', port] : [])], environment);
+        expectOneLine(end, message, end.code === 1 ? 1 : 2);
+      }),
+    );
   });
 
   it('unplugged in the middle: one line, and the pulse counts', async () => {

@@ -161,20 +161,20 @@ test('a cell that could pass too much current gets no pulse', async () => {
 });
 
 test('after a lost answer nothing more of the batch is sent, and the next call finds a board in order', async () => {
-  const { url, trace } = await served();
-  const board = await opened(url());
-  await board.close();
-  const { url: bad, trace: received } = await served({ faults: [{ kind: 'tear-answer', every: [18, 18] }] });
-  const other = await opened(bad());
-  const outcomes = await other.cells(Array.from({ length: 8 }, (_, i) => pulse(0, i)));
-  const at = outcomes.findIndex(({ status }) => status === 'unknown');
-  if (at >= 0) {
-    for (const later of outcomes.slice(at + 1))
+  const { url, trace } = await served({ faults: [{ kind: 'lose-answer', every: [13, 19] }] });
+  const board = await opened(url('', 1));
+  let at = -1;
+  // Answers of readings are lost too, and asked for again: sooner or later it is that of a pulse.
+  for (let tries = 0; at < 0 && tries < 20; tries++) {
+    trace.length = 0;
+    const outcomes = await board.cells(Array.from({ length: 5 }, (_, i) => pulse(0, i, 0.3, 1e-5)));
+    at = outcomes.findIndex(({ status }) => status === 'unknown');
+    for (const later of outcomes.slice(at < 0 ? outcomes.length : at + 1))
       expect(later).toMatchObject({ status: 'refused', code: 'NOT_SENT' });
-    expect(received.length).toBe(at + 1);
   }
-  expect((await other.readRows(0, 0, 8, 0.1, 1)).every((current) => current > 0)).toBe(true);
-  expect(trace).toEqual([]);
+  expect(at).toBeGreaterThanOrEqual(0);
+  expect(trace.filter(({ width }) => width > 1e-6)).toHaveLength(at + 1);
+  expect((await board.readRows(0, 0, 8, 0.1, 1)).every((current) => current > 0)).toBe(true);
 });
 
 test('unplugged: what was on its way is unknown, and with --reconnect it is found again', async () => {

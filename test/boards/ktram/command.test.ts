@@ -29,7 +29,8 @@ describe('the command line on a kT-RAM server', () => {
     const pulse = await ask('pulse', '--row', '3', '--column', '1', '--voltage', '0.5', '--width', '20e-6');
     expectDone(pulse);
     expect(received()).toMatchObject([{ array: 0, row: 3, column: 1, voltage: 0.5 }]);
-    const swept = await ask('sweep', '--row', '1', '--amplitude', '0.5', '--out', join(folder, 'loop'));
+    const wave = ['--amplitude', '0.5', '--points', '60', '--out', join(folder, 'loop')];
+    const swept = await ask('sweep', '--row', '1', ...wave);
     expectDone(swept);
     const fitted = await ask('fit', join(folder, 'loop.csv'), '--series', '20000', '--frequency', '100');
     expect(fitted.code).toBe(0);
@@ -55,35 +56,43 @@ describe('the command line on a kT-RAM server', () => {
     expect(received().length).toBeGreaterThan(8);
   });
 
-  it.each([
-    ['no account', {}, { MEMLOOP_KTRAM_USER: '' }, /does not accept user and password: put those/, 1],
-    ['wrong password', {}, { MEMLOOP_KTRAM_PASSWORD: 'wrong-one' }, /does not accept user and password/, 1],
-    ['no module', { modules: [] }, {}, /has no array module: put one in/, 2],
-    ['not calibrated', { calibrated: false }, {}, /not calibrated for reads .*administrator/, 1],
-  ])('%s: one line with the remedy', async (_, faults, wrong, message, code) => {
-    const { environment } = await mock(faults);
-    const end = await memloop(['info'], { ...environment, ...wrong } as Record<string, string>);
-    expectOneLine(end, message, code);
-    expect(end.stderr).not.toMatch(/wrong-one|stand-in-/);
+  it('an account or a module that is missing, reads that are not calibrated: one line with the remedy', async () => {
+    const cases = [
+      [{}, { MEMLOOP_KTRAM_USER: '' }, /does not accept user and password: put those/, 1],
+      [{}, { MEMLOOP_KTRAM_PASSWORD: 'wrong-one' }, /does not accept user and password/, 1],
+      [{ modules: [] }, {}, /has no array module: put one in/, 2],
+      [{ calibrated: false }, {}, /not calibrated for reads .*administrator/, 1],
+    ] as const;
+    await Promise.all(
+      cases.map(async ([faults, wrong, message, code]) => {
+        const { environment } = await mock(faults);
+        const end = await memloop(['info'], { ...environment, ...wrong });
+        expectOneLine(end, message, code);
+        expect(end.stderr).not.toMatch(/wrong-one|stand-in-/);
+      }),
+    );
   });
 
   it('certificates: none given, the wrong one, not checked; and no TLS at all', async () => {
     const { port, environment } = await mock({ certificate: CERTIFICATE, key: KEY });
     const [host] = port.split('?');
+    const plain = await mock();
     const ask = (url: string, ...args: string[]) => memloop(['info', '--port', url, ...args], environment);
-    expectOneLine(await ask(host), /is not trusted .*give ca=FILE/, 1);
-    expectOneLine(await ask(`${host}?ca=${OTHER_CERTIFICATE}`), /other\.pem does not vouch for it/, 1);
-    expectOneLine(await ask(`${host}?ca=/nowhere.pem`), /cannot read the certificate \/nowhere\.pem/, 2);
-    const insecure = await ask(`${host}?insecure=1`, '--json');
+    const [none, wrong, nowhere, insecure, http, noTls] = await Promise.all([
+      ask(host),
+      ask(`${host}?ca=${OTHER_CERTIFICATE}`),
+      ask(`${host}?ca=/nowhere.pem`),
+      ask(`${host}?insecure=1`, '--json'),
+      ask(host.replace('https', 'http')),
+      ask(plain.port.replace('http', 'https')),
+    ]);
+    expectOneLine(none, /is not trusted .*give ca=FILE/, 1);
+    expectOneLine(wrong, /other\.pem does not vouch for it/, 1);
+    expectOneLine(nowhere, /cannot read the certificate \/nowhere\.pem/, 2);
     expect(insecure.stdout).toMatch(/"level":"warning".*is not checked \(insecure=1\)/);
     expect(insecure.code).toBe(0);
-    expectOneLine(await ask(host.replace('https', 'http')), /no kT-RAM server/, 2);
-    const plain = await mock();
-    expectOneLine(
-      await memloop(['info', '--port', plain.port.replace('http', 'https')], plain.environment),
-      /does not speak TLS: is it ktram\+http/,
-      2,
-    );
+    expectOneLine(http, /no kT-RAM server/, 2);
+    expectOneLine(noTls, /does not speak TLS: is it ktram\+http/, 2);
   });
 
   it('nobody there, or somebody else: one line', async () => {
@@ -91,12 +100,16 @@ describe('the command line on a kT-RAM server', () => {
     await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
     onTestFinished(() => void other.close());
     const { port } = other.address() as { port: number };
-    const info = (url: string) => memloop(['info', '--port', url]);
-    expectOneLine(await info(`ktram+http://127.0.0.1:${port}`), /no kT-RAM server answers at/, 2);
-    expectOneLine(await info('ktram+http://127.0.0.1:1'), /no kT-RAM server at .*ECONNREFUSED/, 2);
-    expectOneLine(await info('ktram+https://no-such-host.invalid'), /no machine is known as/, 2);
-    const run = join(scratch(), 'run');
-    const login = await memloop(['info', '--port', 'ktram+https://me:geheim@host', '--run', run]);
+    const info = (url: string, ...args: string[]) => memloop(['info', '--port', url, ...args]);
+    const [somebody, nobody, unknown, login] = await Promise.all([
+      info(`ktram+http://127.0.0.1:${port}`),
+      info('ktram+http://127.0.0.1:1'),
+      info('ktram+https://no-such-host.invalid'),
+      info('ktram+https://me:geheim@host', '--run', join(scratch(), 'run')),
+    ]);
+    expectOneLine(somebody, /no kT-RAM server answers at/, 2);
+    expectOneLine(nobody, /no kT-RAM server at .*ECONNREFUSED/, 2);
+    expectOneLine(unknown, /no machine is known as/, 2);
     expectOneLine(login, /user and password do not belong in a URL/, 2);
     expect(login.stderr).not.toContain('geheim');
   });
