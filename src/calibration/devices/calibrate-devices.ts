@@ -153,7 +153,7 @@ class DeviceSurvey {
     const doses = new LineDoses(description, this.#estimate.prior.parameters.vt);
     const pulses: Round['pulses'] = [];
     for (const [cell, belief] of this.#beliefs) {
-      await this.#breather.breathe();
+      if (this.#breather.due) await this.#breather.breathe();
       const row = Math.floor(cell / columns);
       const p = this.#estimate.parametersOf(belief);
       const state = this.#estimate.stateOf(p, from[cell]);
@@ -206,7 +206,7 @@ class DeviceSurvey {
   async #learn({ pulses, doses }: Round, after: Float64Array): Promise<void> {
     const { columns } = this.#board.description;
     for (const pulse of pulses) {
-      await this.#breather.breathe();
+      if (this.#breather.due) await this.#breather.breathe();
       const belief = this.#beliefs.get(pulse.cell)!;
       const p = this.#estimate.parametersOf(belief);
       const row = Math.floor(pulse.cell / columns);

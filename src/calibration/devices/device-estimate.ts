@@ -9,7 +9,7 @@ import {
   type MemristorParameters,
   memristorCurrent,
   readConductance,
-  stateDerivative,
+  sigmoid,
   stateOfConductance,
   switchConductance,
 } from '../../model/devices/memristor.js';
@@ -64,47 +64,76 @@ const WEIGHTS = [0.0856622462, 0.1803807865, 0.2339569673, 0.2339569673, 0.18038
 /** States closer to the ends than this are out of reach of a finite pulse. */
 const EDGE = 2e-3;
 
-/** The cell's parameters: ron and roff such that its read conductance spans [low, high] at the read voltage. */
-export function parametersOf(prior: Prior, belief: Belief, readVoltage: number): MemristorParameters {
-  const p = prior.parameters;
-  const schottky = readConductance(
-    { ...p, ron: Number.POSITIVE_INFINITY, roff: Number.POSITIVE_INFINITY },
+/** What the current beside the switches adds to a read of any cell, S. */
+const schottkyOf = ({ parameters }: Prior, readVoltage: number): number =>
+  readConductance(
+    { ...parameters, ron: Number.POSITIVE_INFINITY, roff: Number.POSITIVE_INFINITY },
     0,
     readVoltage,
   );
+
+/** The cell's parameters: ron and roff such that its read conductance spans [low, high] at the read voltage. */
+export const parametersOf = (prior: Prior, belief: Belief, readVoltage: number): MemristorParameters =>
+  withRange(prior, belief, schottkyOf(prior, readVoltage));
+
+function withRange({ parameters: p }: Prior, belief: Belief, schottky: number): MemristorParameters {
   return {
-    ...p,
     ron: p.phi / Math.max(belief.high - schottky, 1e-9),
     roff: p.phi / Math.max(belief.low - schottky, 1e-9),
     von: belief.von,
     voff: belief.voff,
     tau: Math.exp(belief.logTau),
+    vt: p.vt,
+    phi: p.phi,
+    alpha: p.alpha,
+    beta: p.beta,
   };
 }
 
 export const stateOf = (p: MemristorParameters, conductance: number, readVoltage: number): number =>
   Math.min(1 - EDGE, Math.max(EDGE, stateOfConductance(p, conductance, readVoltage)));
 
-/** Device voltages (V) at the nodes of a path from x0 to x1 under `applied`. */
-function pathVoltages(
-  p: MemristorParameters,
-  x0: number,
-  x1: number,
-  applied: number,
-  resistance: number,
-): number[] {
-  return NODES.map((node) => dividedVoltage(p, x0 + (x1 - x0) * node, applied, resistance));
-}
+/** A path from one state to another under a pulse, and the device's voltage (V) at each of its nodes. */
+class Path {
+  readonly #p: MemristorParameters;
+  readonly #from: number;
+  readonly #change: number;
+  readonly #voltages = new Float64Array(NODES.length);
+  /** Of each node, what the switches that go the other way take from the speed, in 1/tau. */
+  readonly #back = new Float64Array(NODES.length);
+  readonly #up: boolean;
 
-/** Time (s) from x0 to x1 along known device voltages; infinite where the voltage drives the other way. */
-function pathTime(p: MemristorParameters, x0: number, x1: number, voltages: readonly number[]): number {
-  let time = 0;
-  for (let i = 0; i < NODES.length; i++) {
-    const speed = stateDerivative(p, x0 + (x1 - x0) * NODES[i], voltages[i]) * Math.sign(x1 - x0);
-    if (!(speed > 0)) return Number.POSITIVE_INFINITY;
-    time += (WEIGHTS[i] * Math.abs(x1 - x0)) / speed;
+  constructor(p: MemristorParameters, from: number, to: number, applied: number, resistance: number) {
+    this.#p = p;
+    this.#from = from;
+    this.#change = to - from;
+    this.#up = to > from;
+    for (let i = 0; i < NODES.length; i++) {
+      const x = from + this.#change * NODES[i];
+      const v = dividedVoltage(p, x, applied, resistance);
+      this.#voltages[i] = v;
+      this.#back[i] = this.#up ? sigmoid(-(v + p.voff) / p.vt) * x : sigmoid((v - p.von) / p.vt) * (1 - x);
+    }
   }
-  return time;
+
+  /**
+   * Time (in units of tau) that it takes where the threshold of its direction is `threshold` (V); infinite where the
+   * voltage drives the other way.
+   */
+  time(threshold: number): number {
+    const { vt } = this.#p;
+    const up = this.#up;
+    let time = 0;
+    for (let i = 0; i < NODES.length; i++) {
+      const x = this.#from + this.#change * NODES[i];
+      const v = this.#voltages[i];
+      const forth = up ? sigmoid((v - threshold) / vt) * (1 - x) : sigmoid(-(v + threshold) / vt) * x;
+      const speed = forth - this.#back[i];
+      if (!(speed > 0)) return Number.POSITIVE_INFINITY;
+      time += (WEIGHTS[i] * Math.abs(this.#change)) / speed;
+    }
+    return time;
+  }
 }
 
 /** Width (s) of a pulse of `applied` (V) through `resistance` (Ω) that moves the state from x0 to x1. */
@@ -114,7 +143,7 @@ export const pulseTime = (
   x1: number,
   applied: number,
   resistance: number,
-): number => pathTime(p, x0, x1, pathVoltages(p, x0, x1, applied, resistance));
+): number => new Path(p, x0, x1, applied, resistance).time(x1 > x0 ? p.von : p.voff) * p.tau;
 
 /** An overshoot costs a pulse the other way, which disturbs neighbours more: it is avoided at this many standard deviations. */
 const CAUTION = 1.3;
@@ -155,9 +184,11 @@ export function believeThreshold(
 
 const GRID_THRESHOLD = Array.from({ length: 25 }, (_, i) => (i - 12) / 4);
 const GRID_TAU = [-2, -1, 0, 1, 2];
+/** Weights under e to this power of the largest add nothing. */
+const NEGLIGIBLE = -40;
 
 /** P(standard normal < z), to 1e-4. */
-const normalCdf = (z: number): number => 1 / (1 + Math.exp(-1.5976 * z - 0.07056 * z ** 3));
+const normalCdf = (z: number): number => 1 / (1 + Math.exp(-z * (1.5976 + 0.07056 * z * z)));
 
 /** Share of a pulse from which on neighbours are moved so much that it decides how cells are set. */
 const WARY = 0.4;
@@ -180,13 +211,6 @@ export interface Answer {
   noise: number;
 }
 
-/** One hypothesis of Bayes' rule and the logarithm of its weight. */
-interface Hypothesis {
-  threshold: number;
-  logTau: number;
-  evidence: number;
-}
-
 /** An answer as Bayes' rule takes it. */
 interface Evidence {
   /** Whether the state moved as far as could be seen, and whether it came to its end. */
@@ -200,12 +224,18 @@ interface Evidence {
 
 /** Aims pulses at the cells of one board and learns from what they do. */
 export class DeviceEstimate {
+  readonly #schottky: number;
+  /** Logarithms of the weights of Bayes' rule, by threshold and then by tau. */
+  readonly #evidence = new Float64Array(GRID_THRESHOLD.length * GRID_TAU.length);
+
   constructor(
     readonly prior: Readonly<Prior>,
     readonly limits: Readonly<PulseLimits>,
     /** V */
     readonly readVoltage: number,
-  ) {}
+  ) {
+    this.#schottky = schottkyOf(prior, readVoltage);
+  }
 
   /** Whether half-selected cells see so much of a pulse that the order in which cells are set decides. */
   get isWary(): boolean {
@@ -213,7 +243,7 @@ export class DeviceEstimate {
   }
 
   parametersOf(belief: Belief): MemristorParameters {
-    return parametersOf(this.prior, belief, this.readVoltage);
+    return withRange(this.prior, belief, this.#schottky);
   }
 
   /** The state of a cell with these parameters that reads as `conductance`, S. */
@@ -228,7 +258,8 @@ export class DeviceEstimate {
   aim(belief: Belief, p: MemristorParameters, { from, to, tolerance }: Move): Pulse {
     const { minVoltage, maxVoltage, minWidth, maxWidth, maxEnergy, seriesResistance: R } = this.limits;
     const up = to > from;
-    const threshold = up ? p.von : -p.voff;
+    const own = up ? p.von : p.voff;
+    const threshold = up ? own : -own;
     const sigma = up ? belief.vonSigma : belief.voffSigma;
     const sign = up ? 1 : -1;
     const shortest = 1.5 * minWidth;
@@ -239,12 +270,12 @@ export class DeviceEstimate {
       const device = threshold + sign * overdrive;
       const wanted = device + R * memristorCurrent(p, Math.max(from, to), device);
       const voltage = Math.min(maxVoltage, Math.max(minVoltage, wanted));
-      const timeTo = (end: number, shift = 0) =>
-        pulseTime(up ? { ...p, von: p.von + shift } : { ...p, voff: p.voff + shift }, from, end, voltage, R);
-      const spread = Math.min(2, Math.log(timeTo(to, sigma) / timeTo(to, -sigma)) / 2);
+      const path = new Path(p, from, to, voltage, R);
+      const [slow, fast] = [path.time(own + sigma), path.time(own - sigma)];
+      const spread = Math.min(2, Math.log(slow / fast) / 2);
       const unsure = Math.hypot(spread, belief.tauSigma, this.prior.pulseSigma);
       const share = (1 + tolerance / Math.abs(to - from)) * Math.exp(-CAUTION * unsure);
-      const time = timeTo(from + (to - from) * within(share, 0.35, 1));
+      const time = pulseTime(p, from, from + (to - from) * within(share, 0.35, 1), voltage, R);
       const longest = Math.min(maxWidth, longestPulse(maxEnergy, voltage, R));
       pulse = { voltage, width: Math.max(minWidth, Math.min(longest, time)) };
       if (time > longest && voltage === wanted) overdrive += 0.7 * p.vt;
@@ -278,8 +309,8 @@ export class DeviceEstimate {
     const up = pulse.voltage > 0;
     const evidence = this.#evidenceOf(up, answer);
     if ((evidence.end - answer.before) * (up ? 1 : -1) <= 0) return evidence.moved;
-    const grid = this.#hypotheses(belief, p, pulse, answer.before, evidence);
-    if (grid.length > 0) this.#gather(belief, up, grid);
+    this.#weigh(belief, p, pulse, answer.before, evidence);
+    this.#gather(belief, up);
     return evidence.moved;
   }
 
@@ -297,57 +328,62 @@ export class DeviceEstimate {
     };
   }
 
-  #hypotheses(
+  /** The evidence for each threshold and tau of the grid; NaN where the pulse says nothing. */
+  #weigh(
     belief: Belief,
     p: MemristorParameters,
     pulse: Pulse,
     before: number,
     { moved, atEnd, end, spread }: Evidence,
-  ): Hypothesis[] {
+  ): void {
     const up = pulse.voltage > 0;
-    const voltages = pathVoltages(p, before, end, pulse.voltage, this.limits.seriesResistance);
+    const path = new Path(p, before, end, pulse.voltage, this.limits.seriesResistance);
     const sigma = up ? belief.vonSigma : belief.voffSigma;
     const mean = up ? belief.von : belief.voff;
-    const grid: Hypothesis[] = [];
-    for (const zTau of GRID_TAU) {
-      for (const z of GRID_THRESHOLD) {
-        const threshold = mean + z * sigma;
-        const logTau = belief.logTau + zTau * belief.tauSigma;
-        const hypothesis = up
-          ? { ...p, von: threshold, tau: Math.exp(logTau) }
-          : { ...p, voff: threshold, tau: Math.exp(logTau) };
-        const miss = Math.log(pathTime(hypothesis, before, end, voltages) / pulse.width) / spread;
-        if (Number.isNaN(miss)) continue;
+    const evidence = this.#evidence;
+    for (let i = 0, k = 0; i < GRID_THRESHOLD.length; i++) {
+      const z = GRID_THRESHOLD[i];
+      const logTime = Math.log(path.time(mean + z * sigma) / pulse.width) + belief.logTau;
+      for (let j = 0; j < GRID_TAU.length; j++, k++) {
+        const zTau = GRID_TAU[j];
+        const miss = (logTime + zTau * belief.tauSigma) / spread;
         // A cell that has not moved says only that it would have needed longer, one at its end that less was enough.
-        const oneSided = atEnd ? -miss : miss;
         const logLikelihood =
           moved && !atEnd
             ? -0.5 * Math.min(miss * miss, 1e3)
-            : Math.log(Math.max(normalCdf(oneSided), 1e-12));
-        grid.push({ threshold, logTau, evidence: logLikelihood - 0.5 * (z * z + zTau * zTau) });
+            : Math.log(Math.max(normalCdf(atEnd ? -miss : miss), 1e-12));
+        evidence[k] = logLikelihood - 0.5 * (z * z + zTau * zTau);
       }
     }
-    return grid;
   }
 
   /** Makes normals of the weighted hypotheses. */
-  #gather(belief: Belief, up: boolean, grid: readonly Hypothesis[]): void {
-    const best = grid.reduce((max, { evidence }) => Math.max(max, evidence), Number.NEGATIVE_INFINITY);
+  #gather(belief: Belief, up: boolean): void {
+    const evidence = this.#evidence;
+    const mean = up ? belief.von : belief.voff;
+    const sigma = up ? belief.vonSigma : belief.voffSigma;
+    let best = Number.NEGATIVE_INFINITY;
+    for (let k = 0; k < evidence.length; k++) if (evidence[k] > best) best = evidence[k];
+    if (best === Number.NEGATIVE_INFINITY) return;
     let weight = 0;
     let sum = 0;
     let squares = 0;
     let sumTau = 0;
     let squaresTau = 0;
-    for (const { threshold, logTau, evidence } of grid) {
-      const w = Math.exp(evidence - best);
-      weight += w;
-      sum += w * threshold;
-      squares += w * threshold * threshold;
-      sumTau += w * logTau;
-      squaresTau += w * logTau * logTau;
+    for (let i = 0, k = 0; i < GRID_THRESHOLD.length; i++) {
+      const threshold = mean + GRID_THRESHOLD[i] * sigma;
+      for (let j = 0; j < GRID_TAU.length; j++, k++) {
+        // Also leaves out NaN.
+        if (!(evidence[k] - best > NEGLIGIBLE)) continue;
+        const logTau = belief.logTau + GRID_TAU[j] * belief.tauSigma;
+        const w = Math.exp(evidence[k] - best);
+        weight += w;
+        sum += w * threshold;
+        squares += w * threshold * threshold;
+        sumTau += w * logTau;
+        squaresTau += w * logTau * logTau;
+      }
     }
-    const mean = up ? belief.von : belief.voff;
-    const sigma = up ? belief.vonSigma : belief.voffSigma;
     const m = sum / weight;
     // An answer at the edge of what was believed possible: the belief was too sure of itself.
     const surprise = Math.abs(m - mean) > 2 * sigma ? 0.5 * Math.abs(m - mean) : 0;

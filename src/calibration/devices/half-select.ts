@@ -60,6 +60,12 @@ export class LineDoses {
     lines[this.#rows + column] += dose;
   }
 
+  /** Whether anything was done on either line of a cell. */
+  reach(row: number, column: number): boolean {
+    const onColumn = this.#rows + column;
+    return this.#on[row] + this.#on[onColumn] + this.#off[row] + this.#off[onColumn] > 0;
+  }
+
   /**
    * Doses (s) that a cell has had from its lines, towards on and towards off; `own` is its own pulse, which counts in
    * both lines but is no disturb.

@@ -152,8 +152,15 @@ const readPassport = <S extends z.ZodType>(path: string, schema: S) =>
 
 /** JSON with one line per table row: short, and readable beside the chip. */
 function formatPassport(value: unknown): string {
-  const lines = JSON.stringify(value, null, 1);
-  return `${lines.replaceAll(/\[\s+((?:[-\d.e+]+|null)(?:,\s+(?:[-\d.e+]+|null))*)\s+\]/g, (_, row: string) => `[${row.replaceAll(/\s+/g, ' ')}]`)}\n`;
+  const rows: string[] = [];
+  const isRow = (v: unknown) =>
+    Array.isArray(v) && v.length > 0 && v.every((one) => one === null || typeof one === 'number');
+  const outline = JSON.stringify(
+    value,
+    (_, v) => (isRow(v) ? `\0${rows.push(JSON.stringify(v).replaceAll(',', ', ')) - 1}` : v),
+    1,
+  );
+  return `${outline.replaceAll(/"\\u0000(\d+)"/g, (_, row: string) => rows[Number(row)])}\n`;
 }
 
 /** What is known of one array. Tables are row by row, NaN where nothing is known. */

@@ -20,8 +20,9 @@ import { type FailureReason, outOfUse, type ProgrammingReport } from './report.j
 const LAST_ROUNDS = 8;
 /** Rounds without a new best count of finished cells, after which the job ends. */
 const STALLED = 20;
-/** How often the passport is written, ms. */
+/** How often the passport is written, ms, and the most of the time that this may take. */
 const SAVE_PERIOD = 2000;
+const SAVE_SHARE = 0.03;
 
 export interface ProgramOptions {
   /** Largest |conductance - target| that counts as done, S; default 2 % of the array's window. */
@@ -69,7 +70,8 @@ class ProgrammingJob {
   readonly #targets: Float64Array;
   readonly #options: ProgramOptions;
 
-  readonly #cells: Map<number, JobCell>;
+  readonly #list: readonly JobCell[];
+  readonly #cells: ReadonlyMap<number, JobCell>;
   readonly #estimate: DeviceEstimate;
   readonly #readings: Readings;
   readonly #planner: PulsePlanner;
@@ -99,6 +101,7 @@ class ProgrammingJob {
     const window = arrayWindow(passport, prior);
     const tolerance = options.tolerance ?? defaultTolerance(window);
     const cells = jobCells(passport, array, targets, window, { tolerance, prior });
+    this.#list = cells;
     this.#cells = new Map(cells.map((cell) => [cell.index, cell]));
     for (const index of board.board.leaveOut(array)) {
       const cell = this.#cells.get(index);
@@ -115,7 +118,7 @@ class ProgrammingJob {
     try {
       await this.#rounds();
     } finally {
-      for (const { index, pulses, belief } of this.#cells.values())
+      for (const { index, pulses, belief } of this.#list)
         if (pulses > 0) remember(this.#passport, index, belief);
       if (this.#options.settle ?? true) this.#board.board.save(this.#array);
     }
@@ -124,10 +127,10 @@ class ProgrammingJob {
 
   async #rounds(): Promise<void> {
     const { maxRounds = 100, emit, stage = 'program', signal } = this.#options;
-    const cells = [...this.#cells.values()];
+    const cells = this.#list;
     const progress = progressOf(emit, stage, 'cells', cells.length);
     await this.#readings.measureNoise();
-    let saved = performance.now();
+    let nextSave = performance.now() + SAVE_PERIOD;
     let best = { outside: Number.POSITIVE_INFINITY, round: 0 };
     let last = maxRounds;
     for (let round = 0; ; round++) {
@@ -147,20 +150,22 @@ class ProgrammingJob {
       // After an unknown outcome nothing is learned: only the measurement counts.
       if (unknown) for (const cell of cells) cell.sent = undefined;
       else await this.#learn();
-      if (performance.now() - saved > SAVE_PERIOD) {
+      const now = performance.now();
+      if (now > nextSave) {
         this.#board.board.save(this.#array);
-        saved = performance.now();
+        const took = performance.now() - now;
+        nextSave = now + Math.max(SAVE_PERIOD, took / SAVE_SHARE);
       }
     }
   }
 
   /** One pulse on every pending cell that is not given up and need not wait; returns whether the fate of some is unknown. */
   async #pulse(pending: readonly JobCell[]): Promise<boolean> {
-    for (const cell of this.#cells.values()) cell.before = this.#readings.conductance[cell.index];
+    for (const cell of this.#list) cell.before = this.#readings.conductance[cell.index];
     const breather = new Breather();
     const candidates = [];
     for (const cell of pending) {
-      await breather.breathe();
+      if (breather.due) await breather.breathe();
       const candidate = this.#planner.plan(cell);
       if (candidate) candidates.push(candidate);
     }
@@ -192,14 +197,15 @@ class ProgrammingJob {
   /** Learns from what the pulses of this round did: to the cells that they were meant for, and to their neighbours. */
   async #learn(): Promise<void> {
     const breather = new Breather();
-    for (const cell of this.#cells.values()) {
-      await breather.breathe();
+    const { doses } = this.#rationing;
+    for (const cell of this.#list) {
+      if (breather.due) await breather.breathe();
       const { belief, row, column, sent } = cell;
+      if (!sent && !doses.reach(row, column)) continue;
       const p = this.#estimate.parametersOf(belief);
       const before = this.#estimate.stateOf(p, cell.before);
       const after = this.#estimate.stateOf(p, this.#readings.conductance[cell.index]);
       const noise = this.#readings.stateNoise(cell);
-      const { doses } = this.#rationing;
       cell.sent = undefined;
       if (!sent) {
         learnFromDisturb(this.#estimate.prior, belief, doses.of(row, column), { before, after, noise });
@@ -233,14 +239,12 @@ class ProgrammingJob {
   }
 
   #emitConductance(): void {
+    if (!this.#options.emit) return;
+    const measured = this.#passport.tables.conductance;
+    const conductance: (number | null)[] = new Array(measured.length);
+    for (let i = 0; i < measured.length; i++) conductance[i] = Number.isNaN(measured[i]) ? null : measured[i];
     const { rows, columns } = this.#board.description;
-    this.#options.emit?.({
-      type: 'conductance',
-      array: this.#array,
-      rows,
-      columns,
-      conductance: Array.from(this.#passport.tables.conductance, (g) => (Number.isFinite(g) ? g : null)),
-    });
+    this.#options.emit({ type: 'conductance', array: this.#array, rows, columns, conductance });
   }
 
   /** Why a cell is not in tolerance at the end of the job. */
@@ -259,7 +263,7 @@ class ProgrammingJob {
 
   #report(): ProgrammingReport {
     const { tolerance, conductance } = this.#readings;
-    const cells = [...this.#cells.values()];
+    const cells = this.#list;
     const failures = new Map<JobCell, FailureReason>();
     for (const cell of cells) {
       if (Math.abs(conductance[cell.index] - cell.target) <= tolerance) continue;

@@ -142,7 +142,7 @@ export class Rationing {
     for (const candidate of candidates.toSorted(
       (a, b) => Math.abs(b.pulse.voltage) - Math.abs(a.pulse.voltage),
     )) {
-      await breather.breathe();
+      if (breather.due) await breather.breathe();
       const { cell, pulse, state, change } = candidate;
       const p = this.#estimate.parametersOf(cell.belief);
       const dose = doseOf(pulse, this.#board.description, { p, from: state, to: state + change });

@@ -17,6 +17,9 @@ export class Readings {
 
   /** Relative noise of one sample of a read. */
   #noise = NOISE_GUESS * 3;
+  /** Variance of a read by the steps of the converter, S², and by noise, relative. */
+  readonly #stepVariance: number;
+  #relativeVariance: number;
   readonly #voltage: number;
   readonly #rows: number[];
   /** S */
@@ -46,6 +49,8 @@ export class Readings {
     this.#rows = [...new Set(cells.map(({ row }) => row))];
     this.#highestTarget = cells.reduce((max, { target }) => Math.max(max, target), 0);
     this.#samplesMin = samples;
+    this.#stepVariance = (board.description.currentRanges[0].step / this.#voltage) ** 2 / 12;
+    this.#relativeVariance = this.#noise ** 2 / this.#samples();
   }
 
   /** Reads in two halves, whose difference is the noise. */
@@ -63,6 +68,7 @@ export class Readings {
       count += 1;
     }
     this.#noise = Math.sqrt((squares / count / 2) * samples);
+    this.#relativeVariance = this.#noise ** 2 / this.#samples();
     this.#accept(first.map((value, i) => (value + second[i]) / 2));
   }
 
@@ -76,13 +82,15 @@ export class Readings {
 
   #accept(measured: Float64Array): void {
     const { conductance } = this.#passport.tables;
-    for (const [i, g] of measured.entries()) {
+    for (let i = 0; i < measured.length; i++) {
+      const g = measured[i];
       if (Number.isNaN(g)) continue;
       this.conductance[i] = g;
       conductance[i] = g;
     }
     for (const { index, belief } of this.#cells) {
       const g = this.conductance[index];
+      if (g >= belief.low && g <= belief.high) continue;
       const sigma = this.sigma(g);
       if (g > belief.high + 2 * sigma) belief.high = g;
       if (g < belief.low - 2 * sigma && g > 0) belief.low = g;
@@ -97,8 +105,7 @@ export class Readings {
 
   /** Standard deviation of a read of conductance g, S. */
   sigma(g: number): number {
-    const step = this.#board.description.currentRanges[0].step / this.#voltage;
-    return Math.hypot(step / Math.sqrt(12), (this.#noise * g) / Math.sqrt(this.#samples()));
+    return Math.sqrt(this.#stepVariance + this.#relativeVariance * g * g);
   }
 
   /** Within tolerance by so much that noise will not deny it. */

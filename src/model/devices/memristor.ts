@@ -86,9 +86,14 @@ export function dividedVoltage(
   const g = p.phi * switchConductance(p, x);
   const s = (1 - p.phi) * 2 * p.alpha;
   let v = applied / (1 + resistance * g);
+  if (s === 0) return v;
   for (let i = 0; i < 4; i++) {
-    const f = v + resistance * (g * v + s * Math.sinh(p.beta * v)) - applied;
-    v -= f / (1 + resistance * (g + s * p.beta * Math.cosh(p.beta * v)));
+    const e = Math.exp(p.beta * v);
+    const f = v + resistance * (g * v + (s / 2) * (e - 1 / e)) - applied;
+    const step = f / (1 + resistance * (g + (s / 2) * p.beta * (e + 1 / e)));
+    v -= step;
+    // The next step would be of its square.
+    if (Math.abs(step) <= 1e-9 * Math.abs(v)) break;
   }
   return v;
 }

@@ -20,6 +20,7 @@ import { drawCells } from './cells.js';
 import { Disturb } from './disturb.js';
 import { DrivenCell } from './driven-cell.js';
 import { lognormal } from './spread.js';
+import { FirstOrderLines } from './wires/first-order.js';
 import { type Surroundings, WireNetwork } from './wires/network.js';
 
 /** A pulse through floating lines is taken in so many pieces. */
@@ -42,6 +43,9 @@ export class Crossbar {
   #network: WireNetwork | undefined;
   /** The network has the cells as they are. */
   #networkKnows = false;
+  /** The same to first order, otherwise; 1: it has the cells of the row as they are. */
+  #firstOrder: FirstOrderLines | undefined;
+  readonly #rowKnown: Uint8Array;
   readonly #noise: Random;
   readonly #ron: Float64Array;
   readonly #roff: Float64Array;
@@ -61,8 +65,6 @@ export class Crossbar {
   readonly #writtenAt: Float64Array;
   #time = 0;
   readonly #squares: Float64Array;
-  /** Voltage lost along the lines of each cell, V. */
-  readonly #drops: Float64Array;
   readonly #rowVoltages: Float64Array;
 
   /** `chip` draws the cells, `noise` what happens to them; what the profile knows of array `index` is not drawn. */
@@ -95,13 +97,13 @@ export class Crossbar {
     this.#relaxing = new Float64Array(count);
     this.#writtenAt = new Float64Array(count);
     this.#squares = new Float64Array(this.columns);
-    this.#drops = new Float64Array(count);
+    this.#rowKnown = new Uint8Array(this.rows);
     this.#rowVoltages = new Float64Array(this.rows);
   }
 
   /** State of each cell in [0, 1]; whoever asks may change it. */
   get state(): Float64Array {
-    this.#networkKnows = false;
+    this.#moved();
     return this.#state;
   }
 
@@ -197,7 +199,7 @@ export class Crossbar {
     const end = state[i];
     state[i] = start;
     if (!fixed) this.#written(i, end);
-    this.#networkKnows = false;
+    this.#moved();
   }
 
   /** For how long, s, what the cells around the pulsed one see stays as it is, and they as they are. */
@@ -247,8 +249,8 @@ export class Crossbar {
   #disturbNeighbours(i: number, voltage: number, width: number): void {
     const row = Math.floor(i / this.columns);
     const column = i % this.columns;
-    this.#disturb.row(row, i, voltage, width);
-    this.#disturb.column(column, i, voltage, width);
+    if (this.#disturb.row(row, i, voltage, width)) this.#moved(row);
+    if (this.#disturb.column(column, i, voltage, width)) this.#moved();
   }
 
   /** Both resistances of a stuck cell, which conducts the same whatever its state; undefined for one that moves. */
@@ -269,7 +271,7 @@ export class Crossbar {
 
   release(row: number, column: number, { state }: DrivenCell): void {
     const i = row * this.columns + column;
-    this.#networkKnows = false;
+    this.#moved(row);
     if (Math.abs(state - this.#state[i]) > READ_AT_MOST) this.#written(i, state);
     else this.#state[i] = state;
   }
@@ -334,24 +336,14 @@ export class Crossbar {
 
   /** With lines to first order: column currents, and the sums of the squares of their cells'. */
   #products(voltages: Float64Array, currents: Float64Array): void {
-    const { rows, columns } = this;
-    const state = this.#state;
-    const low = this.#low;
-    const span = this.#span;
-    const squares = this.#squares.fill(0);
-    currents.fill(0);
-    const segment = this.#segment();
-    const drops = this.#drops;
-    if (segment > 0) this.#findDrops(voltages, segment);
-    for (let r = 0, i = 0; r < rows; r++) {
-      const voltage = voltages[r];
-      const schottky = this.#schottky(voltage);
-      for (let c = 0; c < columns; c++, i++) {
-        const current = (voltage - drops[i]) * (low[i] + span[i] * state[i] + schottky);
-        currents[c] += current;
-        squares[c] += current * current;
-      }
+    this.#firstOrder ??= new FirstOrderLines(this.rows, this.columns, this.#segment());
+    const known = this.#rowKnown;
+    for (let r = 0; r < this.rows; r++) {
+      if (known[r] === 1) continue;
+      this.#firstOrder.setRow(r, this.#low, this.#span, this.#state);
+      known[r] = 1;
     }
+    this.#firstOrder.multiply(voltages, this.#schottkyAt, currents, this.#squares);
   }
 
   /** Lets the cells relax and drift until board time `time` (s). Steps too short to matter are left for a later call. */
@@ -364,7 +356,7 @@ export class Crossbar {
     );
     if (passed < shortest / 100) return;
     const lost = relaxation.enabled ? -Math.expm1(-passed / relaxation.time) : 0;
-    if (relaxation.enabled || drift.enabled) this.#networkKnows = false;
+    if (relaxation.enabled || drift.enabled) this.#moved();
     for (let i = 0; i < this.#state.length; i++) {
       const loss = this.#relaxing[i] * lost;
       this.#relaxing[i] -= loss;
@@ -399,9 +391,11 @@ export class Crossbar {
     const { relaxation, drift } = this.#profile.effects;
     if (relaxation.enabled) this.#relaxing[i] += relaxation.share * (state - this.#state[i]);
     this.#state[i] = state;
-    this.#networkKnows = false;
+    this.#moved(Math.floor(i / this.columns));
     if (drift.enabled) this.#writtenAt[i] = this.#time;
   }
+
+  readonly #schottkyAt = (voltage: number): number => this.#schottky(voltage);
 
   /** What the current beside the switches adds to the conductance of any cell, S. */
   #schottky(voltage: number): number {
@@ -427,42 +421,13 @@ export class Crossbar {
 
   #disturbRead(row: number, voltage: number, time: number): void {
     if (!this.#profile.effects.readDisturb.enabled) return;
-    if (this.#disturb.row(row, -1, voltage, time)) this.#networkKnows = false;
+    if (this.#disturb.row(row, -1, voltage, time)) this.#moved(row);
   }
 
-  /**
-   * First order: the drops that the currents would cause if there were none. The row carries at segment c
-   * the currents of the cells from c on, the column below row r those of the cells down to r.
-   */
-  #findDrops(voltages: Float64Array, segment: number): void {
-    const { rows, columns } = this;
-    const state = this.#state;
-    const low = this.#low;
-    const span = this.#span;
-    const drops = this.#drops;
-    const carried = new Float64Array(columns);
-    const towardsGround = new Float64Array(columns);
-    for (let r = 0; r < rows; r++) {
-      const first = r * columns;
-      const schottky = this.#schottky(voltages[r]);
-      let onward = 0;
-      for (let c = 0, i = first; c < columns; c++, i++) {
-        const current = voltages[r] * (low[i] + span[i] * state[i] + schottky);
-        drops[i] = current;
-        onward += current;
-      }
-      let along = 0;
-      for (let c = 0, i = first; c < columns; c++, i++) {
-        const current = drops[i];
-        along += onward;
-        onward -= current;
-        drops[i] = segment * (along - towardsGround[c]);
-        carried[c] += current;
-        towardsGround[c] += carried[c];
-      }
-    }
-    for (let r = 0, i = 0; r < rows; r++) {
-      for (let c = 0; c < columns; c++, i++) drops[i] += segment * towardsGround[c];
-    }
+  /** Cells of a row, or of any, are no longer as they were. */
+  #moved(row?: number): void {
+    this.#networkKnows = false;
+    if (row === undefined) this.#rowKnown.fill(0);
+    else this.#rowKnown[row] = 0;
   }
 }

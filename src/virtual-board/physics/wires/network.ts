@@ -2,8 +2,7 @@
  * The wires and cells of one crossbar as one network, solved exactly: rows are driven from the left, columns are held below the
  * last row. The arithmetic is `assembly/wires.ts`; `reference.ts` says in plain words what it must find.
  */
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { wiresInstance } from './module.js';
 
 /** Ω. */
 export interface Wires {
@@ -74,14 +73,6 @@ interface Functions {
 const TOLERANCE = 1e-10;
 const MOST_STEPS = 2000;
 
-let compiled: WebAssembly.Module | undefined;
-const wiresModule = (): WebAssembly.Module => {
-  compiled ??= new WebAssembly.Module(
-    readFileSync(createRequire(import.meta.url).resolve('#assets/wires.wasm')),
-  );
-  return compiled;
-};
-
 export class WireNetwork {
   readonly #rows: number;
   readonly #columns: number;
@@ -107,8 +98,7 @@ export class WireNetwork {
   #selected: 'anew' | 'solved' = 'anew';
 
   constructor(rows: number, columns: number, wires: Wires, schottky: Schottky) {
-    const { exports } = new WebAssembly.Instance(wiresModule());
-    this.#do = exports as unknown as Functions;
+    this.#do = wiresInstance<Functions>();
     this.#rows = rows;
     this.#columns = columns;
     this.#wires = wires;

@@ -107,3 +107,27 @@ export function solveNetwork(problem: NetworkProblem): NetworkSolution {
   }
   throw new Error('the reference of the wires did not settle');
 }
+
+/** Column currents, A, by the drops that the currents would cause if there were none: the reference of `first-order.ts`. */
+export function firstOrderReference(
+  rows: number,
+  columns: number,
+  segment: number,
+  switches: ArrayLike<number>,
+  voltages: ArrayLike<number>,
+  beside: (voltage: number) => number,
+): { currents: Float64Array; squares: Float64Array } {
+  const current = (r: number, c: number) => voltages[r] * (switches[r * columns + c] + beside(voltages[r]));
+  const currents = new Float64Array(columns);
+  const squares = new Float64Array(columns);
+  for (let r = 0; r < rows; r++)
+    for (let c = 0; c < columns; c++) {
+      let drop = 0;
+      for (let s = 0; s <= c; s++) for (let k = s; k < columns; k++) drop += segment * current(r, k);
+      for (let s = r; s < rows; s++) for (let k = 0; k <= s; k++) drop += segment * current(k, c);
+      const i = (voltages[r] - drop) * (switches[r * columns + c] + beside(voltages[r]));
+      currents[c] += i;
+      squares[c] += i * i;
+    }
+  return { currents, squares };
+}
