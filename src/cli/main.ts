@@ -28,6 +28,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandFile>>> = {
   export: () => import('./commands/export.js'),
   finetune: () => import('./commands/finetune.js'),
   fit: () => import('./commands/fit.js'),
+  hub: () => import('./commands/hub.js'),
   import: () => import('./commands/import.js'),
   info: () => import('./commands/info.js'),
   ledger: () => import('./commands/ledger.js'),
