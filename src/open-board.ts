@@ -4,11 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BOARD_KINDS, type BoardKind, kindOf } from './boards/kinds.js';
 import type { GateOptions, GuardedBoard } from './calibration/passport/gate.js';
+import { budgetSchema, type JobBudget } from './calibration/passport/job-budget.js';
 import type { Board, BoardDescription, BoardHealth } from './driver/board/board.js';
 import { boardEvent } from './driver/board/describe.js';
 import { type ConnectOptions, connectBoard } from './driver/board/protocol-board.js';
 import { openTransport, schemeOf } from './driver/transport/registry.js';
 import { MemloopError } from './shared/errors.js';
+import { parseJson } from './shared/json.js';
 
 /** The gate's options, and those of `connectBoard`. */
 export interface OpenOptions extends GateOptions, Omit<ConnectOptions, 'emit' | 'readOnly' | 'reconnect'> {
@@ -34,10 +36,9 @@ const VIRTUAL: Readonly<Record<string, Opener>> = {
 export async function openBoard(url: string, options: OpenOptions = {}): Promise<GuardedBoard> {
   const board = await connect(url, options);
   const { guardBoard } = await import('./calibration/passport/gate.js');
-  return guardBoard(
-    board,
-    schemeOf(url) === 'replay' ? { ...options, home: await copyOfPassports(options.home) } : options,
-  );
+  const budget = options.budget ?? budgetOf(process.env.MEMLOOP_BUDGET);
+  const home = schemeOf(url) === 'replay' ? await copyOfPassports(options.home) : options.home;
+  return guardBoard(board, { ...options, home, budget });
 }
 
 /**
@@ -52,6 +53,25 @@ export async function describeBoard(
   try {
     const trace = board.trace !== undefined;
     return { description: board.description, health: await board.health(), trace };
+  } finally {
+    await board.close();
+  }
+}
+
+/**
+ * What the passports and the board's own counter say of its pulses, after what was uncertain is settled; and the files of
+ * the passports. Pulses nothing. Energy in J, uptime in s.
+ */
+export async function countPulses(url: string, options: OpenOptions = {}) {
+  const board = await openBoard(url, { ...options, readOnly: true });
+  try {
+    await board.settle();
+    const arrays = [...board.description.arraySerials.keys()].map((index) => board.passport.array(index));
+    const sum = (table: 'pulses' | 'energy') =>
+      arrays.reduce((total, { tables }) => total + tables[table].reduce((a, b) => a + b, 0), 0);
+    const { pulsesApplied = null, uptime } = await board.health();
+    const counts = { pulses: sum('pulses'), energy: sum('energy'), counter: pulsesApplied, uptime };
+    return { counts, passports: arrays.map(({ path }) => path).filter((path) => existsSync(path)) };
   } finally {
     await board.close();
   }
@@ -106,6 +126,15 @@ async function openVirtualAd2(url: string, { emit, reconnect, limits }: OpenOpti
   const board = await openAd2(library, parseAd2Url(rest), { emit, reconnect, limits, pause });
   emit?.(boardEvent(url, board.description));
   return board;
+}
+
+/** The budget of the job that this process does, as the bench's agent gives it. */
+function budgetOf(text: string | undefined): JobBudget | undefined {
+  if (!text) return undefined;
+  return parseJson(text, budgetSchema, {
+    what: 'MEMLOOP_BUDGET',
+    hint: 'only `memloop bench serve` sets it',
+  });
 }
 
 /** A recording applies no pulse, so nothing of it goes into the chip's own passport. Returns the folder of a copy. */

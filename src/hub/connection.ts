@@ -148,7 +148,18 @@ export class HubConnection {
    * stored once. Throws HubRefusal `queue-full`, or `service`.
    */
   async store(subject: string, data: Uint8Array, id?: string): Promise<void> {
-    const options = { timeout: REQUEST, ...(id !== undefined && { headers: idHeader(id) }) };
+    return this.#store(subject, data, id === undefined ? {} : { 'Nats-Msg-Id': id });
+  }
+
+  /** The same, if nothing was stored on this subject before; otherwise it throws. */
+  async storeFirst(subject: string, data: Uint8Array): Promise<void> {
+    return this.#store(subject, data, { 'Nats-Expected-Last-Subject-Sequence': '0' });
+  }
+
+  async #store(subject: string, data: Uint8Array, fields: Readonly<Record<string, string>>): Promise<void> {
+    const all = headers();
+    for (const [name, value] of Object.entries(fields)) all.set(name, value);
+    const options = { timeout: REQUEST, headers: all };
     const answer = await this.nats.request(subject, data, options).catch((error: Error) => {
       throw new MemloopError('service', this.#silence(`the hub at ${this.key.url}`, error), { cause: error });
     });
@@ -157,6 +168,19 @@ export class HubConnection {
     if (/maximum messages|maximum bytes|resource/i.test(error.description))
       throw new HubRefusal('queue-full', `the hub has no room (${error.description}): try again later`);
     throw new MemloopError('service', `the hub could not store it: ${clean(error.description)}`);
+  }
+
+  /** The newest message that a stream holds on a subject; undefined where there is none. */
+  async newest(stream: string, subject: string): Promise<Uint8Array | undefined> {
+    const options = { timeout: REQUEST };
+    const answer = await this.nats
+      .request(`$JS.API.DIRECT.GET.${stream}.${subject}`, undefined, options)
+      .catch((error: Error) => {
+        throw new MemloopError('service', this.#silence(`the hub at ${this.key.url}`, error), {
+          cause: error,
+        });
+      });
+    return answer.headers?.hasError ? undefined : answer.data;
   }
 
   /** Whether messages can leave now. */
@@ -179,10 +203,4 @@ export class HubConnection {
     if (this.nats.isClosed()) return;
     await (this.#up ? this.nats.drain() : this.nats.close()).catch(() => this.nats.close());
   }
-}
-
-function idHeader(id: string) {
-  const all = headers();
-  all.set('Nats-Msg-Id', id);
-  return all;
 }

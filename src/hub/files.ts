@@ -2,7 +2,6 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import pLimit from 'p-limit';
-import { MemloopError } from '../shared/errors.js';
 import { writeAtomically } from '../shared/files.js';
 import type { HubConnection } from './connection.js';
 import { CHUNK, type FileReference, STREAMS, subjects } from './messages.js';
@@ -10,7 +9,6 @@ import { HubRefusal } from './refusal.js';
 
 /** Chunks on the way at once. */
 const AT_ONCE = 4;
-const TIMEOUT = 5000;
 
 export const sha256Of = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
@@ -53,13 +51,5 @@ export async function fetchFile(hub: HubConnection, file: FileReference, path: s
 
 const chunksOf = ({ size }: FileReference): number => Math.ceil(size / CHUNK);
 
-async function chunkOf(hub: HubConnection, file: FileReference, n: number): Promise<Uint8Array | undefined> {
-  const subject = `$JS.API.DIRECT.GET.${STREAMS.files}.${subjects.file(file.by, file.sha256, n)}`;
-  const answer = await hub.nats.request(subject, undefined, { timeout: TIMEOUT }).catch((error: Error) => {
-    throw new MemloopError('service', `${file.name} cannot be had from the hub: ${error.message}`, {
-      cause: error,
-    });
-  });
-  if (answer.headers?.hasError) return undefined;
-  return answer.data;
-}
+const chunkOf = (hub: HubConnection, file: FileReference, n: number): Promise<Uint8Array | undefined> =>
+  hub.newest(STREAMS.files, subjects.file(file.by, file.sha256, n));

@@ -35,6 +35,8 @@ export const STREAMS = {
   events: 'EVENTS',
   /** What became of each job and lease, with the counts for the audit. */
   states: 'STATES',
+  /** Which bench has taken a job of a pool: the first message of its subject. */
+  claims: 'CLAIMS',
   /** Descriptions of boards. */
   boards: 'BOARDS',
   /** Artefacts in chunks. */
@@ -45,6 +47,7 @@ export const STREAMS = {
 export const subjects = {
   job: (bench: string, board: string, who: string) => `ml.job.${bench}.${board}.${who}`,
   pool: (kind: string, who: string) => `ml.pool.${kind}.${who}`,
+  claim: (job: string) => `ml.claim.${job}`,
   event: (bench: string, board: string, job: string) => `ml.evt.${bench}.${board}.${job}`,
   state: (bench: string, job: string) => `ml.state.${bench}.${job}`,
   board: (bench: string, board: string) => `ml.board.${bench}.${board}`,
@@ -142,6 +145,8 @@ export const jobSchema = z.object({
 export type Job = z.infer<typeof jobSchema>;
 
 export const cancelSchema = z.object({ v: version, cancel: jobId });
+export const claimSchema = z.object({ v: version, bench: token });
+
 /** What travels on `ml.job.…` and `ml.pool.…`. */
 export const jobMessageSchema = z.union([jobSchema, cancelSchema]);
 
@@ -251,7 +256,8 @@ export const requests = {
   /** A bench's first words: it claims its boards, and learns which hub it is at. */
   hello: z.object({ v: version, boards: z.array(boardMessageSchema) }),
   boards: z.object({ v: version }),
-  jobs: z.object({ v: version, id: jobId.optional(), board: token.optional() }),
+  /** One by its id, or the newest that are older than `before`. */
+  jobs: z.object({ v: version, id: jobId.optional(), before: jobId.optional() }),
   /** `from`: 0, or `next` of the reply before. */
   events: z.object({ v: version, job: jobId, from: count }),
   info: z.object({ v: version }),
@@ -302,6 +308,7 @@ export type Lease = z.infer<typeof leaseReply>;
 export const messageSchemas = {
   job: jobSchema,
   cancel: cancelSchema,
+  claim: claimSchema,
   state: stateSchema,
   event: eventMessageSchema,
   live: liveMessageSchema,

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { type Command, Option } from 'commander';
 import type { Role } from '../../hub/index.js';
 import { action, type Outcome, type Session, writeLine } from '../command.js';
+import { type HubOptions, hubOf, withHub } from '../hub.js';
 import { wholeNumber } from '../numbers.js';
 
 interface ServeOptions {
@@ -46,6 +47,9 @@ export function register(program: Command): void {
       'use a nats-server that runs already, with the configuration written to the folder',
     )
     .action(action(serve, { run: false }));
+  withHub(hub.command('audit'))
+    .description("compare what the benches booked with the boards' own counters, and name each difference")
+    .action(action(audit, { run: false }));
   const user = hub.command('user').description('who may do what');
   user
     .command('add')
@@ -68,6 +72,23 @@ export function register(program: Command): void {
     .argument('<name>')
     .option(...FOLDER)
     .action(action(remove, { run: false }));
+}
+
+async function audit(session: Session, options: HubOptions): Promise<Outcome> {
+  const { auditHub } = await import('../../hub/index.js');
+  const found = await auditHub(await hubOf(session, options));
+  const { jobs, boards, pulses, unchecked, differences } = found;
+  return {
+    result: { ...found },
+    text: [
+      `${jobs} jobs and leases on ${boards} boards, ${pulses} pulses booked; ${unchecked} could not be checked (rebooted, or no counter)`,
+      ...differences.map(
+        ({ bench, board, id, booked, counted, what }) =>
+          `${bench}/${board} ${id}: ${booked} booked, ${counted} counted by the board ${what}`,
+      ),
+      differences.length === 0 ? 'no differences' : `${differences.length} differences`,
+    ].join('\n'),
+  };
 }
 
 async function folderOf(given: string | undefined): Promise<string> {

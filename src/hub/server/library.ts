@@ -238,18 +238,19 @@ export class Library {
     }));
   }
 
-  #jobs({ id, board }: { id?: string; board?: string }): object {
+  #jobs({ id, before }: { id?: string; before?: string }): object {
     if (id !== undefined) {
       const state = this.#states.get(id);
       if (!state)
         throw new HubRefusal('unknown-job', `there is no job ${id}: \`memloop jobs list\` has them`);
       return { jobs: [state], more: false };
     }
-    const all = [...this.#states.values()].filter((state) => board === undefined || state.board === board);
+    const all = [...this.#states.values()].filter((state) => before === undefined || state.id < before);
+    all.sort((a, b) => (a.id < b.id ? 1 : -1));
     const page: State[] = [];
     let bytes = 0;
     // The newest first; without what only one who asks for it by its id needs.
-    for (const { files: _, result: __, ...state } of all.reverse()) {
+    for (const { files: _, result: __, ...state } of all) {
       bytes += JSON.stringify(state).length;
       if (page.length === PAGE.jobs || bytes > PAGE.bytes) return { jobs: page, more: true };
       page.push(state);

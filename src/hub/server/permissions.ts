@@ -51,6 +51,8 @@ function benchPermissions(name: string): Permissions {
       `ml.evt.${name}.>`,
       `ml.state.${name}.*`,
       `ml.live.${name}.>`,
+      subjects.claim('*'),
+      `$JS.API.DIRECT.GET.${STREAMS.claims}.ml.claim.*`,
       `ml.link.${name}.*.down.*`,
       subjects.file(name, '*', '*'),
       readsFiles,

@@ -27,6 +27,7 @@ const ALL: readonly Settings[] = [
   { name: STREAMS.pool, subjects: ['ml.pool.>'], ...queue },
   { name: STREAMS.events, subjects: ['ml.evt.>'], max_age: 90 * DAY },
   { name: STREAMS.states, subjects: ['ml.state.>'], max_msgs_per_subject: 16 },
+  { name: STREAMS.claims, subjects: ['ml.claim.*'], max_age: 90 * DAY },
   { name: STREAMS.boards, subjects: ['ml.board.>'], max_msgs_per_subject: 16 },
   // Who wrote a chunk first has written it: the hash in its subject says what it must be.
   {
