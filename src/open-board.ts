@@ -97,7 +97,7 @@ async function openForeign(kind: BoardKind, url: string, options: OpenOptions): 
 }
 
 async function openPort(url: string, options: OpenOptions): Promise<Board> {
-  const { reconnect = 0, emit, limits, link, repeatRuns, record } = options;
+  const { reconnect = 0, emit, limits, link, claim, repeatRuns, record } = options;
   // A recording cannot come back.
   const mayReturn = reconnect > 0 && schemeOf(url) !== 'replay';
   const foreign = BOARD_KINDS.map(({ example }) => example);
@@ -105,6 +105,7 @@ async function openPort(url: string, options: OpenOptions): Promise<Board> {
     emit,
     limits,
     link,
+    claim,
     repeatRuns,
     record,
     reconnect: mayReturn ? { within: reconnect } : undefined,
@@ -113,8 +114,8 @@ async function openPort(url: string, options: OpenOptions): Promise<Board> {
 
 async function openVirtual(url: string, options: OpenOptions): Promise<Board> {
   const { openVirtualTransport } = await import('./virtual-board/open.js');
-  const { emit, limits, link, repeatRuns, record } = options;
-  return connectBoard(openVirtualTransport(url), { emit, limits, link, repeatRuns, record });
+  const { emit, limits, link, claim, repeatRuns, record } = options;
+  return connectBoard(openVirtualTransport(url), { emit, limits, link, claim, repeatRuns, record });
 }
 
 async function openVirtualAd2(url: string, { emit, reconnect, limits }: OpenOptions): Promise<Board> {

@@ -57,13 +57,25 @@ export interface LinkSettings {
   options?: Partial<LinkOptions> | undefined;
   /** How to reach a board again whose port was lost; without it, a lost port ends the link. */
   reconnect?: Required<ReconnectOptions> | undefined;
+  /** The token with which every session claims the board; none: it is not claimed. */
+  claim?: Claim | undefined;
 }
+
+/**
+ * A token of 64 bits: the board refuses the pulses of whoever comes with a lower one. A number stands for the boot in which
+ * the board is opened, since a reboot may have come between two holders. A function is asked at the begin of every session,
+ * whose boot id it is given; it rejects when the board is no longer ours.
+ */
+export type Claim = bigint | ((bootId: number) => Promise<bigint>);
 
 interface Waiter {
   resolve(answer: Answer): void;
   reject(error: Error): void;
   onSamples?: (samples: MessageOf<'Samples'>) => void;
 }
+
+const FENCED =
+  'the board has been claimed by a newer holder, or has rebooted since; ask for a new token, or a new lease of the board';
 
 /** Event period of the counters, s. */
 const REPORT = 1;
@@ -88,6 +100,8 @@ export class Link {
   #reported = 0;
   #bytesSent = 0;
   #bytesReceived = 0;
+  /** Of the first session. */
+  #bootId: number | undefined;
   #opened: ((error?: MemloopError) => void) | undefined;
   /** Counted by whoever puts runs together. */
   lostSamples = 0;
@@ -96,7 +110,7 @@ export class Link {
     this.#settings = settings;
     this.#emit = settings.emit ?? (() => {});
     const random = () => crypto.getRandomValues(new Uint32Array(1))[0];
-    this.#machine = new LinkMachine(linkOptions(settings.options), random);
+    this.#machine = new LinkMachine(linkOptions(settings.options), random, 0, settings.claim !== undefined);
     this.#transport = transport;
   }
 
@@ -252,6 +266,12 @@ export class Link {
           this.#opened?.();
           this.#opened = undefined;
           break;
+        case 'claim':
+          this.#claim(action);
+          break;
+        case 'fenced':
+          this.#fail(new MemloopError('fenced', FENCED));
+          break;
         case 'session-lost':
           this.#log('warning', `${action.why}; opening a new session`);
           this.#report('reconnecting');
@@ -260,6 +280,20 @@ export class Link {
           this.#lose(action.error);
           break;
       }
+    }
+  }
+
+  async #claim({ session, bootId }: { session: number; bootId: number }): Promise<void> {
+    const { claim = 0n } = this.#settings;
+    this.#bootId ??= bootId;
+    try {
+      const asked = typeof claim === 'function';
+      const token = asked ? await claim(bootId) : claim;
+      this.#perform(this.#machine.claim(session, token, asked ? bootId : this.#bootId, clock()));
+    } catch (error) {
+      if (this.#closing) return;
+      const lost = (cause: Error) => new MemloopError('board-lost', cause.message, { cause });
+      this.#fail(error instanceof MemloopError ? error : lost(error as Error));
     }
   }
 
