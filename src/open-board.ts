@@ -8,7 +8,8 @@ import { budgetSchema, type JobBudget } from './calibration/passport/job-budget.
 import type { Board, BoardDescription, BoardHealth } from './driver/board/board.js';
 import { boardEvent } from './driver/board/describe.js';
 import { type ConnectOptions, connectBoard } from './driver/board/protocol-board.js';
-import { openTransport, schemeOf } from './driver/transport/registry.js';
+import { openTransport, registerTransport, schemeOf } from './driver/transport/registry.js';
+import type { Claim, Transport } from './driver/transport/transport.js';
 import { MemloopError } from './shared/errors.js';
 import { parseJson } from './shared/json.js';
 
@@ -29,8 +30,10 @@ const VIRTUAL: Readonly<Record<string, Opener>> = {
   'virtual-ad2': openVirtualAd2,
 };
 
+registerTransport('hub', openHubPort, 'hub:BENCH/BOARD');
+
 /**
- * @param url a device path, `serial:PATH?baud=N`, `tcp://HOST:PORT`, `replay:FILE`, or `virtual:PROFILE?seed=N` or
+ * @param url a device path, `serial:PATH?baud=N`, `tcp://HOST:PORT`, `hub:BENCH/BOARD`, `replay:FILE`, or `virtual:PROFILE?seed=N` or
  * `virtual-ad2:?seed=N` for a virtual board inside this process, or the URL of a foreign board.
  */
 export async function openBoard(url: string, options: OpenOptions = {}): Promise<GuardedBoard> {
@@ -105,12 +108,25 @@ async function openPort(url: string, options: OpenOptions): Promise<Board> {
     emit,
     limits,
     link,
-    claim,
+    claim: claim ?? claimOfJob(),
     repeatRuns,
     record,
     reconnect: mayReturn ? { within: reconnect } : undefined,
   });
 }
+
+/** With the key that MEMLOOP_HUB_KEY names, or that `memloop hub serve` made on this machine. */
+async function openHubPort(url: string): Promise<Transport> {
+  const { openHub, readKey } = await import('./hub/index.js');
+  const { dataFolder } = await import('./calibration/passport/passport.js');
+  return openHub(url, readKey({ home: dataFolder(), name: 'me' }));
+}
+
+/** Of the job that this process does, as the bench's agent gives it. */
+const claimOfJob = (): Claim | undefined => {
+  const token = process.env.MEMLOOP_FENCE;
+  return token && /^\d+$/.test(token) ? BigInt(token) : undefined;
+};
 
 async function openVirtual(url: string, options: OpenOptions): Promise<Board> {
   const { openVirtualTransport } = await import('./virtual-board/open.js');

@@ -8,7 +8,7 @@ export { checkCellOperation } from './board/limits.js';
 export { type ConnectOptions, connectBoard, ProtocolBoard } from './board/protocol-board.js';
 export { HOST_CODE, type HostCode, type OutcomeCode, outcomeText } from './codes.js';
 export { type Fate, LinkError, ProtocolError, RefusedError } from './link/errors.js';
-export type { Claim, LinkCounters } from './link/link.js';
+export type { LinkCounters } from './link/link.js';
 export { LINK_OPTIONS, type LinkOptions } from './link/link-options.js';
 export type { ReconnectOptions } from './link/reconnect.js';
 export { type ByteDevice, inProcessTransport } from './transport/in-process.js';
@@ -17,4 +17,4 @@ export { type RecordedFrame, Recorder, type Recording, readRecording } from './t
 export { openTransport, registerTransport } from './transport/registry.js';
 export { type Exchange, exchangesOf } from './transport/replay.js';
 export { type SessionSummary, summariseSession, transcriptOf } from './transport/transcript.js';
-export type { Opener, Transport } from './transport/transport.js';
+export type { Claim, Opener, Transport } from './transport/transport.js';

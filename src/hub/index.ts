@@ -16,5 +16,7 @@ export { connectHub, HubConnection, type Reply } from './connection.js';
 export { type HubKey, hubFolder, keyPath, readKey } from './key.js';
 export * from './messages.js';
 export { HubRefusal } from './refusal.js';
+export { carrierOf } from './remote/carrier.js';
+export { openHub } from './remote/transport.js';
 export { reload, type ServedHub, type ServeOptions, serveHub } from './server/serve.js';
 export { addUser, readUsers, removeUser } from './server/users.js';

@@ -25,7 +25,7 @@ export function register(program: Command): void {
 }
 
 async function serve(session: Session, ports: string[], options: Options): Promise<undefined> {
-  const { BenchAgent } = await import('../../hub/index.js');
+  const { BenchAgent, carrierOf } = await import('../../hub/index.js');
   const { MemloopError } = await import('../../shared/errors.js');
   const { countPulses } = await import('../../open-board.js');
   const { dataFolder } = await import('../../calibration/index.js');
@@ -39,13 +39,15 @@ async function serve(session: Session, ports: string[], options: Options): Promi
     );
   const boards = [];
   for (const url of urls) boards.push(await boardAt(session, url, options.kind));
+  const log = (line: string) => void process.stderr.write(`${line}\n`);
   const agent = await BenchAgent.start({
     key,
     folder: join(dataFolder(), 'bench', key.name),
     boards,
     access: { main: fileURLToPath(new URL('../main.js', import.meta.url)), count: (url) => countPulses(url) },
     maxPulses: options.maxPulses,
-    log: (line) => process.stderr.write(`${line}\n`),
+    carrier: (hub) => carrierOf(hub, log),
+    log,
   });
   session.atEnd(() => agent.close());
   const [board, ...more] = boards.map(({ description }) => description.board);

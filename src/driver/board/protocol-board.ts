@@ -18,12 +18,12 @@ import { MemloopError } from '../../shared/errors.js';
 import type { Emit } from '../../shared/events.js';
 import { Subject } from '../../shared/subject.js';
 import { ProtocolError, RefusedError, TooLargeError } from '../link/errors.js';
-import { type Claim, Link, type LinkCounters } from '../link/link.js';
+import { Link, type LinkCounters } from '../link/link.js';
 import type { RequestOptions } from '../link/link-machine.js';
 import type { LinkOptions } from '../link/link-options.js';
 import { portFinder, type ReconnectOptions } from '../link/reconnect.js';
 import type { Recorder } from '../transport/recording.js';
-import type { Transport } from '../transport/transport.js';
+import type { Claim, Transport } from '../transport/transport.js';
 import type {
   Board,
   BoardDescription,

@@ -10,7 +10,7 @@ import type { MessageOf, ReplyOf, Request } from '../../../firmware-protocol/gen
 import { WINDOW } from '../../../firmware-protocol/generated/protocol.js';
 import { MemloopError } from '../../shared/errors.js';
 import type { Emit, EventBody } from '../../shared/events.js';
-import type { Transport } from '../transport/transport.js';
+import type { Claim, Transport } from '../transport/transport.js';
 import { RefusedError, TooLargeError } from './errors.js';
 import { FlightRecorder } from './flight.js';
 import { type Answer, type LinkAction, LinkMachine, type RequestOptions } from './link-machine.js';
@@ -57,16 +57,9 @@ export interface LinkSettings {
   options?: Partial<LinkOptions> | undefined;
   /** How to reach a board again whose port was lost; without it, a lost port ends the link. */
   reconnect?: Required<ReconnectOptions> | undefined;
-  /** The token with which every session claims the board; none: it is not claimed. */
+  /** The token with which every session claims the board; none: the port's own, if it has one. */
   claim?: Claim | undefined;
 }
-
-/**
- * A token of 64 bits: the board refuses the pulses of whoever comes with a lower one. A number stands for the boot in which
- * the board is opened, since a reboot may have come between two holders. A function is asked at the begin of every session,
- * whose boot id it is given; it rejects when the board is no longer ours.
- */
-export type Claim = bigint | ((bootId: number) => Promise<bigint>);
 
 interface Waiter {
   resolve(answer: Answer): void;
@@ -110,7 +103,12 @@ export class Link {
     this.#settings = settings;
     this.#emit = settings.emit ?? (() => {});
     const random = () => crypto.getRandomValues(new Uint32Array(1))[0];
-    this.#machine = new LinkMachine(linkOptions(settings.options), random, 0, settings.claim !== undefined);
+    this.#machine = new LinkMachine(
+      linkOptions(settings.options),
+      random,
+      0,
+      (settings.claim ?? transport.claim) !== undefined,
+    );
     this.#transport = transport;
   }
 
@@ -284,7 +282,7 @@ export class Link {
   }
 
   async #claim({ session, bootId }: { session: number; bootId: number }): Promise<void> {
-    const { claim = 0n } = this.#settings;
+    const claim = this.#settings.claim ?? this.#transport.claim ?? 0n;
     this.#bootId ??= bootId;
     try {
       const asked = typeof claim === 'function';
