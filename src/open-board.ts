@@ -4,11 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BOARD_KINDS, type BoardKind, kindOf } from './boards/kinds.js';
 import type { GateOptions, GuardedBoard } from './calibration/passport/gate.js';
+import { budgetSchema, type JobBudget } from './calibration/passport/job-budget.js';
 import type { Board, BoardDescription, BoardHealth } from './driver/board/board.js';
 import { boardEvent } from './driver/board/describe.js';
 import { type ConnectOptions, connectBoard } from './driver/board/protocol-board.js';
-import { openTransport, schemeOf } from './driver/transport/registry.js';
+import { openTransport, registerTransport, schemeOf } from './driver/transport/registry.js';
+import type { Claim, Transport } from './driver/transport/transport.js';
 import { MemloopError } from './shared/errors.js';
+import { parseJson } from './shared/json.js';
 
 /** The gate's options, and those of `connectBoard`. */
 export interface OpenOptions extends GateOptions, Omit<ConnectOptions, 'emit' | 'readOnly' | 'reconnect'> {
@@ -27,17 +30,18 @@ const VIRTUAL: Readonly<Record<string, Opener>> = {
   'virtual-ad2': openVirtualAd2,
 };
 
+registerTransport('hub', openHubPort, 'hub:BENCH/BOARD');
+
 /**
- * @param url a device path, `serial:PATH?baud=N`, `tcp://HOST:PORT`, `replay:FILE`, or `virtual:PROFILE?seed=N` or
+ * @param url a device path, `serial:PATH?baud=N`, `tcp://HOST:PORT`, `hub:BENCH/BOARD`, `replay:FILE`, or `virtual:PROFILE?seed=N` or
  * `virtual-ad2:?seed=N` for a virtual board inside this process, or the URL of a foreign board.
  */
 export async function openBoard(url: string, options: OpenOptions = {}): Promise<GuardedBoard> {
   const board = await connect(url, options);
   const { guardBoard } = await import('./calibration/passport/gate.js');
-  return guardBoard(
-    board,
-    schemeOf(url) === 'replay' ? { ...options, home: await copyOfPassports(options.home) } : options,
-  );
+  const budget = options.budget ?? budgetOf(process.env.MEMLOOP_BUDGET);
+  const home = schemeOf(url) === 'replay' ? await copyOfPassports(options.home) : options.home;
+  return guardBoard(board, { ...options, home, budget });
 }
 
 /**
@@ -52,6 +56,25 @@ export async function describeBoard(
   try {
     const trace = board.trace !== undefined;
     return { description: board.description, health: await board.health(), trace };
+  } finally {
+    await board.close();
+  }
+}
+
+/**
+ * What the passports and the board's own counter say of its pulses, after what was uncertain is settled; and the files of
+ * the passports. Pulses nothing. Energy in J, uptime in s.
+ */
+export async function countPulses(url: string, options: OpenOptions = {}) {
+  const board = await openBoard(url, { ...options, readOnly: true });
+  try {
+    await board.settle();
+    const arrays = [...board.description.arraySerials.keys()].map((index) => board.passport.array(index));
+    const sum = (table: 'pulses' | 'energy') =>
+      arrays.reduce((total, { tables }) => total + tables[table].reduce((a, b) => a + b, 0), 0);
+    const { pulsesApplied = null, uptime } = await board.health();
+    const counts = { pulses: sum('pulses'), energy: sum('energy'), counter: pulsesApplied, uptime };
+    return { counts, passports: arrays.map(({ path }) => path).filter((path) => existsSync(path)) };
   } finally {
     await board.close();
   }
@@ -77,7 +100,7 @@ async function openForeign(kind: BoardKind, url: string, options: OpenOptions): 
 }
 
 async function openPort(url: string, options: OpenOptions): Promise<Board> {
-  const { reconnect = 0, emit, limits, link, repeatRuns, record } = options;
+  const { reconnect = 0, emit, limits, link, claim, repeatRuns, record } = options;
   // A recording cannot come back.
   const mayReturn = reconnect > 0 && schemeOf(url) !== 'replay';
   const foreign = BOARD_KINDS.map(({ example }) => example);
@@ -85,16 +108,30 @@ async function openPort(url: string, options: OpenOptions): Promise<Board> {
     emit,
     limits,
     link,
+    claim: claim ?? claimOfJob(),
     repeatRuns,
     record,
     reconnect: mayReturn ? { within: reconnect } : undefined,
   });
 }
 
+/** With the key that MEMLOOP_HUB_KEY names, or that `memloop hub serve` made on this machine. */
+async function openHubPort(url: string): Promise<Transport> {
+  const { openHub, readKey } = await import('./hub/index.js');
+  const { dataFolder } = await import('./calibration/passport/passport.js');
+  return openHub(url, readKey({ home: dataFolder(), name: 'me' }));
+}
+
+/** Of the job that this process does, as the bench's agent gives it. */
+const claimOfJob = (): Claim | undefined => {
+  const token = process.env.MEMLOOP_FENCE;
+  return token && /^\d+$/.test(token) ? BigInt(token) : undefined;
+};
+
 async function openVirtual(url: string, options: OpenOptions): Promise<Board> {
   const { openVirtualTransport } = await import('./virtual-board/open.js');
-  const { emit, limits, link, repeatRuns, record } = options;
-  return connectBoard(openVirtualTransport(url), { emit, limits, link, repeatRuns, record });
+  const { emit, limits, link, claim, repeatRuns, record } = options;
+  return connectBoard(openVirtualTransport(url), { emit, limits, link, claim, repeatRuns, record });
 }
 
 async function openVirtualAd2(url: string, { emit, reconnect, limits }: OpenOptions): Promise<Board> {
@@ -106,6 +143,15 @@ async function openVirtualAd2(url: string, { emit, reconnect, limits }: OpenOpti
   const board = await openAd2(library, parseAd2Url(rest), { emit, reconnect, limits, pause });
   emit?.(boardEvent(url, board.description));
   return board;
+}
+
+/** The budget of the job that this process does, as the bench's agent gives it. */
+function budgetOf(text: string | undefined): JobBudget | undefined {
+  if (!text) return undefined;
+  return parseJson(text, budgetSchema, {
+    what: 'MEMLOOP_BUDGET',
+    hint: 'only `memloop bench serve` sets it',
+  });
 }
 
 /** A recording applies no pulse, so nothing of it goes into the chip's own passport. Returns the folder of a copy. */

@@ -1,6 +1,7 @@
 /** JSON Schemas of memloop's files, made from the schemas that read them. `npm run schemas` writes them to `schemas/`. */
 import { z } from 'zod';
 import { arraySchema, boardSchema } from './calibration/passport/passport.js';
+import { messageSchemas } from './hub/messages.js';
 import { networkSchema } from './model/network/description.js';
 import { eventSchema } from './shared/events.js';
 import { recordSchema } from './telemetry/run-folder.js';
@@ -15,6 +16,10 @@ const FILES: Readonly<Record<string, { title: string; schema: z.ZodType }>> = {
   network: { title: 'Layers of a network, for `train --network`', schema: networkSchema },
   event: { title: 'Event: one line of events.ndjson', schema: eventSchema },
   run: { title: 'Record of a run: run.json', schema: recordSchema },
+  hub: {
+    title: 'Messages of the hub: a property for each, by name',
+    schema: z.object(messageSchemas).partial(),
+  },
 };
 
 /** By name: the schema of what a file may hold (draft 2020-12). */

@@ -35,6 +35,7 @@ static struct {
   uint32_t boot_id;
   uint32_t sessions; /* opened since boot */
   uint32_t session;  /* 0: none */
+  bool earlier;      /* the session speaks the version before */
   uint32_t nonces[NONCES];
 
   uint32_t expected; /* sequence number that the next request to arrive must have */
@@ -97,8 +98,12 @@ static uint32_t new_session(void) {
   return session;
 }
 
+static uint32_t spoken(void) { return board.earlier ? ML_EARLIER_HASH : ML_PROTOCOL_HASH; }
+
 static void hello(const ml_hello *hello) {
-  bool ours = hello->protocol_version == ML_PROTOCOL_VERSION && hello->protocol_hash == ML_PROTOCOL_HASH;
+  bool newest_version = hello->protocol_version == ML_PROTOCOL_VERSION && hello->protocol_hash == ML_PROTOCOL_HASH;
+  bool earlier = hello->protocol_version == ML_EARLIER_VERSION && hello->protocol_hash == ML_EARLIER_HASH;
+  bool ours = newest_version || earlier;
   if (ours) {
     uint32_t known = board.sessions < NONCES ? board.sessions : NONCES;
     uint32_t newest = (board.sessions + NONCES - 1) % NONCES;
@@ -112,6 +117,9 @@ static void hello(const ml_hello *hello) {
         board.slots[i].send = false;
       }
       board.session = new_session();
+      board.earlier = earlier;
+      board.decoder.hash = spoken();
+      ml_operations_session(earlier);
       board.nonces[(board.sessions + NONCES - 1) % NONCES] = hello->nonce;
       board.expected = 1;
       board.next = 1;
@@ -184,7 +192,7 @@ void ml_receive(const uint8_t *bytes, uint32_t count) {
 static bool line_is_free(void) { return board.out_length == 0; }
 
 static void send(ml_header header, const uint8_t *payload, uint32_t length) {
-  board.out_length = ml_frame_encode(header, payload, length, board.out);
+  board.out_length = ml_frame_encode(header, payload, length, spoken(), board.out);
   board.out_sent = 0;
 }
 
@@ -194,10 +202,11 @@ static void send_content(const ml_slot *slot) {
 }
 
 static void send_hello_reply(void) {
+  bool earlier = board.hello_session != 0 && board.earlier;
   ml_hello_reply reply = {
       .nonce = board.hello_nonce,
-      .protocol_version = ML_PROTOCOL_VERSION,
-      .protocol_hash = ML_PROTOCOL_HASH,
+      .protocol_version = earlier ? ML_EARLIER_VERSION : ML_PROTOCOL_VERSION,
+      .protocol_hash = earlier ? ML_EARLIER_HASH : ML_PROTOCOL_HASH,
       .boot_id = board.boot_id,
       .session = board.hello_session,
   };
@@ -320,8 +329,9 @@ void ml_boot(void) {
   __builtin_memset(&board, 0, sizeof board);
   hal_lines_to_zero();
   ml_frame_boot();
-  ml_operations_boot();
+  board.decoder.hash = spoken();
   board.boot_id = hal_entropy();
+  ml_operations_boot(board.boot_id);
   board.clock = hal_now();
   notify(ML_NOTICE_CODE_BOOTED, board.boot_id);
 }

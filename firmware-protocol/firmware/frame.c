@@ -16,9 +16,9 @@ void ml_frame_boot(void) {
 static uint32_t crc_byte(uint32_t crc, uint8_t byte) { return crc >> 8 ^ crc_of[(crc ^ byte) & 0xffu]; }
 
 /* Frames of another protocol never pass; Hello and its reply must, so that both sides can say who they are. */
-static uint32_t crc_start(uint8_t type) {
+static uint32_t crc_start(uint8_t type, uint32_t hash) {
   bool plain = type == ML_ID_HELLO || type == ML_ID_HELLO_REPLY;
-  return plain ? 0xffffffffu : 0xffffffffu ^ ML_PROTOCOL_HASH;
+  return plain ? 0xffffffffu : 0xffffffffu ^ hash;
 }
 
 typedef struct {
@@ -40,7 +40,7 @@ static void cobs_put(cobs *c, uint8_t byte) {
   c->code = c->to++;
 }
 
-uint32_t ml_frame_encode(ml_header header, const uint8_t *payload, uint32_t length, uint8_t *out) {
+uint32_t ml_frame_encode(ml_header header, const uint8_t *payload, uint32_t length, uint32_t hash, uint8_t *out) {
   uint8_t head[ML_HEADER_SIZE];
   head[0] = header.type;
   put_u32(head + 1, header.session);
@@ -48,7 +48,7 @@ uint32_t ml_frame_encode(ml_header header, const uint8_t *payload, uint32_t leng
 
   out[0] = 0;
   cobs c = {.code = out + 1, .to = out + 2};
-  uint32_t crc = crc_start(header.type);
+  uint32_t crc = crc_start(header.type, hash);
   for (uint32_t i = 0; i < ML_HEADER_SIZE; i++) {
     crc = crc_byte(crc, head[i]);
     cobs_put(&c, head[i]);
@@ -68,7 +68,7 @@ uint32_t ml_frame_encode(ml_header header, const uint8_t *payload, uint32_t leng
 static ml_decoded finish(ml_decoder *d, ml_header *header, uint32_t *length) {
   if (d->overlong || d->left > 0 || d->length < ML_HEADER_SIZE + ML_CRC_SIZE) return ML_DAMAGED;
   uint32_t end = d->length - ML_CRC_SIZE;
-  uint32_t crc = crc_start(d->body[0]);
+  uint32_t crc = crc_start(d->body[0], d->hash);
   for (uint32_t i = 0; i < end; i++) crc = crc_byte(crc, d->body[i]);
   if (~crc != get_u32(d->body + end)) return ML_DAMAGED;
   header->type = d->body[0];

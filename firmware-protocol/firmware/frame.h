@@ -20,10 +20,11 @@ typedef struct {
 /* Once, before the others. */
 void ml_frame_boot(void);
 
-/* Writes a frame of at most ML_MAX_FRAME bytes and returns its length. */
-uint32_t ml_frame_encode(ml_header header, const uint8_t *payload, uint32_t length, uint8_t *out);
+/* Writes a frame of at most ML_MAX_FRAME bytes and returns its length. `hash`: of the protocol that is spoken. */
+uint32_t ml_frame_encode(ml_header header, const uint8_t *payload, uint32_t length, uint32_t hash, uint8_t *out);
 
 typedef struct {
+  uint32_t hash; /* of the protocol that is spoken; set by the owner */
   uint8_t body[ML_MAX_BODY];
   uint32_t length; /* bytes decoded of the frame under way */
   uint8_t left;    /* bytes left in its COBS block */

@@ -16,6 +16,15 @@ static ml_describe_reply description;
 static uint16_t pulses_of[ML_CELLS];
 static uint32_t pulses_applied;
 
+/* Who may pulse: whoever has claimed in this session with the highest token since boot. */
+static struct {
+  uint32_t boot_id;
+  bool earlier;     /* the session knows neither Claim nor FENCED */
+  uint64_t highest; /* 0: nobody has claimed, everybody may pulse */
+  uint64_t held;    /* in this session */
+  bool barred;      /* the last claim of this session was refused */
+} fence;
+
 /* The request under way. */
 static struct {
   uint8_t type;
@@ -33,6 +42,7 @@ static struct {
     ml_run run;
     ml_reference reference;
     ml_stop stop;
+    ml_claim claim;
   } request;
   union {
     ml_array_info_reply array_info;
@@ -43,18 +53,27 @@ static struct {
     ml_run_reply run;
     ml_reference_reply reference;
     ml_stop_reply stop;
+    ml_claim_reply claim;
   } reply;
 } op;
 
 static ml_samples samples;
 
-void ml_operations_boot(void) {
+void ml_operations_boot(uint32_t boot_id) {
+  __builtin_memset(&fence, 0, sizeof fence);
+  fence.boot_id = boot_id;
   description = *hal_description();
   /* What cannot be addressed is not offered; what cannot be counted is not allowed. */
   if (description.rows > 256 || description.columns > 256) description.rows = description.columns = 0;
   if (description.max_pulses > UINT16_MAX) description.max_pulses = UINT16_MAX;
   __builtin_memset(pulses_of, 0, sizeof pulses_of);
   pulses_applied = 0;
+}
+
+void ml_operations_session(bool earlier) {
+  fence.earlier = earlier;
+  fence.held = 0;
+  fence.barred = false;
 }
 
 float ml_dead_man_time(void) { return description.dead_man_time; }
@@ -88,6 +107,7 @@ static uint32_t index_of(const ml_cell_op *cell) {
 }
 
 static uint8_t check_pulse(const ml_cell_op *pulse) {
+  if (fence.barred || fence.held < fence.highest) return fence.earlier ? ML_STATUS_STOPPED : ML_STATUS_FENCED;
   float v = volts(pulse->code);
   if (!is_dac_code(pulse->code) || !(v <= description.max_voltage * ROUNDING && v >= description.min_voltage * ROUNDING))
     return ML_STATUS_LIMIT_VOLTAGE;
@@ -127,6 +147,18 @@ static uint8_t check_codes(const int16_t *codes, uint32_t count, uint8_t sample_
     if (status != ML_STATUS_OK) return status;
   }
   op.detail = 0;
+  return ML_STATUS_OK;
+}
+
+static uint8_t check_claim(void) {
+  const ml_claim *r = &op.request.claim;
+  uint64_t token = (uint64_t)r->token_high << 32 | r->token_low;
+  fence.barred = r->boot_id != fence.boot_id || token < fence.highest;
+  if (fence.barred) {
+    op.detail = (uint32_t)fence.highest;
+    return ML_STATUS_FENCED;
+  }
+  fence.highest = fence.held = token;
   return ML_STATUS_OK;
 }
 
@@ -243,6 +275,9 @@ static uint8_t check(const uint8_t *payload, uint32_t length) {
       return ml_get_ping(&op.request.ping, payload, length) ? ML_STATUS_OK : ML_STATUS_BAD_REQUEST;
     case ML_ID_STOP:
       return ml_get_stop(&op.request.stop, payload, length) ? ML_STATUS_OK : ML_STATUS_BAD_REQUEST;
+    case ML_ID_CLAIM:
+      if (fence.earlier) return ML_STATUS_UNSUPPORTED;
+      return ml_get_claim(&op.request.claim, payload, length) ? check_claim() : ML_STATUS_BAD_REQUEST;
     case ML_ID_ARRAY_INFO:
       if (!ml_get_array_info(&op.request.array_info, payload, length)) return ML_STATUS_BAD_REQUEST;
       return op.request.array_info.array < description.arrays ? ML_STATUS_OK : ML_STATUS_BAD_ADDRESS;
@@ -294,6 +329,8 @@ static uint32_t put_reply(const ml_ping_reply *health, uint8_t *payload) {
       return ml_put_reference_reply(&op.reply.reference, payload);
     case ML_ID_RUN:
       return ml_put_run_reply(&op.reply.run, payload);
+    case ML_ID_CLAIM:
+      return ml_put_claim_reply(&op.reply.claim, payload);
     default:
       return ml_put_stop_reply(&op.reply.stop, payload);
   }

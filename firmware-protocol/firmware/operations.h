@@ -13,7 +13,9 @@ typedef struct {
   uint8_t payload[ML_MAX_PAYLOAD];
 } ml_answer;
 
-void ml_operations_boot(void);
+void ml_operations_boot(uint32_t boot_id);
+/* A session has begun: nothing is claimed in it yet. `earlier`: it speaks the version before. */
+void ml_operations_session(bool earlier);
 float ml_dead_man_time(void);
 /* Whether a request has anything to do with rows, columns or neurons. */
 bool ml_operation_uses_lines(uint8_t type);

@@ -4,7 +4,7 @@
 #include "bytes.h"
 
 static bool is_status(uint8_t v) {
-  return v == 0 || v == 1 || v == 2 || v == 3 || v == 4 || v == 5 || v == 6 || v == 7 || v == 8 || v == 9 || v == 10 || v == 11 || v == 12;
+  return v == 0 || v == 1 || v == 2 || v == 3 || v == 4 || v == 5 || v == 6 || v == 7 || v == 8 || v == 9 || v == 10 || v == 11 || v == 12 || v == 13;
 }
 
 static bool is_op_kind(uint8_t v) {
@@ -672,6 +672,41 @@ bool ml_get_stop_reply(ml_stop_reply *m, const uint8_t *b, uint32_t length) {
 }
 
 uint32_t ml_put_stop_reply(const ml_stop_reply *m, uint8_t *b) {
+  (void)m;
+  (void)b;
+  return 0;
+}
+
+bool ml_get_claim(ml_claim *m, const uint8_t *b, uint32_t length) {
+  const uint8_t *end = b + length;
+  if (length < 12u) return false;
+  m->boot_id = (uint32_t)get_u32(b);
+  b += 4;
+  m->token_high = (uint32_t)get_u32(b);
+  b += 4;
+  m->token_low = (uint32_t)get_u32(b);
+  b += 4;
+  return b == end;
+}
+
+uint32_t ml_put_claim(const ml_claim *m, uint8_t *b) {
+  uint8_t *start = b;
+  put_u32(b, (uint32_t)m->boot_id);
+  b += 4;
+  put_u32(b, (uint32_t)m->token_high);
+  b += 4;
+  put_u32(b, (uint32_t)m->token_low);
+  b += 4;
+  return (uint32_t)(b - start);
+}
+
+bool ml_get_claim_reply(ml_claim_reply *m, const uint8_t *b, uint32_t length) {
+  (void)b;
+  m->empty = 0;
+  return length == 0;
+}
+
+uint32_t ml_put_claim_reply(const ml_claim_reply *m, uint8_t *b) {
   (void)m;
   (void)b;
   return 0;

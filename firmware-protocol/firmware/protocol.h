@@ -5,8 +5,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define ML_PROTOCOL_VERSION 1u
-#define ML_PROTOCOL_HASH 0x5e74aff5u
+#define ML_PROTOCOL_VERSION 2u
+#define ML_PROTOCOL_HASH 0x3b5167e1u
+/* The version before, which the firmware speaks too: no message of it has changed. */
+#define ML_EARLIER_VERSION 1u
+#define ML_EARLIER_HASH 0x5e74aff5u
 /* Largest payload of a frame, bytes */
 #define ML_MAX_PAYLOAD 2048u
 /* Depth of the board's result cache: request n may be sent only when n - WINDOW has been answered */
@@ -38,6 +41,7 @@ enum {
   ML_STATUS_UNSUPPORTED = 10, /* not executed: unknown message */
   ML_STATUS_STOPPED = 11, /* not executed, or cut short, by Stop, the dead-man or a fault */
   ML_STATUS_EXPIRED = 12, /* not executed again: the result of this old request is no longer in the cache */
+  ML_STATUS_FENCED = 13, /* refused: a newer holder has claimed the board, or the claim is of another boot; as the answer to Claim, detail is the low half of the highest token */
 };
 
 enum {
@@ -72,6 +76,8 @@ enum {
   ML_ID_REFERENCE_REPLY = 137,
   ML_ID_STOP = 10,
   ML_ID_STOP_REPLY = 138,
+  ML_ID_CLAIM = 11,
+  ML_ID_CLAIM_REPLY = 139,
   ML_ID_SAMPLES = 144,
   ML_ID_NOTICE = 145,
   ML_ID_REFUSED = 255,
@@ -336,6 +342,19 @@ typedef struct {
 } ml_stop_reply;
 
 typedef struct {
+  /* the boot for which the token was given */
+  uint32_t boot_id;
+  /* upper half of the token */
+  uint32_t token_high;
+  /* lower half of the token */
+  uint32_t token_low;
+} ml_claim;
+
+typedef struct {
+  uint8_t empty;
+} ml_claim_reply;
+
+typedef struct {
   /* run number */
   uint16_t run;
   /* counts the frames of the run from 0 */
@@ -406,6 +425,10 @@ bool ml_get_stop(ml_stop *m, const uint8_t *b, uint32_t length);
 uint32_t ml_put_stop(const ml_stop *m, uint8_t *b);
 bool ml_get_stop_reply(ml_stop_reply *m, const uint8_t *b, uint32_t length);
 uint32_t ml_put_stop_reply(const ml_stop_reply *m, uint8_t *b);
+bool ml_get_claim(ml_claim *m, const uint8_t *b, uint32_t length);
+uint32_t ml_put_claim(const ml_claim *m, uint8_t *b);
+bool ml_get_claim_reply(ml_claim_reply *m, const uint8_t *b, uint32_t length);
+uint32_t ml_put_claim_reply(const ml_claim_reply *m, uint8_t *b);
 bool ml_get_samples(ml_samples *m, const uint8_t *b, uint32_t length);
 uint32_t ml_put_samples(const ml_samples *m, uint8_t *b);
 bool ml_get_notice(ml_notice *m, const uint8_t *b, uint32_t length);
@@ -435,6 +458,8 @@ uint32_t ml_put_refused(const ml_refused *m, uint8_t *b);
   X(REFERENCE_REPLY, reference_reply) \
   X(STOP, stop) \
   X(STOP_REPLY, stop_reply) \
+  X(CLAIM, claim) \
+  X(CLAIM_REPLY, claim_reply) \
   X(SAMPLES, samples) \
   X(NOTICE, notice) \
   X(REFUSED, refused)

@@ -1,8 +1,8 @@
 /** Generated from protocol.json by generate.mjs (npm run protocol). Do not edit. */
 
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 /** Of the wire shape: it seeds the CRC of every frame but Hello and HelloReply. */
-export const PROTOCOL_HASH = 0x5e74aff5;
+export const PROTOCOL_HASH = 0x3b5167e1;
 /** Largest payload of a frame, bytes. */
 export const MAX_PAYLOAD = 2048;
 /** Depth of the board's result cache: request n may be sent only when n - WINDOW has been answered. */
@@ -36,7 +36,7 @@ export const BOUNDS = {
   Samples: { counts: 1000 },
 } as const;
 
-export type Status = 'OK' | 'LIMIT_VOLTAGE' | 'LIMIT_WIDTH' | 'LIMIT_ENERGY' | 'LIMIT_PULSES' | 'BAD_ADDRESS' | 'BAD_REQUEST' | 'NO_SESSION' | 'OUT_OF_ORDER' | 'BUSY' | 'UNSUPPORTED' | 'STOPPED' | 'EXPIRED';
+export type Status = 'OK' | 'LIMIT_VOLTAGE' | 'LIMIT_WIDTH' | 'LIMIT_ENERGY' | 'LIMIT_PULSES' | 'BAD_ADDRESS' | 'BAD_REQUEST' | 'NO_SESSION' | 'OUT_OF_ORDER' | 'BUSY' | 'UNSUPPORTED' | 'STOPPED' | 'EXPIRED' | 'FENCED';
 /** Code on the wire and meaning of each Status. */
 export const STATUS: Record<Status, { readonly code: number; readonly doc: string }> = {
   OK: { code: 0, doc: "done" },
@@ -52,8 +52,9 @@ export const STATUS: Record<Status, { readonly code: number; readonly doc: strin
   UNSUPPORTED: { code: 10, doc: "not executed: unknown message" },
   STOPPED: { code: 11, doc: "not executed, or cut short, by Stop, the dead-man or a fault" },
   EXPIRED: { code: 12, doc: "not executed again: the result of this old request is no longer in the cache" },
+  FENCED: { code: 13, doc: "refused: a newer holder has claimed the board, or the claim is of another boot; as the answer to Claim, detail is the low half of the highest token" },
 };
-const STATUS_OF: readonly (Status | undefined)[] = ['OK', 'LIMIT_VOLTAGE', 'LIMIT_WIDTH', 'LIMIT_ENERGY', 'LIMIT_PULSES', 'BAD_ADDRESS', 'BAD_REQUEST', 'NO_SESSION', 'OUT_OF_ORDER', 'BUSY', 'UNSUPPORTED', 'STOPPED', 'EXPIRED'];
+const STATUS_OF: readonly (Status | undefined)[] = ['OK', 'LIMIT_VOLTAGE', 'LIMIT_WIDTH', 'LIMIT_ENERGY', 'LIMIT_PULSES', 'BAD_ADDRESS', 'BAD_REQUEST', 'NO_SESSION', 'OUT_OF_ORDER', 'BUSY', 'UNSUPPORTED', 'STOPPED', 'EXPIRED', 'FENCED'];
 
 export type OpKind = 'PULSE' | 'READ';
 /** Code on the wire and meaning of each OpKind. */
@@ -344,6 +345,22 @@ export interface StopReply {
   name: 'StopReply';
 }
 
+/** Takes the board for whoever holds this token. The board keeps the highest token since boot; while there is one, pulses are refused with FENCED in every session that has not claimed with it. */
+export interface Claim {
+  name: 'Claim';
+  /** the boot for which the token was given */
+  bootId: number;
+  /** upper half of the token */
+  tokenHigh: number;
+  /** lower half of the token */
+  tokenLow: number;
+}
+
+/** Answers Claim. */
+export interface ClaimReply {
+  name: 'ClaimReply';
+}
+
 /** Membrane voltages of a run. */
 export interface Samples {
   name: 'Samples';
@@ -399,6 +416,8 @@ export type Message =
   | ReferenceReply
   | Stop
   | StopReply
+  | Claim
+  | ClaimReply
   | Samples
   | Notice
   | Refused
@@ -418,6 +437,7 @@ export type RequestName =
   | 'Run'
   | 'Reference'
   | 'Stop'
+  | 'Claim'
   ;
 export type Request = MessageOf<RequestName>;
 /** What answers a request, when it is not Refused. */
@@ -445,6 +465,8 @@ export const MESSAGE_ID: Record<MessageName, number> = {
   ReferenceReply: 137,
   Stop: 10,
   StopReply: 138,
+  Claim: 11,
+  ClaimReply: 139,
   Samples: 144,
   Notice: 145,
   Refused: 255,
@@ -1055,6 +1077,32 @@ const getStopReply: Getter = (_d, at, end) => (at === end ? { name: 'StopReply' 
 
 const putStopReply = (_m: StopReply, _d: DataView, at: number): number => at;
 
+const getClaim: Getter = (d, at, end) => {
+  if (end - at < 12) return undefined;
+  const bootId = d.getUint32(at, true);
+  at += 4;
+  const tokenHigh = d.getUint32(at, true);
+  at += 4;
+  const tokenLow = d.getUint32(at, true);
+  at += 4;
+  if (at !== end) return undefined;
+  return { name: 'Claim', bootId, tokenHigh, tokenLow };
+};
+
+function putClaim(m: Claim, d: DataView, at: number): number {
+  d.setUint32(at, integer(m.bootId, 0, 4294967295, 'Claim.bootId'), true);
+  at += 4;
+  d.setUint32(at, integer(m.tokenHigh, 0, 4294967295, 'Claim.tokenHigh'), true);
+  at += 4;
+  d.setUint32(at, integer(m.tokenLow, 0, 4294967295, 'Claim.tokenLow'), true);
+  at += 4;
+  return at;
+}
+
+const getClaimReply: Getter = (_d, at, end) => (at === end ? { name: 'ClaimReply' } : undefined);
+
+const putClaimReply = (_m: ClaimReply, _d: DataView, at: number): number => at;
+
 const getSamples: Getter = (d, at, end) => {
   if (end - at < 10) return undefined;
   const run = d.getUint16(at, true);
@@ -1147,6 +1195,8 @@ GETTERS[9] = getReference;
 GETTERS[137] = getReferenceReply;
 GETTERS[10] = getStop;
 GETTERS[138] = getStopReply;
+GETTERS[11] = getClaim;
+GETTERS[139] = getClaimReply;
 GETTERS[144] = getSamples;
 GETTERS[145] = getNotice;
 GETTERS[255] = getRefused;
@@ -1205,6 +1255,10 @@ export function encodePayload(message: Message, d: DataView, at: number): number
       return putStop(message, d, at);
     case 'StopReply':
       return putStopReply(message, d, at);
+    case 'Claim':
+      return putClaim(message, d, at);
+    case 'ClaimReply':
+      return putClaimReply(message, d, at);
     case 'Samples':
       return putSamples(message, d, at);
     case 'Notice':

@@ -45,6 +45,11 @@ export const cHeader = () => {
     '',
   ];
   out.push(`#define ML_PROTOCOL_VERSION ${protocol.version}u`, `#define ML_PROTOCOL_HASH ${hex32(HASH)}u`);
+  out.push(
+    '/* The version before, which the firmware speaks too: no message of it has changed. */',
+    `#define ML_EARLIER_VERSION ${protocol.earlier.version}u`,
+    `#define ML_EARLIER_HASH ${protocol.earlier.hash}u`,
+  );
   for (const [name, { value, doc }] of Object.entries(constants))
     out.push(`/* ${doc} */`, `#define ML_${name} ${value}u`);
   out.push(`#define ML_HEADER_SIZE ${sum(protocol.header, leastSize)}u`, '#define ML_CRC_SIZE 4u', '');

@@ -114,6 +114,7 @@ async function runCommand(
   process.on('SIGHUP', interrupt);
 
   const port = global.port ?? process.env.MEMLOOP_PORT;
+  if (process.send) serveAgent(events, interrupt);
   let outcome: Outcome | undefined;
   let failure: unknown;
   let closeScreen: (() => Promise<void> | void) | undefined;
@@ -166,6 +167,33 @@ async function runCommand(
     else if (outcome.text !== undefined) writeLine(outcome.text);
   }
   return 0;
+}
+
+/** Events on their way to a bench's agent; what does not fit is left out and counted. */
+const MOST_ON_THE_WAY = 64;
+
+/** As a job of a bench: the command ends with the bench's agent, and sends it the events while it asks for them. */
+function serveAgent(events: Observable<MemloopEvent>, interrupt: () => void): void {
+  let watched = false;
+  let onTheWay = 0;
+  let lost = 0;
+  process.once('disconnect', interrupt);
+  process.on('message', (message: { watched?: boolean }) => {
+    watched = message.watched ?? false;
+  });
+  process.channel?.unref();
+  events.subscribe((event) => {
+    if (!watched || !process.connected) return;
+    if (onTheWay >= MOST_ON_THE_WAY) {
+      lost++;
+      return;
+    }
+    onTheWay++;
+    process.send?.({ event, lost }, undefined, undefined, () => {
+      onTheWay--;
+    });
+    lost = 0;
+  });
 }
 
 async function openSessionBoard(

@@ -20,6 +20,8 @@ type CommandFile = { register(program: Command): void };
 
 /** Each is loaded when it is run or asked for help; a file imports the rooms that it needs inside its action. */
 const COMMANDS: Readonly<Record<string, () => Promise<CommandFile>>> = {
+  bench: () => import('./commands/bench.js'),
+  benches: () => import('./commands/benches.js'),
   calibrate: () => import('./commands/calibrate.js'),
   data: () => import('./commands/data.js'),
   dashboard: () => import('./commands/dashboard.js'),
@@ -28,8 +30,10 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandFile>>> = {
   export: () => import('./commands/export.js'),
   finetune: () => import('./commands/finetune.js'),
   fit: () => import('./commands/fit.js'),
+  hub: () => import('./commands/hub.js'),
   import: () => import('./commands/import.js'),
   info: () => import('./commands/info.js'),
+  jobs: () => import('./commands/jobs.js'),
   ledger: () => import('./commands/ledger.js'),
   maintain: () => import('./commands/maintain.js'),
   mock: () => import('./commands/mock.js'),

@@ -17,4 +17,4 @@ export { type RecordedFrame, Recorder, type Recording, readRecording } from './t
 export { openTransport, registerTransport } from './transport/registry.js';
 export { type Exchange, exchangesOf } from './transport/replay.js';
 export { type SessionSummary, summariseSession, transcriptOf } from './transport/transcript.js';
-export type { Opener, Transport } from './transport/transport.js';
+export type { Claim, Opener, Transport } from './transport/transport.js';

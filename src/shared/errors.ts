@@ -13,6 +13,7 @@ export type ErrorReason =
   | 'protocol-mismatch'
   | 'board-lost'
   | 'board-refused'
+  | 'fenced'
   | 'timeout'
   | 'calibration'
   | 'service'

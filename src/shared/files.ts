@@ -57,3 +57,15 @@ export function writeAtomically(path: string, ...parts: readonly (string | Uint8
     });
   }
 }
+
+/** The same for what only its owner may read, such as keys. */
+export function writePrivately(path: string, text: string): void {
+  const temporary = `${path}.${process.pid}.new`;
+  try {
+    writeFileSync(temporary, text, { mode: 0o600 });
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw new MemloopError('disk', `cannot write ${path}: ${(error as Error).message}`, { cause: error });
+  }
+}

@@ -11,6 +11,7 @@ export {
   isRunning,
   JOURNAL,
   latestRun,
+  memloopVersion,
   openRun,
   type RunFolder,
   type RunInfo,

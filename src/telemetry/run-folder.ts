@@ -130,7 +130,7 @@ class Folder implements RunFolder {
     this.#record = {
       command: info.command,
       argv: [...info.argv],
-      memloop: packageVersion(),
+      memloop: memloopVersion(),
       node: process.versions.node,
       platform: `${process.platform} ${process.arch}`,
       pid: process.pid,
@@ -266,5 +266,6 @@ const diskError = (dir: string, error: unknown): MemloopError =>
     cause: error,
   });
 
-const packageVersion = (): string =>
+/** Of this package. */
+export const memloopVersion = (): string =>
   (createRequire(import.meta.url)('memloop/package.json') as { version: string }).version;

@@ -10,7 +10,7 @@ export {
   parseFaults,
 } from './faults/faults.js';
 export { faultyBoard } from './faults/faulty-board.js';
-export { openVirtualTransport } from './open.js';
+export { openVirtualTransport, parseVirtualUrl } from './open.js';
 export type { TracedPulse } from './physics/front-end.js';
 export {
   builtInProfiles,

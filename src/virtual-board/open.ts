@@ -8,7 +8,11 @@ import { createVirtualBoard } from './board.js';
  * PROFILE is a built-in name or the path of a JSON file; the seed, default 1, decides the chip and its noise.
  * Errors: `usage` for the URL, `bad-input` for the profile.
  */
-export function openVirtualTransport(url: string): Transport {
+export const openVirtualTransport = (url: string): Transport =>
+  inProcessTransport(url, createVirtualBoard(parseVirtualUrl(url)));
+
+/** What such a URL names. Error: `usage`. */
+export function parseVirtualUrl(url: string): { profile: string; seed: number } {
   const [profile, query = ''] = url.slice('virtual:'.length).split('?');
   const parameters = new URLSearchParams(query);
   for (const name of parameters.keys())
@@ -18,5 +22,5 @@ export function openVirtualTransport(url: string): Transport {
   const seed = Number(text);
   if (text.trim() === '' || !Number.isSafeInteger(seed) || seed < 0)
     throw new MemloopError('usage', `the seed in ${url} is not a whole number from 0`);
-  return inProcessTransport(url, createVirtualBoard({ profile, seed }));
+  return { profile, seed };
 }

@@ -11,9 +11,9 @@ export interface RawFrame {
 const u32 = (value: number): number[] => [0, 8, 16, 24].map((shift) => (value >>> shift) & 255);
 
 /** A frame whose framing and CRC are right, whatever its content. */
-export function rawFrame({ id, session, sequence, payload }: RawFrame): Uint8Array {
+export function rawFrame({ id, session, sequence, payload }: RawFrame, hash = PROTOCOL_HASH): Uint8Array {
   const body = [id, ...u32(session), ...u32(sequence), ...payload];
-  let crc = id === 1 || id === 129 ? 0xffffffff : 0xffffffff ^ PROTOCOL_HASH;
+  let crc = id === 1 || id === 129 ? 0xffffffff : 0xffffffff ^ hash;
   for (const byte of body) {
     crc ^= byte;
     for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);

@@ -25,7 +25,7 @@ static bool recode(uint8_t type, const uint8_t *payload, uint32_t length, uint8_
 }
 
 int main(void) {
-  static ml_decoder decoder;
+  static ml_decoder decoder = {.hash = ML_PROTOCOL_HASH};
   static uint8_t payload[ML_MAX_PAYLOAD], wire[ML_MAX_FRAME];
   ml_frame_boot();
   unsigned byte;
@@ -46,7 +46,7 @@ int main(void) {
       printf("malformed");
       continue;
     }
-    length = ml_frame_encode(header, payload, length, wire);
+    length = ml_frame_encode(header, payload, length, ML_PROTOCOL_HASH, wire);
     for (uint32_t i = 0; i < length; i++) printf("%02x", wire[i]);
   }
   return 0;

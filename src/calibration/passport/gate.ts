@@ -30,6 +30,7 @@ import { MemloopError } from '../../shared/errors.js';
 import type { Emit } from '../../shared/events.js';
 import { W_SDC_PRIOR } from '../devices/prior.js';
 import { pulseEnergy } from '../programming/pulse-plan.js';
+import { checkBudget, type JobBudget } from './job-budget.js';
 import { type ArrayPassport, Passport } from './passport.js';
 import { type BoardCount, hasPulseLog, PulseLog } from './pulse-log.js';
 
@@ -41,6 +42,8 @@ export interface GateOptions {
   /** The same, of a rehearsal. */
   dryRun?: boolean | undefined;
   emit?: Emit | undefined;
+  /** What may be pulsed in all, by this process and earlier attempts at the same job. */
+  budget?: JobBudget | undefined;
 }
 
 /** What a pulse is expected to put into its cell, J, is added to the totals; the gate estimates it where it is not given. */
@@ -297,6 +300,20 @@ export class GuardedBoard implements Board {
     return work;
   }
 
+  /** Throws `limit` where the job may not have so many more pulses. */
+  #checkBudget(entries: readonly { energy: number }[]): void {
+    const { budget } = this.#options;
+    if (!budget) return;
+    const now = { pulses: 0, energy: 0 };
+    for (const array of this.description.arraySerials.keys()) {
+      const { tables } = this.passport.array(array);
+      now.pulses += tables.pulses.reduce((a, b) => a + b, 0);
+      now.energy += tables.energy.reduce((a, b) => a + b, 0);
+    }
+    const energy = entries.reduce((sum, entry) => sum + entry.energy, 0);
+    checkBudget(budget, now, { pulses: entries.length, energy });
+  }
+
   async #tracing(address: CellAddress, samples: Float64Array, rate: number): Promise<CellTrace> {
     const stretches = stretchesOfWave(samples, rate);
     const pulses = stretches.map((pulse) => ({ ...address, ...pulse, kind: 'pulse' as const }));
@@ -308,7 +325,9 @@ export class GuardedBoard implements Board {
       if (stops !== this.#stops) throw new MemloopError('board-refused', outcomeText('STOPPED'));
       const { array } = address;
       const log = this.#logOf(array);
-      log.begin(this.#entriesOf(address, samples, rate, stretches), this.#count!);
+      const entries = this.#entriesOf(address, samples, rate, stretches);
+      this.#checkBudget(entries);
+      log.begin(entries, this.#count!);
       this.#unsaved.add(array);
       try {
         const trace = await this.#board.trace!(address, samples, rate);
@@ -419,10 +438,9 @@ export class GuardedBoard implements Board {
     }
     const { array } = operations[pulses[0]];
     const log = this.#logOf(array);
-    log.begin(
-      pulses.map((i) => this.#entry(operations[i] as Pulse)),
-      this.#count!,
-    );
+    const entries = pulses.map((i) => this.#entry(operations[i] as Pulse));
+    this.#checkBudget(entries);
+    log.begin(entries, this.#count!);
     this.#unsaved.add(array);
     take(await ask());
     if (pulses.some((i) => isUnsettled(outcomes[i]))) {

@@ -2,22 +2,49 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { MemloopEvent } from '../../shared/events.js';
 import { action, isTerminal, type Session, writeLine } from '../command.js';
+import { boardOf, type HubOptions, hubOf, withHub } from '../hub.js';
 import { positive } from '../numbers.js';
 
-interface Options {
+interface Options extends HubOptions {
   speed: number;
 }
 
 export function register(program: Command): void {
-  program
-    .command('dashboard')
-    .description('watch a live run or replay a finished one')
-    .argument('[run]', 'run folder (default: the latest in runs/)')
+  withHub(program.command('dashboard'))
+    .description('watch a live run, a board of a hub, or replay a finished run')
+    .argument('[run]', 'run folder (default: the latest in runs/), or hub:BENCH/BOARD')
     .option('--speed <n>', 'speed of a replay: how many times faster than it happened', positive, 10)
     .action(action(show, { run: false }));
 }
 
-async function show(session: Session, dir: string | undefined, { speed }: Options) {
+/** What happens at a board of a hub, from now until the user leaves. */
+async function showBoard(session: Session, name: string, options: HubOptions) {
+  const { watchBoard } = await import('../../hub/index.js');
+  const { jsonLines, plainLines, startDashboard } = await import('../../tui/index.js');
+  const { share } = await import('rxjs');
+  const { global, signal } = session;
+  const hub = await hubOf(session, options);
+  const { bench, board } = await boardOf(hub, name);
+  const gaps = { lost: 0 };
+  const events = watchBoard(hub, { bench, board }, gaps).pipe(share());
+  const result = () => ({ result: { bench, board, lost: gaps.lost } });
+  if (global.json || !isTerminal()) {
+    (global.json ? jsonLines : plainLines)(events, writeLine);
+    await new Promise<void>((done, fail) => {
+      events.subscribe({ error: fail, complete: done });
+      signal.addEventListener('abort', () => done());
+    });
+    return result();
+  }
+  const leave = new AbortController();
+  const dashboard = await startDashboard({ events, onQuit: () => leave.abort(), watching: true });
+  signal.addEventListener('abort', () => void dashboard.stop());
+  await dashboard.done;
+  return result();
+}
+
+async function show(session: Session, dir: string | undefined, { speed, ...options }: Options) {
+  if (dir?.startsWith('hub:')) return showBoard(session, dir, options);
   const { MemloopError } = await import('../../shared/errors.js');
   const { followRun, isRunning, JOURNAL, latestRun, readJournal, readRun, replayJournal } = await import(
     '../../telemetry/index.js'

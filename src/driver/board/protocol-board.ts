@@ -23,7 +23,7 @@ import type { RequestOptions } from '../link/link-machine.js';
 import type { LinkOptions } from '../link/link-options.js';
 import { portFinder, type ReconnectOptions } from '../link/reconnect.js';
 import type { Recorder } from '../transport/recording.js';
-import type { Transport } from '../transport/transport.js';
+import type { Claim, Transport } from '../transport/transport.js';
 import type {
   Board,
   BoardDescription,
@@ -61,6 +61,8 @@ export interface ConnectOptions {
   repeatRuns?: number | undefined;
   /** Time-outs of the link. */
   link?: Partial<LinkOptions> | undefined;
+  /** The token with which the board is claimed, where several hosts may come to it. Without one it is not. */
+  claim?: Claim | undefined;
   /** A lost port is opened again and the work continues; by default it ends the link, so that a command fails at once. */
   reconnect?: ReconnectOptions | undefined;
   /** File in which the bytes of the link are kept, for a replay. */
@@ -85,7 +87,8 @@ interface Pieces<R extends Request> {
 
 /**
  * Shakes hands with the board behind an open transport and asks what it is. Closes the transport if that
- * fails. Errors: `not-a-board`, `protocol-mismatch`, `board-lost`, `limit`.
+ * fails. Errors: `not-a-board`, `protocol-mismatch`, `board-lost`, `limit`,
+ * `fenced`.
  */
 export async function connectBoard(
   transport: Transport,
@@ -104,6 +107,7 @@ export async function connectBoard(
     link = await Link.open(record(transport), {
       emit,
       options: options.link,
+      claim: options.claim,
       reconnect: find && {
         within: reconnect.within ?? 10,
         reopen: async () => record(await find()),

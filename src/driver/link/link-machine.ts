@@ -65,6 +65,10 @@ export type LinkAction<Tag> =
   | { do: 'notice'; notice: MessageOf<'Notice'> }
   /** A session has begun; `resumed`: it is the old one, behind a port that was opened again. */
   | { do: 'connected'; hello: MessageOf<'HelloReply'>; resumed: boolean }
+  /** A session has begun in which the board is to be claimed: `claim` must be called; until then nothing is asked. */
+  | { do: 'claim'; session: number; bootId: number }
+  /** The board refused the claim: fail it, for no session of ours can pulse any more. */
+  | { do: 'fenced' }
   /** The session has died; a new one is being opened. */
   | { do: 'session-lost'; why: string }
   /** The board is silent or another one answers: detach (and attach to a port opened anew), or fail. */
@@ -137,12 +141,16 @@ export class LinkMachine<Tag> {
   #refusedPlace = 0;
   #lostReported = false;
   #resuming = false;
+  readonly #claims: boolean;
+  /** Where this session stands; until it has claimed, nothing but Ping and Stop is sent. */
+  #claim: 'to be asked' | 'sent' | 'done' = 'done';
 
   /**
    * `nonce` gives unsigned 32-bit numbers that do not repeat. `before` is the sequence number before the first
-   * of a session; a board expects the first to be 1.
+   * of a session; a board expects the first to be 1. `claims`: every session begins with a Claim.
    */
-  constructor(options: LinkOptions, nonce: () => number, before = 0) {
+  constructor(options: LinkOptions, nonce: () => number, before = 0, claims = false) {
+    this.#claims = claims;
     this.#options = options;
     this.#nonce = nonce;
     this.#before = before;
@@ -177,6 +185,17 @@ export class LinkMachine<Tag> {
       else this.#queue.push(pending);
       this.#pump(now);
     }
+    return this.#take();
+  }
+
+  /** The answer to the action `claim`. */
+  claim(session: number, token: bigint, bootId: number, now: number): LinkAction<Tag>[] {
+    if (this.state === 'failed' || session !== this.#session || this.#claim !== 'to be asked') return [];
+    this.#claim = 'sent';
+    const [tokenHigh, tokenLow] = [Number(token >> 32n), Number(token & 0xffffffffn)];
+    const claim: Request = { name: 'Claim', bootId, tokenHigh, tokenLow };
+    this.#queue.unshift(this.#pending(claim, undefined, { urgent: true }));
+    this.#pump(now);
     return this.#take();
   }
 
@@ -398,6 +417,8 @@ export class LinkMachine<Tag> {
     this.#lastProgress = now;
     this.counters.sessions++;
     this.#actions.push({ do: 'connected', hello: reply, resumed: false });
+    this.#claim = this.#claims ? 'to be asked' : 'done';
+    if (this.#claims) this.#actions.push({ do: 'claim', session: reply.session, bootId: reply.bootId });
     this.#pump(now);
   }
 
@@ -479,6 +500,10 @@ export class LinkMachine<Tag> {
       this.#backoff = 1;
     }
     if (pending.tag !== undefined) this.#actions.push({ do: 'answer', tag: pending.tag, answer });
+    else if (pending.request.name === 'Claim') {
+      if (answer.name === 'Refused') this.#actions.push({ do: 'fenced' });
+      else this.#claim = 'done';
+    }
     const head = this.#window[0];
     this.#askForMissing(pending, now);
     while (this.#window[0]?.answered) this.#window.shift();
@@ -495,7 +520,7 @@ export class LinkMachine<Tag> {
       if (pending === answered) return;
       pending.taken = true;
       if (pending.answered || lastPlace(pending) > lastPlace(answered)) continue;
-      if (pending.tag === undefined && !pending.effect) pending.answered = true;
+      if (pending.tag === undefined && pending.request.name === 'Ping') pending.answered = true;
       else if (this.#isTooLarge(pending)) {
         this.#withdraw(pending);
         pending.answered = true;
@@ -578,6 +603,7 @@ export class LinkMachine<Tag> {
     if (this.state !== 'connected') return;
     const most = this.#most;
     for (let pending = this.#queue[0]; pending; pending = this.#queue[0]) {
+      if (this.#claim !== 'done' && pending.tag !== undefined && pending.request.name !== 'Stop') return;
       if (this.#window.length >= (pending.urgent ? WINDOW : most)) return;
       this.#queue.shift();
       if (this.#window.length === 0) this.#lastProgress = now;

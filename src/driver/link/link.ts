@@ -10,7 +10,7 @@ import type { MessageOf, ReplyOf, Request } from '../../../firmware-protocol/gen
 import { WINDOW } from '../../../firmware-protocol/generated/protocol.js';
 import { MemloopError } from '../../shared/errors.js';
 import type { Emit, EventBody } from '../../shared/events.js';
-import type { Transport } from '../transport/transport.js';
+import type { Claim, Transport } from '../transport/transport.js';
 import { RefusedError, TooLargeError } from './errors.js';
 import { FlightRecorder } from './flight.js';
 import { type Answer, type LinkAction, LinkMachine, type RequestOptions } from './link-machine.js';
@@ -57,6 +57,8 @@ export interface LinkSettings {
   options?: Partial<LinkOptions> | undefined;
   /** How to reach a board again whose port was lost; without it, a lost port ends the link. */
   reconnect?: Required<ReconnectOptions> | undefined;
+  /** The token with which every session claims the board; none: the port's own, if it has one. */
+  claim?: Claim | undefined;
 }
 
 interface Waiter {
@@ -64,6 +66,9 @@ interface Waiter {
   reject(error: Error): void;
   onSamples?: (samples: MessageOf<'Samples'>) => void;
 }
+
+const FENCED =
+  'the board has been claimed by a newer holder, or has rebooted since; ask for a new token, or a new lease of the board';
 
 /** Event period of the counters, s. */
 const REPORT = 1;
@@ -88,6 +93,8 @@ export class Link {
   #reported = 0;
   #bytesSent = 0;
   #bytesReceived = 0;
+  /** Of the first session. */
+  #bootId: number | undefined;
   #opened: ((error?: MemloopError) => void) | undefined;
   /** Counted by whoever puts runs together. */
   lostSamples = 0;
@@ -96,7 +103,12 @@ export class Link {
     this.#settings = settings;
     this.#emit = settings.emit ?? (() => {});
     const random = () => crypto.getRandomValues(new Uint32Array(1))[0];
-    this.#machine = new LinkMachine(linkOptions(settings.options), random);
+    this.#machine = new LinkMachine(
+      linkOptions(settings.options),
+      random,
+      0,
+      (settings.claim ?? transport.claim) !== undefined,
+    );
     this.#transport = transport;
   }
 
@@ -252,6 +264,12 @@ export class Link {
           this.#opened?.();
           this.#opened = undefined;
           break;
+        case 'claim':
+          this.#claim(action);
+          break;
+        case 'fenced':
+          this.#fail(new MemloopError('fenced', FENCED));
+          break;
         case 'session-lost':
           this.#log('warning', `${action.why}; opening a new session`);
           this.#report('reconnecting');
@@ -260,6 +278,20 @@ export class Link {
           this.#lose(action.error);
           break;
       }
+    }
+  }
+
+  async #claim({ session, bootId }: { session: number; bootId: number }): Promise<void> {
+    const claim = this.#settings.claim ?? this.#transport.claim ?? 0n;
+    this.#bootId ??= bootId;
+    try {
+      const asked = typeof claim === 'function';
+      const token = asked ? await claim(bootId) : claim;
+      this.#perform(this.#machine.claim(session, token, asked ? bootId : this.#bootId, clock()));
+    } catch (error) {
+      if (this.#closing) return;
+      const lost = (cause: Error) => new MemloopError('board-lost', cause.message, { cause });
+      this.#fail(error instanceof MemloopError ? error : lost(error as Error));
     }
   }
 

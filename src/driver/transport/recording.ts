@@ -76,6 +76,7 @@ export class Recorder {
         await transport.write(bytes);
       },
       close: () => transport.close(),
+      claim: transport.claim,
     };
   }
 

@@ -69,7 +69,8 @@ static const uint8_t *send(uint8_t type, const uint8_t *arguments, uint32_t argu
   while (cortex_ticks() - begun < GIVE_UP_AFTER) {
     watchdog_feed();
     uint32_t sent = cortex_ticks();
-    uint32_t count = ml_frame_encode((ml_header){type, hal_now(), sequence}, arguments, argument_bytes, frame);
+    uint32_t count = ml_frame_encode((ml_header){type, hal_now(), sequence}, arguments, argument_bytes,
+                                     ML_PROTOCOL_HASH, frame);
     if (count <= ring_space(&front_end_uart.out)) uart_write(&front_end_uart, frame, count);
     while (cortex_ticks() - sent < REPEAT_AFTER) {
       if (receive(type, length)) return decoder.body + ML_HEADER_SIZE;
@@ -120,6 +121,7 @@ static ml_describe_reply description;
 
 void front_end_start(void) {
   ml_frame_boot();
+  decoder.hash = ML_PROTOCOL_HASH;
   uint32_t length;
   const uint8_t *reply = ask(DESCRIBE, 0, &length);
   if (!ml_get_describe_reply(&description, reply, length)) cortex_restart();
