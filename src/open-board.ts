@@ -88,15 +88,20 @@ function connect(url: string, options: OpenOptions): Promise<Board> {
 }
 
 async function openForeign(kind: BoardKind, url: string, options: OpenOptions): Promise<Board> {
-  const { emit, reconnect, limits, record } = options;
-  if (record !== undefined)
-    throw new MemloopError(
-      'usage',
-      `--record keeps the bytes of a memloop board's link; a ${kind.name} has none`,
-    );
+  const { emit, reconnect, limits } = options;
+  checkNotRecorded(kind.name, options);
   const board = await kind.open(url, { emit, reconnect, limits });
   emit?.(boardEvent(url, board.description));
   return board;
+}
+
+/** Throws `usage`. */
+function checkNotRecorded(name: string, { record }: OpenOptions): void {
+  if (record === undefined) return;
+  throw new MemloopError(
+    'usage',
+    `--record keeps the bytes of a memloop board's link; a ${name} has none: leave it out`,
+  );
 }
 
 async function openPort(url: string, options: OpenOptions): Promise<Board> {
@@ -134,7 +139,9 @@ async function openVirtual(url: string, options: OpenOptions): Promise<Board> {
   return connectBoard(openVirtualTransport(url), { emit, limits, link, claim, repeatRuns, record });
 }
 
-async function openVirtualAd2(url: string, { emit, reconnect, limits }: OpenOptions): Promise<Board> {
+async function openVirtualAd2(url: string, options: OpenOptions): Promise<Board> {
+  const { emit, reconnect, limits } = options;
+  checkNotRecorded('simulated Discovery board', options);
   const { openAd2, parseAd2Url } = await import('./boards/ad2/open.js');
   const { virtualWaveForms } = await import('./virtual-board/stand-ins/ad2/virtual.js');
   const { library, rest } = virtualWaveForms(url);

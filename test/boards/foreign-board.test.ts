@@ -141,6 +141,8 @@ describe('limits of the caller', () => {
       reason: 'limit',
     });
     await board.close();
+    const recorded = openBoard('virtual-ad2:', { home: scratch(), record: 'link.rec' });
+    await expect(recorded).rejects.toMatchObject({ reason: 'usage' });
     const open = (limits: ForeignOptions['limits']) => openBoard('virtual-ad2:', { home: scratch(), limits });
     await expect(open({ maxVoltage: 0.9 })).rejects.toMatchObject({ reason: 'limit' });
     // The self-check reads by more.

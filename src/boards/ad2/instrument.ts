@@ -41,6 +41,8 @@ const MISS = { share: 0.03, volts: 3e-3, samples: 3 } as const;
 const FLOWS = 0.5e-6;
 /** Bits of the inputs of a product, of the vector's largest. */
 const PLANES = 6;
+/** Of one vector, s: switches settle for 5 ms in each plane; the rest is for W1, the scope and USB, and was not measured. */
+export const PRODUCT_TIME = PLANES * 7.5e-3;
 /** Between two attempts to reach a device, s. */
 const RETRY = 0.1;
 

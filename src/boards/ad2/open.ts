@@ -7,7 +7,7 @@ import type { ForeignOptions, FoundBoard } from '../kind.js';
 import type { Mode } from './circuit.js';
 import { Device, listDevices, plainSerial } from './device.js';
 import type { Dwf } from './dwf.js';
-import { Ad2Instrument, equivalentSeries, READ_WIDTH } from './instrument.js';
+import { Ad2Instrument, equivalentSeries, PRODUCT_TIME, READ_WIDTH } from './instrument.js';
 import { CHECK, checkBoard } from './self-check.js';
 
 /** Beyond this the scope's finer range is left, V. */
@@ -124,6 +124,7 @@ function describe(device: Device, { mode, series, min, max, chip }: Ad2Url): Boa
     },
     widthStep: 1e-7,
     readTime: READ_WIDTH,
+    productTime: PRODUCT_TIME,
   };
 }
 

@@ -54,8 +54,10 @@ export interface Fit {
 
 /** Thresholds are never known better than this share of the voltage step between two samples. */
 const RESOLUTION = 0.08;
-/** The model moves in half samples, by the voltage at the end of each: it is ahead by about this share of a sample. */
-const AHEAD = 0.25;
+/** Samples are means over their time, and the model moves in half samples: no time is known better than this share of one. */
+const TIMING = 0.25;
+/** What the corners of a wave between two samples do to vt, relative. */
+const CORNERS = 0.01;
 /** Of an oscilloscope, relative. */
 const GAIN = 5e-3;
 /** In units of vt: the voltages over which a cell switches. */
@@ -243,12 +245,13 @@ function widened(
     for (const name of ['von', 'voff', 'vt'] as const) widen(name, share * vt);
     return wider;
   }
-  widen('von', AHEAD * step);
-  widen('voff', AHEAD * step);
-  const late = AHEAD * Math.min(...loops.map((loop) => 1 / loop.frequency / loop.voltage.length));
-  widen('tau', Math.hypot(late, Math.min(1, (AHEAD * step) / vt) * tau));
+  widen('von', TIMING * step);
+  widen('voff', TIMING * step);
+  const late = TIMING * Math.min(...loops.map((loop) => 1 / loop.frequency / loop.voltage.length));
+  widen('tau', Math.hypot(late, Math.min(1, (TIMING * step) / vt) * tau));
   widen('von', vt * Math.log1p(late / tau));
   widen('voff', vt * Math.log1p(late / tau));
+  widen('vt', CORNERS * vt);
   widen('ron', GAIN * ron);
   widen('roff', GAIN * roff);
   return wider;

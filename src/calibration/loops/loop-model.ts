@@ -50,8 +50,8 @@ export interface LoopResponse {
 /**
  * Device voltage at the end of a step: the root of v + R·I(x(v), v) = applied between 0 and `applied`, where x(v)
  * is the state after the step at v. Implicit in v, so that a stiff SET (which the divider stops) is stable at
- * any step. A RESET may have several roots; the bracket is followed from the previous voltage. Where the voltage at the
- * step's start is given, the state moves under the mean of both: second order, for a source that does not move meanwhile.
+ * any step. A RESET may have several roots; the bracket is followed from the previous voltage. The state moves under the mean
+ * of the voltages at the step's start and end: second order.
  */
 function stepVoltage(
   p: MemristorParameters,
@@ -59,12 +59,12 @@ function stepVoltage(
   applied: number,
   resistance: number,
   time: number,
-  start?: number,
+  start: number,
 ): number {
   let low = Math.min(0, applied);
   let high = Math.max(0, applied);
   const miss = (v: number) =>
-    v + resistance * memristorCurrent(p, stateAfter(p, x, during(start, v), time), v) - applied;
+    v + resistance * memristorCurrent(p, stateAfter(p, x, (start + v) / 2, time), v) - applied;
   let fLow = miss(low);
   let fHigh = miss(high);
   let v = high;
@@ -89,10 +89,6 @@ function stepVoltage(
   return v;
 }
 
-/** The voltage that moves the state through a step. */
-const during = (start: number | undefined, end: number): number =>
-  start === undefined ? end : (start + end) / 2;
-
 /**
  * Steady cycle under a periodic drive: periods are repeated until the state closes within 1e-4, at most
  * `periods` of them. `rates`: how much faster than it should the state moves while the source is positive, and negative.
@@ -112,18 +108,19 @@ export function steadyLoop(
   const voltage = new Float64Array(n);
   const state = new Float64Array(n);
   let x = start;
+  let v = dividedVoltage(p, x, drive.applied[n - 1], drive.resistance);
   for (let period = 0; period < periods; period++) {
     const began = x;
     for (let i = 0; i < n; i++) {
       const from = drive.applied[i === 0 ? n - 1 : i - 1];
       const to = drive.applied[i];
       const time = (drive.samplePeriod / substeps) * rates[to < 0 ? 1 : 0];
-      let v = drive.held ? dividedVoltage(p, x, to, drive.resistance) : 0;
+      if (drive.held) v = dividedVoltage(p, x, to, drive.resistance);
       for (let s = 1; s <= substeps; s++) {
         const applied = drive.held ? to : from + ((to - from) * s) / substeps;
-        const start = drive.held ? v : undefined;
-        v = stepVoltage(p, x, applied, drive.resistance, time, start);
-        x = stateAfter(p, x, during(start, v), time);
+        const before = v;
+        v = stepVoltage(p, x, applied, drive.resistance, time, before);
+        x = stateAfter(p, x, (before + v) / 2, time);
       }
       voltage[i] = v;
       state[i] = x;

@@ -56,11 +56,10 @@ async function calibrate(session: Session, options: Options): Promise<Outcome> {
     text.push(...(await calibrateConverters(session, board, options.readProfile)));
   if (!neuronsOnly && !convertersOnly) {
     const calibrated = await calibratedBoard(board, session);
-    if (missing.converters !== undefined) text.push(missing.converters);
     for (const i of arrays) fits.push(await calibrateDevices(session, calibrated, i));
     text.push(...fits.map(fitText));
   }
-  if (!convertersOnly) text.push(await calibrateNeurons(session, board, missing.neurons));
+  if (!convertersOnly) text.push(...(await calibrateNeurons(session, board, missing.neurons)));
   passport.saveBoard();
   return {
     result: { passport: passportSummary(passport, arrays), fits },
@@ -105,15 +104,15 @@ async function calibrateNeurons(
   { emit, signal }: Session,
   board: GuardedBoard,
   missing: string | undefined,
-): Promise<string> {
+): Promise<string[]> {
   if (missing !== undefined) {
     emit({ type: 'log', level: 'info', message: missing });
-    return missing;
+    return [];
   }
   const calibration = await import('../../calibration/index.js');
   emit({ type: 'stage', stage: 'calibrate neurons' });
   const measured = await calibration.calibrateNeurons(board, { emit, signal });
   board.passport.saveNeurons(measured);
   const worst = Math.max(...measured.neurons.map(({ residual }) => residual));
-  return `${measured.neurons.length} neurons calibrated, residuals up to ${si(worst, 'V', 2)}`;
+  return [`${measured.neurons.length} neurons calibrated, residuals up to ${si(worst, 'V', 2)}`];
 }

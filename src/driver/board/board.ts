@@ -66,6 +66,8 @@ export interface BoardDescription {
   widthStep: number;
   /** How long the voltage is applied for each ADC sample, s. */
   readTime: number;
+  /** For the product of one vector, s, where that is not `readTime` for each sample. */
+  productTime?: number;
   /** Silence of the host after which the board puts all lines to 0 V, s; Infinity where it never does. */
   deadManTime: number;
   /** Resistors that the converters are calibrated by, Ω; empty: the converters are taken at their word. */

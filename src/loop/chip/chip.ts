@@ -64,9 +64,8 @@ export class Chip {
 
   /** What the board takes for the product of one vector, s. */
   get productTime(): number {
-    const { products, readTime, rowVoltageMax, rowVoltageStep } = this.board.description;
-    const planes = products === 'bit-planes' ? Math.ceil(Math.log2(rowVoltageMax / rowVoltageStep)) : 1;
-    return products === 'none' ? 0 : planes * MULTIPLY_SAMPLES * readTime;
+    const { products, readTime, productTime = MULTIPLY_SAMPLES * readTime } = this.board.description;
+    return products === 'none' ? 0 : productTime;
   }
 
   /**

@@ -38,13 +38,18 @@ export function simulated(options: Partial<VirtualAd2Options> = {}) {
     series,
   });
   const events: EventBody[] = [];
+  /** For so many seconds a real device would have been waited for. */
+  const waited = { seconds: 0 };
   const open = (query = `mode=${mode}&series=${series}`, reconnect = 0): Promise<Board> =>
     openAd2(device.library, parseAd2Url(`ad2:?${query}`), {
       emit: (event) => events.push(event),
       reconnect,
-      pause: () => new Promise((resolve) => setImmediate(resolve)),
+      pause(seconds) {
+        waited.seconds += seconds;
+        return new Promise((resolve) => setImmediate(resolve));
+      },
     });
-  return { ...device, received, events, open };
+  return { ...device, received, events, waited, open };
 }
 
 export const pulse = (row: number, column: number, voltage: number, width = 20e-6): CellOperation => ({
