@@ -141,7 +141,7 @@ async function loop(job: Job): Promise<Outcome> {
 /** By the board's own scope. */
 async function traced(job: Job, title: string): Promise<Outcome> {
   const { traceCell } = await import('../../calibration/index.js');
-  const { board, address, options, context, stem } = job;
+  const { board, address, options, context } = job;
   const cycles = options.cycles ?? TRACED_CYCLES;
   const budget = options.budget ?? Math.min(2 * cycles, 2000);
   const samples = await traceCell(
@@ -150,13 +150,8 @@ async function traced(job: Job, title: string): Promise<Outcome> {
     { ...options, cycles, points: options.points ?? POINTS.traced },
     { ...context, budget },
   );
-  const series = Math.round(board.description.seriesResistance);
-  return kept(job, title, samples, [
-    `${title}, last of ${cycles}; a true trace, measured while the wave ran`,
-    ...(stem === undefined
-      ? []
-      : [`to fit it: memloop fit ${stem}.csv --series ${series} --frequency ${options.frequency}`]),
-  ]);
+  const heading = `${title}, last of ${cycles}; a true trace, measured while the wave ran`;
+  return kept(job, title, samples, heading);
 }
 
 /** By pulses, each followed by a read. */
@@ -168,20 +163,15 @@ async function pulsed(job: Job, title: string): Promise<Outcome> {
   const steps = Array.from({ length: cycles }, () => period).flat();
   const budget = options.budget ?? Math.min(steps.length, 2000);
   const samples = await driveCell(board, address, steps, { ...context, budget });
-  return kept(
-    job,
-    title,
-    samples,
-    [`${title}, last of ${cycles}; the current is that of the conductance read after each pulse`],
-    period.length,
-  );
+  const heading = `${title}, last of ${cycles}; the current is that of the conductance read after each pulse`;
+  return kept(job, title, samples, heading, period.length);
 }
 
 async function kept(
   job: Job,
   title: string,
   samples: CellSample[],
-  text: string[],
+  heading: string,
   period = samples.length,
 ): Promise<Outcome> {
   const { formatLoop } = await import('../../calibration/index.js');
@@ -191,10 +181,18 @@ async function kept(
   const current = Float64Array.from(cycle, (sample) => sample.current);
   save(job, 'csv', formatLoop({ voltage, current }));
   save(job, 'svg', loopPlot(title, voltage, current));
-  const [first, ...rest] = text;
-  const files = job.stem === undefined ? [] : [`kept in ${job.stem}.csv and ${job.stem}.svg`];
   return {
     result: { samples },
-    text: [first, loopText(voltage, current), ...files, ...rest].join('\n'),
+    text: [heading, loopText(voltage, current), ...whereKept(job)].join('\n'),
   };
+}
+
+function whereKept({ board, options: { frequency }, stem }: Job): string[] {
+  if (stem === undefined) return [];
+  const series = Math.round(board.description.seriesResistance);
+  const pulsed = board.board.trace ? '' : ' --pulsed';
+  return [
+    `kept in ${stem}.csv and ${stem}.svg`,
+    `to fit it: memloop fit ${stem}.csv --series ${series} --frequency ${frequency}${pulsed}`,
+  ];
 }

@@ -32,7 +32,8 @@ describe('the command line on a kT-RAM server', () => {
     const wave = ['--amplitude', '0.5', '--points', '60', '--out', join(folder, 'loop')];
     const swept = await ask('sweep', '--row', '1', ...wave);
     expectDone(swept);
-    const fitted = await ask('fit', join(folder, 'loop.csv'), '--series', '20000', '--frequency', '100');
+    const loop = ['--series', '20000', '--frequency', '100', '--pulsed'];
+    const fitted = await ask('fit', join(folder, 'loop.csv'), ...loop);
     expect(fitted.code).toBe(0);
     writeFileSync(join(folder, 'targets.json'), JSON.stringify(TARGETS));
     const programmed = await ask('program', '--target', join(folder, 'targets.json'));
