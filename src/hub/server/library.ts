@@ -200,6 +200,7 @@ export class Library {
         );
     }
     await makeConsumer(this.#manager, bench);
+    for (const [key, old] of this.#boards) if (old.bench === bench) this.#boards.delete(key);
     for (const board of boards) {
       for (const [key, other] of this.#boards)
         if (other.serial === board.serial && other.bench !== bench) this.#boards.delete(key);
