@@ -1,8 +1,10 @@
 /** Jobs on real benches: virtual boards behind TCP, agents and commands as processes of their own. */
+import { execFile } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { expect, it, onTestFinished } from 'vitest';
 import {
   auditHub,
@@ -20,6 +22,8 @@ import { createVirtualBoard, serveTcp } from '../../src/virtual-board/index.js';
 import { expectOneLine } from '../cli/shared.js';
 import { memloop, scratch, start } from '../integration/shell.js';
 import { NO_SERVER, startHub, type TestHub } from './shared.js';
+
+const EXAMPLE = new URL('../../examples/hub-client.mjs', import.meta.url).pathname;
 
 /** A virtual board that outlives its bench's agent, and the file of the pulses that its cells got. */
 async function startBoard(seed: number, realTime = false): Promise<{ port: string; pulses: () => string[] }> {
@@ -141,6 +145,13 @@ it.skipIf(NO_SERVER)(
       'a wrong hash': 'failed bad-artefact',
     });
     for (const { message } of Object.values(ends)) expect(message).not.toContain('\n');
+    // Another tool's way in: the public client alone.
+    const env = { ...process.env, MEMLOOP_HUB_KEY: test.keyFile('me', 'user') };
+    const { stdout } = await promisify(execFile)(process.execPath, [EXAMPLE, 'bench', board], { env });
+    expect(stdout).toMatch(/^done/m);
+    expect(stdout).toMatch(/^first row, S: \d\.\d\de-/m);
+    expect(stdout).toMatch(/^event 0: run-started/m);
+
     // None of them pulsed, and the doubles did nothing.
     expect(chip.pulses()).toHaveLength(3);
     expect(await auditHub(me)).toMatchObject({ pulses: 3, differences: [] });
