@@ -57,10 +57,10 @@ try {
   const counts = { pulses: 0, energy: 0, counter: 0, uptime: 1 };
   const access = { main, count: async () => ({ counts, passports: [] }) };
   const start = performance.now();
-  for (let first = 0; first < benches; first += 50)
+  for (let first = 0; first < benches; first += 20)
     agents.push(
       ...(await Promise.all(
-        names.slice(first, first + 50).map((name) => {
+        names.slice(first, first + 20).map((name) => {
           const path = join(home, 'bench', name);
           mkdirSync(path, { recursive: true });
           return BenchAgent.start({

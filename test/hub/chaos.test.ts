@@ -18,7 +18,7 @@ it.skipIf(NO_SERVER)(
     const log = (line: string) => {
       if (MEMLOOP_SOAK_LOG) appendFileSync(MEMLOOP_SOAK_LOG, `${line}\n`);
     };
-    const options = { seed, benches, jobs, leases: long ? Math.ceil(jobs / 10) : 1, pause: long ? 3 : 1 };
+    const options = { seed, benches, jobs, leases: long ? Math.ceil(jobs / 10) : 0, pause: long ? 3 : 1 };
     const verdict = await chaos({ ...options, folder: scratch(), log });
     log(JSON.stringify({ ...options, ...verdict }));
     if (long) console.log(JSON.stringify({ ...options, ...verdict }, undefined, 2));

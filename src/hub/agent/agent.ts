@@ -102,7 +102,7 @@ export class BenchAgent {
     const hub = await connectHub(options.key, { forever: true });
     try {
       const agent = new BenchAgent(hub, options);
-      await agent.#hello();
+      await agent.#untilHeard();
       agent.#answer();
       for (const board of agent.#boards.values()) await board.start();
       agent.#unlock = unlock;
@@ -156,6 +156,19 @@ export class BenchAgent {
           return sleep(AGAIN).then(() => false);
         },
       );
+  }
+
+  /** The hub may be busy or away; what it refuses is refused. */
+  async #untilHeard(): Promise<void> {
+    for (;;) {
+      try {
+        return await this.#hello();
+      } catch (error) {
+        if (error instanceof HubRefusal) throw error;
+        this.#options.log((error as Error).message);
+        await sleep(AGAIN);
+      }
+    }
   }
 
   async #hello(): Promise<void> {
