@@ -19,4 +19,4 @@ export { HubRefusal } from './refusal.js';
 export { carrierOf } from './remote/carrier.js';
 export { openHub } from './remote/transport.js';
 export { reload, type ServedHub, type ServeOptions, serveHub } from './server/serve.js';
-export { addUser, readUsers, removeUser } from './server/users.js';
+export { addUser, addUsers, type NewUser, readUsers, removeUser } from './server/users.js';

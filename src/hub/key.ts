@@ -43,7 +43,7 @@ export interface KeyOptions {
  * the hub's URL by `--hub` or MEMLOOP_HUB, or its own. Errors: `usage`, `bad-file`.
  */
 export function readKey({ url, file, home, name, env = process.env }: KeyOptions): HubKey {
-  const given = file ?? env.MEMLOOP_HUB_KEY;
+  const given = file ?? (env.MEMLOOP_HUB_KEY || undefined);
   const path = given ?? keyPath(hubFolder(home), name);
   const inline = path.trimStart().startsWith('{');
   if (given === undefined && !existsSync(path))
@@ -64,5 +64,5 @@ export function readKey({ url, file, home, name, env = process.env }: KeyOptions
   }
   const what = inline ? 'MEMLOOP_HUB_KEY' : `the hub key ${path}`;
   const key = parseJson(text, keySchema, { what, hint: '`memloop hub user add` makes one' });
-  return { ...key, url: url ?? env.MEMLOOP_HUB ?? key.url };
+  return { ...key, url: url ?? (env.MEMLOOP_HUB || key.url) };
 }

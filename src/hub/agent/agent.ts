@@ -2,10 +2,13 @@
  * `memloop bench serve`: the agent beside the boards of a bench. It takes jobs into its own journal, does them, mints
  * leases, and tells the hub. What it has taken goes on without the hub.
  */
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createInbox, type Msg } from '@nats-io/transport-node';
 import { MemloopError } from '../../shared/errors.js';
+import { makeFolder, writeAtomically } from '../../shared/files.js';
+import { isAlive } from '../../telemetry/run-folder.js';
 import { connectHub, type HubConnection } from '../connection.js';
 import { fetchFile } from '../files.js';
 import type { HubKey } from '../key.js';
@@ -55,6 +58,7 @@ export class BenchAgent {
   /** Resolves the wait of the loop that sends. */
   #changed: () => void = () => {};
   #dirty = false;
+  #unlock: () => void = () => {};
 
   private constructor(hub: HubConnection, options: AgentOptions) {
     const { key, folder, access, maxPulses, carrier, log } = options;
@@ -94,15 +98,18 @@ export class BenchAgent {
         'usage',
         `the key of ${options.key.name} is a ${options.key.role}'s: a bench needs one of its own (\`memloop hub user add NAME --role bench\`)`,
       );
+    const unlock = lock(options.folder, options.key.name);
     const hub = await connectHub(options.key, { forever: true });
     try {
       const agent = new BenchAgent(hub, options);
-      await agent.#hello();
+      await agent.#untilHeard();
       agent.#answer();
       for (const board of agent.#boards.values()) await board.start();
+      agent.#unlock = unlock;
       agent.#begin();
       return agent;
     } catch (error) {
+      unlock();
       await hub.close();
       throw error;
     }
@@ -114,6 +121,7 @@ export class BenchAgent {
     for (const board of this.#boards.values()) await board.close();
     if (this.#hub.connected) await this.#forwarder.sendAll().catch(() => {});
     await this.#hub.close();
+    this.#unlock();
   }
 
   #begin(): void {
@@ -148,6 +156,19 @@ export class BenchAgent {
           return sleep(AGAIN).then(() => false);
         },
       );
+  }
+
+  /** The hub may be busy or away; what it refuses is refused. */
+  async #untilHeard(): Promise<void> {
+    for (;;) {
+      try {
+        return await this.#hello();
+      } catch (error) {
+        if (error instanceof HubRefusal) throw error;
+        this.#options.log((error as Error).message);
+        await sleep(AGAIN);
+      }
+    }
   }
 
   async #hello(): Promise<void> {
@@ -310,4 +331,18 @@ export class BenchAgent {
   get unfinished(): number {
     return this.#records.all().filter(({ state }) => !isOver(state.state)).length;
   }
+}
+
+/** The journal is one agent's: what a killed one has left is taken over. Error: `port-in-use`. Returns how to give it back. */
+function lock(folder: string, name: string): () => void {
+  makeFolder(folder);
+  const path = join(folder, 'agent.pid');
+  const pid = existsSync(path) ? Number(readFileSync(path, 'utf8')) : Number.NaN;
+  if (pid > 0 && pid !== process.pid && isAlive(pid))
+    throw new MemloopError(
+      'port-in-use',
+      `another agent serves this bench (${name}, process ${pid}): end that one first`,
+    );
+  writeAtomically(path, String(process.pid));
+  return () => rmSync(path, { force: true });
 }

@@ -41,6 +41,7 @@ export class Library {
   readonly #hub: string;
   readonly #boards = new Map<string, BoardMessage>();
   readonly #seen = new Map<string, Seen>();
+  readonly #made = new Set<string>();
   /** By id, in the order in which they were first heard of. */
   readonly #states = new Map<string, State>();
 
@@ -199,17 +200,25 @@ export class Library {
           `the board ${board.serial} is at the bench ${owner}: end that one first (it hands over ${TIMES.handOver} s after it has gone)`,
         );
     }
-    await makeConsumer(this.#manager, bench);
+    await this.#once(`jobs ${bench}`, () => makeConsumer(this.#manager, bench));
+    for (const [key, old] of this.#boards) if (old.bench === bench) this.#boards.delete(key);
     for (const board of boards) {
       for (const [key, other] of this.#boards)
         if (other.serial === board.serial && other.bench !== bench) this.#boards.delete(key);
       this.#boards.set(`${bench}/${board.board}`, board);
-      await makePool(this.#manager, board.kind);
+      await this.#once(`pool ${board.kind}`, () => makePool(this.#manager, board.kind));
       const { error } = await this.#store(subjects.board(bench, board.board), encode(board));
       if (error) throw new HubRefusal('queue-full', error.description);
     }
     this.#seen.set(bench, { at: Date.now(), presence: emptyPresence(bench) });
     return { hub: this.#hub };
+  }
+
+  /** Consumers outlive connections: each is made once. */
+  async #once(name: string, make: () => Promise<void>): Promise<void> {
+    if (this.#made.has(name)) return;
+    await make();
+    this.#made.add(name);
   }
 
   async #store(subject: string, data: Uint8Array): Promise<{ error?: { description: string } }> {

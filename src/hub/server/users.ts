@@ -32,38 +32,50 @@ function writeUsers(folder: string, users: readonly HubUser[]): void {
   writePrivately(usersPath(folder), `${JSON.stringify({ memloopHubUsers: 1, users }, undefined, 2)}\n`);
 }
 
+export interface NewUser {
+  name: string;
+  role: Role;
+  url: string;
+  ca?: string | undefined;
+  out?: string | undefined;
+}
+
 /**
- * Makes a key and writes it to `keys/NAME.json` in the hub's folder, or to `out`; readable by its owner only. Errors:
- * `bad-input` for a name that is not good or taken, `disk`.
+ * Makes a key and writes it to `keys/NAME.json` in the hub's folder, or to `out`; readable by its owner only. Returns its
+ * path. Errors: `bad-input` for a name that is not good or taken, `disk`.
  */
-export function addUser(
-  folder: string,
-  {
-    name,
-    role,
-    url,
-    ca,
-    out,
-  }: { name: string; role: Role; url: string; ca?: string | undefined; out?: string },
-): string {
+export const addUser = (folder: string, user: NewUser): string => addUsers(folder, [user])[0];
+
+/** The same of many at once. */
+export function addUsers(folder: string, added: readonly NewUser[]): string[] {
+  const users = readUsers(folder);
+  const names = new Set(users.map(({ name }) => name));
+  makeFolder(join(folder, 'keys'));
+  const paths: string[] = [];
+  for (const { name, role, url, ca, out = keyPath(folder, name) } of added) {
+    checkName(name, names);
+    names.add(name);
+    const pair = createUser();
+    writePrivately(out, keyText({ url, name, role, seed: Buffer.from(pair.getSeed()).toString(), ca }));
+    users.push({ name, role, key: pair.getPublicKey() });
+    paths.push(out);
+  }
+  writeUsers(folder, users);
+  return paths;
+}
+
+function checkName(name: string, taken: ReadonlySet<string>): void {
   const checked = nameSchema.safeParse(name);
   if (!checked.success || RESERVED.has(name))
     throw new MemloopError(
       'bad-input',
       `"${name}" cannot be a name: ${checked.success ? 'it is reserved' : checked.error.issues[0]?.message}`,
     );
-  const users = readUsers(folder);
-  if (users.some((user) => user.name === name))
+  if (taken.has(name))
     throw new MemloopError(
       'bad-input',
       `there is a user or bench ${name} already: \`memloop hub user remove ${name}\` first, or take another name`,
     );
-  makeFolder(join(folder, 'keys'));
-  const path = out ?? keyPath(folder, name);
-  const pair = createUser();
-  writePrivately(path, keyText({ url, name, role, seed: Buffer.from(pair.getSeed()).toString(), ca }));
-  writeUsers(folder, [...users, { name, role, key: pair.getPublicKey() }]);
-  return path;
 }
 
 /** Takes somebody's rights. Error: `bad-input`. */
