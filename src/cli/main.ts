@@ -46,6 +46,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<CommandFile>>> = {
   simulate: () => import('./commands/simulate.js'),
   sweep: () => import('./commands/sweep.js'),
   train: () => import('./commands/train.js'),
+  twin: () => import('./commands/twin.js'),
 };
 
 /** The package's own file lies above `dist/src/cli/`. */

@@ -11,6 +11,7 @@ export {
 } from './chip/board-network.js';
 export { networkScales, saveOnChip } from './chip/checkpoint.js';
 export { Chip } from './chip/chip.js';
+export { type BoardUse, type CostFigures, CostMeter, type InferenceCost, readCostFigures } from './chip/cost.js';
 export { Deployment, type LoopContext, type Origin } from './chip/deployment.js';
 export { type BoardEvaluation, evaluateOnBoard } from './chip/evaluate.js';
 export { type MatrixSettings, matrixJob } from './chip/matrix.js';
@@ -51,6 +52,7 @@ export {
   type MethodName,
   methodNames,
 } from './tuning/options.js';
+export { type Prediction, type PredictOptions, predictAccuracy } from './tuning/predict.js';
 export { type ArrayMap, type Before, type Measured, type Recovery, recover } from './tuning/recover.js';
 export type { TuningCheck } from './tuning/tuning-state.js';
 export { type TwinTraining, twinTraining } from './tuning/twin.js';

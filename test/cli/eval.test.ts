@@ -40,6 +40,9 @@ describe('eval', () => {
       lostSamples: 0,
       sums: 'array',
       neurons: 'board',
+      energy: expect.any(Number),
+      latency: expect.any(Number),
+      parts: { cells: expect.any(Number), neurons: expect.any(Number) },
     });
   });
 
@@ -51,6 +54,7 @@ describe('eval', () => {
       [['--model', networkFile({})], /does not say what it was trained on; give --dataset NAME/],
       [['--model', digits, '--dataset', 'letters'], /unknown dataset letters: known are/],
       [['--model', networkFile(DIGITS, 32)], /takes 32 inputs to 10 classes, digits has 64 and 10/],
+      [['--model', digits, '--costs', '/none.json'], /none\.json does not exist; give segment/],
       [['--model', digits, '--port', BOARD], /needs 10 arrays of 8×8, the board has 4/],
     ];
     await Promise.all(

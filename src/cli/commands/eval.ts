@@ -1,11 +1,13 @@
 import type { Command } from 'commander';
-import { percent } from '../../shared/text.js';
+import type { InferenceCost } from '../../loop/index.js';
+import { percent, quantity } from '../../shared/text.js';
 import { action, type Session } from '../command.js';
 import { type DatasetOptions, deploy, inBrackets, loadForBoard } from '../network.js';
 import { wholeNumber } from '../numbers.js';
 
 interface Options extends DatasetOptions {
   model: string;
+  costs?: string;
 }
 
 export function register(program: Command): void {
@@ -19,6 +21,10 @@ export function register(program: Command): void {
     )
     .option('--data-dir <dir>', 'folder of the dataset')
     .option('--samples <n>', 'only the first n test images (default: all)', wholeNumber(1, 1e6))
+    .option(
+      '--costs <file>',
+      'with --port: JSON of the figures by which lines and converters count in the energy of an inference',
+    )
     .action(action(evaluate, { show: 'lines' }));
 }
 
@@ -27,6 +33,8 @@ async function evaluate(session: Session, options: Options) {
   const loaded = await loadForBoard(options.model, { ...options, whole: true });
   const { network, test } = loaded;
   const samples = test.count;
+  const loop = await import('../../loop/index.js');
+  const figures = options.costs === undefined ? {} : loop.readCostFigures(options.costs);
   if (!session.onBoard) {
     const accuracy = inSoftware(network, test);
     session.emit({ type: 'accuracy', stage: 'software', accuracy, samples });
@@ -36,10 +44,27 @@ async function evaluate(session: Session, options: Options) {
     };
   }
   const deployment = await deploy(session, loaded, { readOnly: true });
-  const { accuracy, lost } = await deployment.evaluate(test);
+  const { accuracy, lost, cost } = await deployment.evaluate(test, 'evaluate', figures);
   session.emit({ type: 'accuracy', stage: 'programmed', accuracy, samples });
+  const { energy, latency, parts } = cost ?? {};
   return {
-    result: { accuracy, samples, lostSamples: lost, ...deployment.origin },
-    text: `${percent(accuracy)} of ${samples} test images on the board${inBrackets(deployment)}`,
+    result: {
+      accuracy,
+      samples,
+      lostSamples: lost,
+      ...deployment.origin,
+      ...(cost && { energy, latency, parts }),
+    },
+    text: `${percent(accuracy)} of ${samples} test images on the board${inBrackets(deployment)}${cost ? costTable(cost) : ''}`,
   };
+}
+
+function costTable({ energy, latency, parts, products, runs }: InferenceCost): string {
+  const names = { cells: 'cells', wires: 'wires', neurons: 'neurons', converters: 'converters' } as const;
+  const row = (name: keyof typeof names) =>
+    `  ${names[name].padEnd(12)}${parts[name] === undefined ? 'not counted: give their figures by --costs' : quantity(parts[name], 'J')}`;
+  return [
+    `\nan inference: ${quantity(energy, 'J')}, ${quantity(latency, 's')} (${products.toFixed(1)} products, ${runs} runs of the neurons; without link and host)`,
+    ...(Object.keys(names) as (keyof typeof names)[]).map(row),
+  ].join('\n');
 }

@@ -205,6 +205,21 @@ export class BoardNetwork {
     yield* inTurns(batches(dataset, size).map((images) => this.#batchSteps(images, dropout)));
   }
 
+  /** What the neurons of one image take: runs, the time of each (s), settings of drives, membrane samples. */
+  get neuronUse(): { runs: number; runTime: number; drives: number; membraneSamples: number } {
+    const { neurons } = this.#bank.description;
+    const samples = Math.floor(this.#steps / this.decimation);
+    const use = { runs: 0, runTime: this.#steps * this.stepTime, drives: 0, membraneSamples: 0 };
+    this.network.spec.layers.forEach(({ outputs }, l) => {
+      if (!this.drivesNeurons(l)) return;
+      const runs = Math.ceil(outputs / neurons);
+      use.runs += runs;
+      use.drives += runs * neurons * this.pulseSteps(l).length;
+      use.membraneSamples += runs * neurons * samples;
+    });
+    return use;
+  }
+
   /** What the products of one image take on the board, s. */
   get #imageTime(): number {
     const passes = pairsInRows(this.map) ? 2 : 1;

@@ -13,9 +13,10 @@ import {
   type NetworkMap,
   targetConductances,
 } from '../mapping/mapping.js';
+import type { CostMeter } from './cost.js';
 
 /** ADC samples averaged in each product. */
-const MULTIPLY_SAMPLES = 4;
+export const MULTIPLY_SAMPLES = 4;
 /** Products of nothing that an offset is averaged over. */
 const ZERO_VECTORS = 16;
 /** Largest share of a current range that products are expected to use. */
@@ -32,6 +33,8 @@ interface Part {
 }
 
 export class Chip {
+  /** Is told of products, where someone asks what they take. */
+  meter: CostMeter | undefined;
   /** The cells' last targets, S. */
   targets: ArrayConductances;
   /** Their last measured conductances, S. */
@@ -92,6 +95,13 @@ export class Chip {
         const driven = new Float32Array(parts.length * this.#map.rows);
         parts.forEach(({ vector, first, end }, p) => {
           const some = voltages.subarray(vector * rows + first, vector * rows + end);
+          this.meter?.product(
+            { ...area, row: row + first, rows: end - first },
+            some,
+            this.measured.get(array)!,
+            this.#map.columns,
+            this.productTime,
+          );
           driven.set(some, p * this.#map.rows + row + first);
         });
         const currents = await this.board.multiply(array, driven, { samples: MULTIPLY_SAMPLES, range });

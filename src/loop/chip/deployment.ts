@@ -21,7 +21,8 @@ import {
   targetConductances,
 } from '../mapping/mapping.js';
 import { BoardNetwork, type NeuronBank } from './board-network.js';
-import { Chip } from './chip.js';
+import { Chip, MULTIPLY_SAMPLES } from './chip.js';
+import { type CostFigures, CostMeter } from './cost.js';
 import { type BoardEvaluation, evaluateOnBoard } from './evaluate.js';
 import { hostDecimation, hostNeurons } from './host-neurons.js';
 import type { LayerScales } from './scales.js';
@@ -177,8 +178,23 @@ export class Deployment {
     return sum;
   }
 
-  /** Accuracy of the network as it stands on the board; `stage` is what its progress is called. */
-  evaluate(dataset: Dataset, stage = 'evaluate'): Promise<BoardEvaluation> {
-    return evaluateOnBoard(this.hardware, dataset, { ...this.context, stage });
+  /**
+   * Accuracy of the network as it stands on the board, and what an inference takes; `stage` is what its progress is called.
+   *
+   * @param figures what lines and converters take, for the cost
+   */
+  async evaluate(dataset: Dataset, stage = 'evaluate', figures: CostFigures = {}): Promise<BoardEvaluation> {
+    const { rows, columns, products } = this.context.board.description;
+    if (products === 'none') return evaluateOnBoard(this.hardware, dataset, { ...this.context, stage });
+    const meter = new CostMeter();
+    this.chip.meter = meter;
+    try {
+      const measured = await evaluateOnBoard(this.hardware, dataset, { ...this.context, stage, meter });
+      const { productTime } = this.chip;
+      const use = { rows, columns, samples: MULTIPLY_SAMPLES, productTime, ...this.hardware.neuronUse };
+      return { ...measured, cost: meter.cost(dataset.count, use, figures) };
+    } finally {
+      this.chip.meter = undefined;
+    }
   }
 }

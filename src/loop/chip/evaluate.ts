@@ -3,6 +3,7 @@ import { MemloopError } from '../../shared/errors.js';
 import type { Emit } from '../../shared/events.js';
 import { progressOf } from '../../shared/progress.js';
 import type { BoardNetwork } from './board-network.js';
+import type { CostMeter, InferenceCost } from './cost.js';
 
 /** Images on the board at once. */
 export const BATCH = 50;
@@ -14,6 +15,8 @@ export interface BoardEvaluation {
   loss: number;
   /** Membrane samples that the link lost. */
   lost: number;
+  /** What one inference took; absent where the host does the products. */
+  cost?: InferenceCost;
   /** How often an image of class r was decided as c: classes × classes. */
   confusion: number[][];
 }
@@ -27,9 +30,15 @@ export interface BoardEvaluation {
 export async function evaluateOnBoard(
   hardware: BoardNetwork,
   dataset: Dataset,
-  options: { emit?: Emit | undefined; signal?: AbortSignal | undefined; stage?: string } = {},
+  options: {
+    emit?: Emit | undefined;
+    signal?: AbortSignal | undefined;
+    stage?: string;
+    /** Is told of the neurons of one image of each batch. */
+    meter?: CostMeter | undefined;
+  } = {},
 ): Promise<BoardEvaluation> {
-  const { emit, signal, stage = 'evaluate' } = options;
+  const { emit, signal, stage = 'evaluate', meter } = options;
   let correct = 0;
   let lost = 0;
   let loss = 0;
@@ -46,6 +55,12 @@ export async function evaluateOnBoard(
     });
     lost += forward.lost;
     progress.step(images.count);
+    forward.layers.forEach(({ voltages }, l) => {
+      if (!voltages) return;
+      const { outputs } = hardware.network.spec.layers[l];
+      meter?.neurons(hardware.neurons(outputs), voltages[0], hardware.samplePeriod);
+    });
+    meter?.image();
     const { outputs } = hardware;
     const [voltages] = forward.voltages;
     emit?.({
