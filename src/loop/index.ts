@@ -11,7 +11,13 @@ export {
 } from './chip/board-network.js';
 export { networkScales, saveOnChip } from './chip/checkpoint.js';
 export { Chip } from './chip/chip.js';
-export { type BoardUse, type CostFigures, CostMeter, type InferenceCost, readCostFigures } from './chip/cost.js';
+export {
+  type BoardUse,
+  type CostFigures,
+  CostMeter,
+  type InferenceCost,
+  readCostFigures,
+} from './chip/cost.js';
 export { Deployment, type LoopContext, type Origin } from './chip/deployment.js';
 export { type BoardEvaluation, evaluateOnBoard } from './chip/evaluate.js';
 export { type MatrixSettings, matrixJob } from './chip/matrix.js';

@@ -3,13 +3,7 @@
  * the chip may come to hold it, and each draw decides the images in software.
  */
 import type { Passport } from '../../calibration/index.js';
-import {
-  type Dataset,
-  evaluate,
-  type MifParameters,
-  type Network,
-  Random,
-} from '../../model/index.js';
+import { type Dataset, evaluate, type MifParameters, type Network, Random } from '../../model/index.js';
 import type { LayerScales } from '../chip/scales.js';
 import { clamp } from '../mapping/mapping.js';
 import { type TwinTraining, twinTraining } from './twin.js';
