@@ -37,7 +37,7 @@ export function register(program: Command): void {
     )
     .option(
       '--adapt <images>',
-      'images that offline training for this chip sees first (default: 40000 with state-injection, else 0)',
+      'images that offline training for this chip sees first (default: 40000 with state-injection and no convolutions, else 0)',
       wholeNumber(0, 1e9),
     )
     .option('--epochs <n>', 'passes over the training images; fractions are allowed', positive, 6)

@@ -39,8 +39,8 @@ export interface FinetuneOptions {
   method: MethodName;
   /**
    * Images shown in offline training for this chip, before the board is tuned, in whole passes: this takes no image on
-   * the board and few pulses. 0: none. Default: 40,000 with state injection, none with the other methods, which serve
-   * for comparison.
+   * the board and few pulses. 0: none. Default: 40,000 with state injection; none with convolutions, to which it does
+   * more harm than good, and none with the other methods, which serve for comparison.
    */
   adapt?: number;
   /** Passes over the training images; a fraction is enough for large sets. */
@@ -92,12 +92,13 @@ export const FINETUNE_DEFAULTS: Readonly<Omit<FinetuneOptions, 'checkpoint'>> = 
   patience: 12,
 });
 
-/** The defaults for this network: few shared weights learn best from images such as they were trained on. */
+/**
+ * The defaults for this network: few shared weights learn best from images such as they were trained on, and on the chip itself. */
 export function defaultsFor({ layers }: NetworkSpec, { name }: Dataset): Omit<FinetuneOptions, 'checkpoint'> {
   if (!layers.some(isImageLayer)) return FINETUNE_DEFAULTS;
   const { images } = recipeOf(name);
   const { dropout = FINETUNE_DEFAULTS.dropout, augmentation = FINETUNE_DEFAULTS.augmentation } = images;
-  return { ...FINETUNE_DEFAULTS, dropout, augmentation };
+  return { ...FINETUNE_DEFAULTS, adapt: 0, dropout, augmentation };
 }
 
 export interface FinetuneResult {

@@ -87,6 +87,7 @@ describe('a convolution on a chip', async () => {
   it('is fine-tuned with images such as it was trained on', () => {
     const { spec } = relu.network;
     expect(defaultsFor(spec, { ...dataset, name: 'mnist' })).toMatchObject({
+      adapt: 0,
       dropout: 0,
       augmentation: 'affine',
     });
