@@ -19,7 +19,8 @@ export default defineConfig({
           ...common,
           name: 'beside',
           include: ['test/**/*.test.{ts,tsx}'],
-          exclude: ALONE,
+          // Chaos on a hub takes minutes: `npm run soak:hub`.
+          exclude: [...ALONE, ...(process.env.MEMLOOP_SOAK_JOBS ? [] : ['test/hub/chaos.test.ts'])],
           maxWorkers: 2,
           sequence: { groupOrder: 0 },
         },

@@ -80,8 +80,11 @@ export async function waitFor(hub: HubConnection, id: string, signal?: AbortSign
         told = done;
       });
       signal?.throwIfAborted();
-      const state = await stateOf(hub, id);
-      if (isOver(state.state)) return state;
+      const state = await stateOf(hub, id).catch((error) => {
+        // A hub that does not answer now may do so later.
+        if (error instanceof HubRefusal || hub.nats.isClosed()) throw error;
+      });
+      if (state && isOver(state.state)) return state;
       await Promise.race([change, sleep(2000)]);
     }
   } finally {
