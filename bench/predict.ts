@@ -52,7 +52,7 @@ for (let seed = first; seed < first + Number(values.chips); seed++) {
   const calibrated = new CalibratedBoard(board, passport.converters!);
   for (let i = 0; i < board.description.arrays; i++) await calibrateDevices(calibrated, i);
   passport.saveNeurons(await calibrateNeurons(board));
-  const { accuracy, low, high } = predictAccuracy(passport, network, scales, data.test);
+  const { accuracy, low, high } = await predictAccuracy(passport, network, scales, data.test);
   const context = { board, emit: () => {}, signal: new AbortController().signal };
   const deployment = await Deployment.open(context, network.clone(), scales);
   await deployment.program();

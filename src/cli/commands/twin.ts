@@ -40,7 +40,7 @@ async function predict(session: Session, options: Options) {
   const { predictAccuracy } = await import('../../loop/index.js');
   const passport = await passportOf(session, options);
   const { network, test, scales } = await loadForBoard(options.model, { ...options, whole: true });
-  const { accuracy, low, high } = predictAccuracy(passport, network, scales, test, options);
+  const { accuracy, low, high } = await predictAccuracy(passport, network, scales, test, options);
   return {
     result: { accuracy, low, high, samples: test.count, board: passport.boardSerial },
     text: `${percent(accuracy)} of ${test.count} test images expected on board ${passport.boardSerial}, with 90 % between ${percent(low)} and ${percent(high)}`,

@@ -34,12 +34,12 @@ test('a chip whose cells are stuck against the network is told to fail, the heal
   const images = halves(60);
   const scales = layerScales(network, images);
   const predict = () => predictAccuracy(passport, network, scales, images, { draws: 8 });
-  const healthy = predict();
+  const healthy = await predict();
   const software = evaluate(network, images);
   expect(Math.abs(healthy.accuracy - software)).toBeLessThan(0.1);
   expect(healthy.low).toBeLessThan(healthy.accuracy);
   expect(healthy.high).toBeGreaterThanOrEqual(healthy.accuracy);
-  expect(predict()).toEqual(healthy);
+  expect(await predict()).toEqual(healthy);
 
   const chip = passport.array(0);
   // Weight (j, i) is row i, columns 2j and 2j + 1: all of output 0 stuck at the opposite of what is wanted.
@@ -49,5 +49,5 @@ test('a chip whose cells are stuck against the network is told to fail, the heal
       chip.setHealth(i * 8 + side, high ? 'stuck high' : 'stuck low');
       chip.tables.conductance[i * 8 + side] = high ? 44e-6 : 4e-6;
     }
-  expect(predict().high).toBeLessThan(healthy.low);
+  expect((await predict()).high).toBeLessThan(healthy.low);
 });
