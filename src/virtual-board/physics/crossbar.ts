@@ -334,6 +334,35 @@ export class Crossbar {
     for (let r = 0; r < rows; r++) this.#disturbRead(r, voltages[r], time);
   }
 
+  /**
+   * Column currents, A, without noise and with nothing moved, and the sums of the squares of their cells' currents, A², for a
+   * board that samples them one by one. Rows at `voltages` (V), columns at virtual ground.
+   */
+  sums(voltages: Float64Array, currents: Float64Array, squares: Float64Array): void {
+    const network = this.#exactLines();
+    if (network) {
+      network.multiply(voltages, currents);
+      network.squares(squares);
+    } else {
+      this.#products(voltages, currents);
+      squares.set(this.#squares);
+    }
+  }
+
+  /** Standard deviation of the noise of a cell in one sample, relative. */
+  get relativeNoise(): number {
+    return this.#relativeNoise(1);
+  }
+
+  /** Every cell at its voltage (V) for `time` (s), none of them selected: by a read, or by the bias of a pulse. */
+  hold(across: Float64Array, time: number, read: boolean): void {
+    const { readDisturb, halfSelectDisturb } = this.#profile.effects;
+    if (!(read ? readDisturb : halfSelectDisturb).enabled) return;
+    for (let i = 0; i < across.length; i++)
+      if (across[i] !== 0 && this.stuck[i] === 0) this.#disturb.cell(i, across[i], time);
+    this.#networkKnows = false;
+  }
+
   /** With lines to first order: column currents, and the sums of the squares of their cells'. */
   #products(voltages: Float64Array, currents: Float64Array): void {
     this.#firstOrder ??= new FirstOrderLines(this.rows, this.columns, this.#segment());

@@ -76,10 +76,10 @@ static uint32_t wake_at;
 
 static bool is_time(void) { return (int32_t)(TIMER_NOW - wake_at) >= 0; }
 
-/* Until the timer shows `time`, with interrupts. */
+/* Until shortly before the timer shows `time`, with interrupts. */
 static void sleep_until(uint32_t time) {
-  wake_at = time;
-  TIMER_ALARM0 = time;
+  wake_at = time - 2;
+  TIMER_ALARM0 = time - 1;
   while (!is_time()) cortex_sleep_unless(is_time);
 }
 
