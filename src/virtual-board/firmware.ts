@@ -9,7 +9,7 @@ import {
   encodePayload,
   MAX_PAYLOAD,
 } from '../../firmware-protocol/generated/protocol.js';
-import type { Machine } from './in-process.js';
+import type { Machine } from './machine.js';
 
 /** What the firmware finds at its pins. Codes and widths are within the described limits: the core checks. */
 export interface AnalogFrontEnd {
@@ -84,7 +84,7 @@ export class WasmFirmware implements Machine {
   /** @param imports what the firmware asks for, given its memory */
   constructor(
     asset: string,
-    imports: (memory: FirmwareMemory) => Record<string, (...numbers: number[]) => number | void>,
+    imports: (memory: FirmwareMemory) => Record<string, (...numbers: number[]) => unknown>,
   ) {
     const memory: FirmwareMemory = { buffer: new ArrayBuffer(0), bytes: new Uint8Array(0) };
     const instance = new WebAssembly.Instance(moduleOf(asset), { hal: imports(memory) });
@@ -137,39 +137,43 @@ export class Firmware extends WasmFirmware {
     super('firmware.wasm', (memory) => {
       const int16 = (at: number, count: number) => new Int16Array(memory.buffer, at, count);
       return {
-      description: (at: number) =>
-        encodePayload(
-          { name: 'DescribeReply', ...frontEnd.description },
-          new DataView(memory.buffer, at, MAX_PAYLOAD),
-          0,
-        ),
-      firmwareVersion: (at: number, max: number) => writeText(memory, frontEnd.firmwareVersion, at, max),
-      boardSerial: (at: number, max: number) => writeText(memory, frontEnd.boardSerial, at, max),
-      arraySerial: (array: number, at: number, max: number) => writeText(memory, frontEnd.arraySerial(array), at, max),
-      now: () => frontEnd.now(),
-      entropy: () => frontEnd.entropy(),
-      fault: () => frontEnd.fault?.() ?? 0,
-      transmitSpace,
-      transmit: (at: number, count: number) => transmit(memory.bytes.slice(at, at + count)),
-      linesToZero: () => frontEnd.linesToZero(),
-      pulse: (array: number, row: number, column: number, code: number, width: number) =>
-        frontEnd.pulse(array, row, column, code, width),
-      readRow: (array: number, row: number, code: number, samples: number, counts: number) =>
-        frontEnd.readRow(array, row, code, samples, int16(counts, columns)),
-      multiply: (array: number, range: number, samples: number, codes: number, counts: number) =>
-        frontEnd.multiply(array, range, samples, int16(codes, rows), int16(counts, columns)),
-      reference: (
-        row: number,
-        column: number,
-        reference: number,
-        range: number,
-        samples: number,
-        code: number,
-      ) => frontEnd.reference(row, column, reference, range, samples, code),
-      neuronsBegin: (pulses: number, pulseSteps: number, drives: number) =>
-        frontEnd.neuronsBegin(new Uint16Array(memory.buffer, pulseSteps, pulses), int16(drives, pulses * neurons)),
-      neuronsSample: (samples: number, decimation: number, counts: number) =>
-        frontEnd.neuronsSample(samples, decimation, int16(counts, samples * neurons)),
+        description: (at: number) =>
+          encodePayload(
+            { name: 'DescribeReply', ...frontEnd.description },
+            new DataView(memory.buffer, at, MAX_PAYLOAD),
+            0,
+          ),
+        firmwareVersion: (at: number, max: number) => writeText(memory, frontEnd.firmwareVersion, at, max),
+        boardSerial: (at: number, max: number) => writeText(memory, frontEnd.boardSerial, at, max),
+        arraySerial: (array: number, at: number, max: number) =>
+          writeText(memory, frontEnd.arraySerial(array), at, max),
+        now: () => frontEnd.now(),
+        entropy: () => frontEnd.entropy(),
+        fault: () => frontEnd.fault?.() ?? 0,
+        transmitSpace,
+        transmit: (at: number, count: number) => transmit(memory.bytes.slice(at, at + count)),
+        linesToZero: () => frontEnd.linesToZero(),
+        pulse: (array: number, row: number, column: number, code: number, width: number) =>
+          frontEnd.pulse(array, row, column, code, width),
+        readRow: (array: number, row: number, code: number, samples: number, counts: number) =>
+          frontEnd.readRow(array, row, code, samples, int16(counts, columns)),
+        multiply: (array: number, range: number, samples: number, codes: number, counts: number) =>
+          frontEnd.multiply(array, range, samples, int16(codes, rows), int16(counts, columns)),
+        reference: (
+          row: number,
+          column: number,
+          reference: number,
+          range: number,
+          samples: number,
+          code: number,
+        ) => frontEnd.reference(row, column, reference, range, samples, code),
+        neuronsBegin: (pulses: number, pulseSteps: number, drives: number) =>
+          frontEnd.neuronsBegin(
+            new Uint16Array(memory.buffer, pulseSteps, pulses),
+            int16(drives, pulses * neurons),
+          ),
+        neuronsSample: (samples: number, decimation: number, counts: number) =>
+          frontEnd.neuronsSample(samples, decimation, int16(counts, samples * neurons)),
       };
     });
   }

@@ -1,4 +1,5 @@
 /** A board in this process: a machine that runs the firmware, as bytes in and bytes out, with its turns on the event loop. */
+import type { Machine } from './machine.js';
 import type { Profile } from './profile.js';
 import type { TraceFile } from './trace.js';
 import type { SimulatedParts, VirtualBoard } from './types.js';
@@ -13,16 +14,6 @@ const OUTPUT_ROOM = 131_072;
 const OUTPUT_PIECE = 32_768;
 /** Bytes that wait for a busy board before `write` keeps the host waiting. */
 const INPUT_ROOM = 65536;
-
-/** What runs the firmware. It calls `transmit` from `boot` and `poll` only. */
-export interface Machine {
-  /** Power on or reset: no session, all lines at 0 V. */
-  boot(): void;
-  /** Bytes from the host. What they ask for is done in `poll`. */
-  receive(bytes: Uint8Array): void;
-  /** Does a little work; true if there may be more now. */
-  poll(): boolean;
-}
 
 export interface InProcessOptions<Parts extends SimulatedParts> {
   profile: Profile;

@@ -41,7 +41,9 @@ export class Ads8688 implements SpiChip {
     this.#frame = [];
     const channel = this.#channel;
     this.#result =
-      channel === undefined ? 0 : this.#sample(channel, SPANS[this.#registers[RANGES + channel] & 7] ?? SPANS[0]);
+      channel === undefined
+        ? 0
+        : this.#sample(channel, SPANS[this.#registers[RANGES + channel] & 7] ?? SPANS[0]);
   }
 
   exchange(byte: number): number {

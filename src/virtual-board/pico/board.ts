@@ -7,7 +7,8 @@ import { Random } from '../../model/random.js';
 import { MemloopError } from '../../shared/errors.js';
 import { loadFaults, parseFaults } from '../faults/faults.js';
 import { faultyBoard } from '../faults/faulty-board.js';
-import { InProcessBoard, type Machine } from '../in-process.js';
+import { InProcessBoard } from '../in-process.js';
+import type { Machine } from '../machine.js';
 import { loadProfile, type Profile } from '../profile.js';
 import { TraceFile } from '../trace.js';
 import type { VirtualBoard, VirtualBoardOptions } from '../types.js';
@@ -51,7 +52,8 @@ export function createPicoBoard(options: PicoBoardOptions = {}): PicoBoard {
   const told = typeof trace === 'function' ? trace : file?.add;
   if (told) parts.pulseListeners.push(told);
   const machine = (transmit: (bytes: Uint8Array) => void, space: () => number): Machine => {
-    if (!uf2) return portableFirmware(parts, clock as BusClock, { boot: options.boot, seed, transmit, space });
+    if (!uf2)
+      return portableFirmware(parts, clock as BusClock, { boot: options.boot, seed, transmit, space });
     const boots = options.boot === undefined ? undefined : new Random(seed).fork(`boot ${options.boot}`);
     const random = () => (boots ? boots.integer(2 ** 32) : randomInt(2 ** 32));
     const { onWarning } = options;

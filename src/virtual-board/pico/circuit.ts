@@ -5,8 +5,8 @@
  *     pins, SPI ─► DACs ─► switches ─► rows ─► crossbar ─► columns ─► switches ─► meters ─► ADC ─► SPI
  *
  * Time is told from outside. What the cells go through is worked out whenever something moves, from the state before:
- * a pulse is what lies between its edges, to 0.1 µs; the bias before and after it is counted in steps of 5 µs, and a
- * read by its samples. So a few nanoseconds more or less on the bus do not change the digits of a simulation.
+ * a pulse is what lies between its edges, to 0.1 µs; the bias before and after it is counted in whole settling times, and
+ * a read by its samples. So a few nanoseconds more or less on the bus do not change the digits of a simulation.
  */
 import { createHash } from 'node:crypto';
 import {
@@ -37,7 +37,9 @@ const FILTER_TAU = Math.SQRT2 / (2 * Math.PI * 15e3);
 /** Longer after a step nothing of it is left to see. */
 const SETTLED = 14;
 const PULSE_STEP = 1e-7;
-const BIAS_STEP = 5e-6;
+/** Bias is counted in whole settling times, each of which takes this with what goes before and after it, s. */
+const BIAS_STEP = NUMBERS.LINES_SETTLE_US * 1e-6;
+const BIAS_TIME = 25e-6;
 /** What one sample of one column takes, for what a read does to the cells, s. */
 const SAMPLE_TIME = 4e-6;
 const SWITCH_RESISTANCE = 9.5;
@@ -167,8 +169,13 @@ export class Circuit implements SimulatedParts {
     const { closed } = this;
     const step = NUMBERS.ROW_VOLTS_PER_COUNT * (1 + this.faults.reference);
     const volts = (dac: Ad5676, errors: Dac) => (n: number) =>
-      errors.output(n, dac.codes[n] - 0x8000) + (step - NUMBERS.ROW_VOLTS_PER_COUNT) * (dac.codes[n] - 0x8000);
-    return linesOf(closed, volts(this.#rowDac, this.#converters.rowDac), volts(this.#columnDac, this.#columnErrors));
+      errors.output(n, dac.codes[n] - 0x8000) +
+      (step - NUMBERS.ROW_VOLTS_PER_COUNT) * (dac.codes[n] - 0x8000);
+    return linesOf(
+      closed,
+      volts(this.#rowDac, this.#converters.rowDac),
+      volts(this.#columnDac, this.#columnErrors),
+    );
   }
 
   /** Switches as they are, stuck ones included. */
@@ -185,7 +192,8 @@ export class Circuit implements SimulatedParts {
     for (const told of this.pinListeners) told(this.#now(), pin, high);
     if (pin === 'LINES_ALIVE' && !high) this.reset();
     if (pin === 'LOAD_DACS' && !high && this.#high.has('LINES_ALIVE')) this.#load();
-    for (const device of Object.keys(this.#chips) as Device[]) if (SELECT[device] === pin) this.#select(device, !high);
+    for (const device of Object.keys(this.#chips) as Device[])
+      if (SELECT[device] === pin) this.#select(device, !high);
   }
 
   pinIsHigh(pin: Pin): boolean {
@@ -246,10 +254,7 @@ export class Circuit implements SimulatedParts {
   #compare(): void {
     const both = group(this.closed, 'COLUMN_TO_BIAS') & group(this.closed, 'COLUMN_TO_METER');
     const { columns } = this.lines;
-    const current = columns.reduce(
-      (sum, v, c) => ((both >> c) & 1 ? sum + Math.abs(v) / FIGHT : sum),
-      0,
-    );
+    const current = columns.reduce((sum, v, c) => ((both >> c) & 1 ? sum + Math.abs(v) / FIGHT : sum), 0);
     if (current < TRIP && !this.faults.overCurrent) return;
     this.#tripped = true;
     this.reset();
@@ -271,7 +276,7 @@ export class Circuit implements SimulatedParts {
     if (cell) this.#pulse(cell, voltages[cell.row * COLUMNS + cell.column], time);
     else if (samples > 0)
       this.#crossbar.hold(voltages, NUMBERS.READ_SETTLE_US * 1e-6 + samples * SAMPLE_TIME, true);
-    else this.#crossbar.hold(voltages, Math.round(time / BIAS_STEP) * BIAS_STEP, lines.metered !== 0);
+    else this.#crossbar.hold(voltages, Math.floor(time / BIAS_STEP + 1e-6) * BIAS_TIME, lines.metered !== 0);
   }
 
   #pulse({ row, column }: { row: number; column: number }, across: number, time: number): void {
@@ -289,7 +294,11 @@ export class Circuit implements SimulatedParts {
     const range = (group(this.closed, 'METER_RANGE') >> channel) & 1;
     const after = (this.#now() - this.#since) / FILTER_TAU;
     const settled =
-      after > SETTLED ? 1 : 1 - Math.exp(-after) * (Math.cos(after) + Math.sin(after)) - Math.exp((-after * FILTER_TAU) / DAC_TAU);
+      after > SETTLED
+        ? 1
+        : 1 -
+          Math.exp(-after) * (Math.cos(after) + Math.sin(after)) -
+          Math.exp((-after * FILTER_TAU) / DAC_TAU);
     const current = this.#current(channel) * Math.max(0, settled);
     const count = this.#converters.columnAdcs[range].count(channel, current, 1, this.#noise);
     const shift = Math.round((REFERENCE * this.faults.reference) / ADC_STEP);

@@ -6,7 +6,7 @@
  */
 import { RP2040 } from 'rp2040js';
 import { GPIO, type Pin } from '../../../firmware-protocol/generated/wiring.js';
-import type { Machine } from '../in-process.js';
+import type { Machine } from '../machine.js';
 import { type Circuit, PULLED_UP } from './circuit.js';
 import { FlashPort, RandomOscillator } from './peripherals.js';
 import { readUf2 } from './uf2.js';
@@ -225,4 +225,3 @@ export class Emulator implements Machine {
     return this.#feeding || (chip.readUint32(TIMER_ARMED) & 1) !== 0;
   }
 }
-

@@ -18,7 +18,11 @@ export const group = (closed: Uint8Array, name: SwitchGroup): number => closed[p
 const bit = (mask: number, n: number): boolean => ((mask >> n) & 1) === 1;
 
 /** A meter holds a column at the virtual ground; a DAC on the same column is stronger. */
-export function linesOf(closed: Uint8Array, row: (n: number) => number, column: (n: number) => number): Lines {
+export function linesOf(
+  closed: Uint8Array,
+  row: (n: number) => number,
+  column: (n: number) => number,
+): Lines {
   const direct = group(closed, 'ROW_DIRECT');
   const series = group(closed, 'ROW_SERIES');
   const metered = group(closed, 'COLUMN_TO_METER');

@@ -24,7 +24,8 @@ export function readUf2(file: Uint8Array): Uint8Array {
   const image = new Uint8Array(Math.max(...pieces.map(({ at, bytes }) => at + bytes.length)));
   for (const { at, bytes } of pieces) image.set(bytes, at);
   const sum = new DataView(image.buffer).getUint32(BOOT_BLOCK - 4, true);
-  if (checksum(image.subarray(0, BOOT_BLOCK - 4)) !== sum) throw bad('the checksum of its boot block is wrong');
+  if (checksum(image.subarray(0, BOOT_BLOCK - 4)) !== sum)
+    throw bad('the checksum of its boot block is wrong');
   return image;
 }
 
@@ -39,4 +40,7 @@ export function checksum(bytes: Uint8Array): number {
 }
 
 const bad = (why: string) =>
-  new MemloopError('bad-file', `the firmware for the Pico cannot be used: ${why}; make it with \`npm run firmware:pico\``);
+  new MemloopError(
+    'bad-file',
+    `the firmware for the Pico cannot be used: ${why}; make it with \`npm run firmware:pico\``,
+  );

@@ -90,27 +90,48 @@ void bus_wait(uint32_t microseconds) {
   }
 }
 
-/* The frame ends the same time after the timer has turned to `time`, and `spins` of three cycles. */
-IN_RAM static void exchange_at(uint32_t time, uint32_t spins, uint32_t select, const bus_frame *frame) {
+/* Cycles of the core, downwards, modulo a millisecond: the counter that makes the ticks. */
+#define PHASE REGISTER(0xe000e018)
+#define PHASES (CORE_CLOCK / 1000u)
+/* The last loop that looks at it takes less. */
+#define LAST 24u
+/* From the call to the first edge, and from the end of a coarse wait to an edge: cycles, and µs that are surely less. */
+#define LEAD 250u
+#define LEAD_US 3u
+
+static uint32_t phase_after(uint32_t phase, uint32_t cycles) { return (phase + 2 * PHASES - cycles % PHASES) % PHASES; }
+
+/* The frame ends the same time after the core has come to `phase`, which is a little after `time`. */
+IN_RAM static void exchange_at(uint32_t time, uint32_t phase, uint32_t select, const bus_frame *frame) {
   uint8_t in[BUS_MAX_FRAME];
-  while (TIMER_NOW != time) {
+  uint32_t left;
+  while ((int32_t)(TIMER_NOW - time) < 0) {
   }
-  if (spins > 0) __asm volatile("1: sub %0, #1\n bne 1b" : "+l"(spins) : : "cc");
+  do {
+    left = PHASE - phase;
+    if ((int32_t)left < 0) left += PHASES;
+  } while (left > LAST && left < PHASES / 2);
+  if (left > LAST) left = 0; /* too late */
+  /* Three cycles a turn. */
+  left = (left * 21846u >> 16) + 1u;
+  __asm volatile("1: sub %0, #1\n bne 1b" : "+l"(left) : : "cc");
   exchange(select, frame->bytes, in, frame->count);
 }
 
 void bus_edges(const bus_frame *first, const bus_frame *second, uint32_t width) {
   uint32_t whole = width / 10u;
-  uint32_t spins = (width % 10u * 25u + 3u) / 6u; /* 0.1 µs is 12.5 cycles */
+  uint32_t cycles = width % (10u * 1000u) * 25u / 2u; /* those beyond whole milliseconds */
   cortex_interrupts_off();
-  uint32_t start = TIMER_NOW + 2;
-  exchange_at(start, 0, select_bit[first->device], first);
+  uint32_t start = TIMER_NOW;
+  uint32_t phase = phase_after(PHASE, LEAD);
+  uint32_t next = phase_after(phase, cycles);
+  exchange_at(start, phase, select_bit[first->device], first);
   if (whole > 2 * QUIET) {
     cortex_interrupts_on();
     sleep_until(start + whole - QUIET);
     cortex_interrupts_off();
   }
-  exchange_at(start + whole, spins, select_bit[second->device], second);
+  exchange_at(start + whole - LEAD_US, next, select_bit[second->device], second);
   cortex_interrupts_on();
 }
 
