@@ -44,7 +44,11 @@ export const NUMBERS = {
   /** 2.5 V of the ADC's 5.12 V lie on either side of zero current */
   CURRENT_MAX_COUNT: 32000,
   /** in series with the selected row during a pulse, Ω */
-  SERIES_RESISTANCE: 20000,
+  SERIES_RESISTANCE: 1000,
+  /** pulses over 0 V: half-selected cells see one part of so many */
+  BIAS_PARTS_UP: 2,
+  /** pulses under 0 V */
+  BIAS_PARTS_DOWN: 3,
   /** reference resistor, 0.1 %, Ω */
   REFERENCE_RESISTANCE: 20000,
   /** highest pulse, V: KNOWM's own limit for W devices */
@@ -66,7 +70,7 @@ export const NUMBERS = {
   /** silence of the host after which all lines go to 0 V, s */
   DEAD_MAN_TIME: 2,
   /** from a step of the DACs to a settled line, µs */
-  LINES_SETTLE_US: 20,
+  LINES_SETTLE_US: 10,
   /** from a step of the DACs to a settled ADC, whose inputs have a filter of 15 kHz, µs */
   READ_SETTLE_US: 250,
   /** length of a reset of switches and DACs, µs */

@@ -33,7 +33,8 @@ static const ml_describe_reply description = {
     .step_time = 1.0f,
     .max_steps = 1,
     .series_resistance = SERIES_RESISTANCE,
-    .half_select = 1.0f / 3.0f,
+    /* The larger of the two: the host is then careful enough with both. */
+    .half_select = 1.0f / (BIAS_PARTS_UP < BIAS_PARTS_DOWN ? BIAS_PARTS_UP : BIAS_PARTS_DOWN),
     .max_voltage = MAX_VOLTAGE,
     .min_voltage = MIN_VOLTAGE,
     .max_read_voltage = MAX_READ_VOLTAGE,
@@ -80,26 +81,27 @@ static void step(uint8_t line, int16_t code) {
   bus_exchange(&frame);
 }
 
-/* ---- pulses. Rows rest at a third of the voltage, columns at the rest of it, and the selected column at 0 V, so that
- * every cell sees a third; then the selected row steps to the whole voltage and back. Two edges, and at each of them one
- * channel moves. */
+/* ---- pulses. Rows rest at a part of the voltage, columns at what is left of it, and the selected column at 0 V; then the
+ * selected row steps to the whole voltage and back. Two edges, and at each of them one channel moves. With three parts
+ * every cell but the selected one sees a third, those that share no line with it the other way round. With two parts these
+ * see nothing and the others a half. Which is better depends on the thresholds: docs/how-to/build-a-board.md. */
 
 void hal_pulse(uint8_t array, uint8_t row, uint8_t column, int16_t code, uint16_t width) {
   (void)array;
-  int16_t third = quotient(code, 3);
-  int16_t rest = (int16_t)(code - third);
+  int16_t part = quotient(code, code > 0 ? BIAS_PARTS_UP : BIAS_PARTS_DOWN);
+  int16_t rest = (int16_t)(code - part);
   switch_setting setting = {{0}};
   setting.group[SWITCH_COLUMN_TO_BIAS] = ALL;
   setting.group[SWITCH_ROW_DIRECT] = (uint8_t)~bit(row);
   setting.group[SWITCH_ROW_SERIES] = bit(row);
   bus_guard((uint32_t)width / 10u + 2000u);
-  for (uint8_t r = 0; r < ROWS; r++) dac_write(DAC_ROW(r), third);
+  for (uint8_t r = 0; r < ROWS; r++) dac_write(DAC_ROW(r), part);
   for (uint8_t c = 0; c < COLUMNS; c++) dac_write(DAC_COLUMN(c), c == column ? 0 : rest);
   switches_set(&setting);
   dac_load();
   bus_wait(LINES_SETTLE_US);
   bus_frame up = dac_step(DAC_ROW(row), code);
-  bus_frame down = dac_step(DAC_ROW(row), third);
+  bus_frame down = dac_step(DAC_ROW(row), part);
   bus_edges(&up, &down, width);
   /* The line comes down before its switch opens. */
   bus_wait(LINES_SETTLE_US);
@@ -107,12 +109,13 @@ void hal_pulse(uint8_t array, uint8_t row, uint8_t column, int16_t code, uint16_
   bus_guard(0);
 }
 
-/* ---- currents. Columns at the virtual ground of their meters, every row at its voltage. */
+/* ---- currents. All columns at the virtual ground of their meters. A row that is not driven floats to it, better than the
+ * offset of its DAC would let it. */
 
-static void meters(uint8_t range, uint8_t columns) {
+static void meters(uint8_t range, uint8_t rows) {
   switch_setting setting = {{0}};
-  setting.group[SWITCH_COLUMN_TO_METER] = columns;
-  setting.group[SWITCH_ROW_DIRECT] = ALL;
+  setting.group[SWITCH_COLUMN_TO_METER] = ALL;
+  setting.group[SWITCH_ROW_DIRECT] = rows;
   setting.group[SWITCH_METER_RANGE] = range == 0 ? 0 : ALL;
   switches_set(&setting);
 }
@@ -129,7 +132,7 @@ static void measure(uint8_t first, uint8_t count, uint8_t samples, int16_t *coun
 int16_t hal_read_cell(uint8_t array, uint8_t row, uint8_t column, int16_t code, uint8_t samples) {
   (void)array;
   int16_t count;
-  meters(0, ALL);
+  meters(0, bit(row));
   step(DAC_ROW(row), code);
   measure(column, 1, samples, &count);
   return count;
@@ -137,7 +140,7 @@ int16_t hal_read_cell(uint8_t array, uint8_t row, uint8_t column, int16_t code, 
 
 void hal_read_row(uint8_t array, uint8_t row, int16_t code, uint8_t samples, int16_t *counts) {
   (void)array;
-  meters(0, ALL);
+  meters(0, bit(row));
   step(DAC_ROW(row), code);
   measure(0, COLUMNS, samples, counts);
 }

@@ -43,7 +43,7 @@ enum {
   SWITCH_COLUMN_TO_METER, /* column n to its current meter */
   SWITCH_COLUMN_TO_BIAS, /* column n to its DAC */
   SWITCH_ROW_DIRECT, /* row n to its DAC */
-  SWITCH_ROW_SERIES, /* row n to its DAC through 20 kΩ */
+  SWITCH_ROW_SERIES, /* row n to its DAC through 1 kΩ */
   SWITCH_METER_RANGE, /* 11.11 kΩ beside the 100 kΩ of meter n: range 1 */
   SWITCH_ROW_TO_REFERENCE, /* DAC of row n to the reference resistor */
   SWITCH_REFERENCE_TO_METER, /* reference resistor to meter n */
@@ -56,7 +56,9 @@ enum {
 #define AMPS_PER_COUNT_0 7.8125e-10f /* 5.12 V / 2^16 / 100 kΩ: step of the currents in range 0, A */
 #define AMPS_PER_COUNT_1 7.8125e-9f /* 5.12 V / 2^16 / 10 kΩ: in range 1, A */
 #define CURRENT_MAX_COUNT 32000 /* 2.5 V of the ADC's 5.12 V lie on either side of zero current */
-#define SERIES_RESISTANCE 20000 /* in series with the selected row during a pulse, Ω */
+#define SERIES_RESISTANCE 1000 /* in series with the selected row during a pulse, Ω */
+#define BIAS_PARTS_UP 2 /* pulses over 0 V: half-selected cells see one part of so many */
+#define BIAS_PARTS_DOWN 3 /* pulses under 0 V */
 #define REFERENCE_RESISTANCE 20000 /* reference resistor, 0.1 %, Ω */
 #define MAX_VOLTAGE 0.75f /* highest pulse, V: KNOWM's own limit for W devices */
 #define MIN_VOLTAGE -1 /* lowest pulse, V */
@@ -67,7 +69,7 @@ enum {
 #define MAX_PULSES 60000 /* pulses a cell may have between two starts */
 #define READ_TIME 0.00005f /* longest time that one sample of all columns takes, s */
 #define DEAD_MAN_TIME 2 /* silence of the host after which all lines go to 0 V, s */
-#define LINES_SETTLE_US 20 /* from a step of the DACs to a settled line, µs */
+#define LINES_SETTLE_US 10 /* from a step of the DACs to a settled line, µs */
 #define READ_SETTLE_US 250 /* from a step of the DACs to a settled ADC, whose inputs have a filter of 15 kHz, µs */
 #define RESET_US 2 /* length of a reset of switches and DACs, µs */
 

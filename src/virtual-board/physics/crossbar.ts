@@ -21,7 +21,7 @@ import { Disturb } from './disturb.js';
 import { DrivenCell } from './driven-cell.js';
 import { lognormal } from './spread.js';
 import { FirstOrderLines } from './wires/first-order.js';
-import { type Surroundings, WireNetwork } from './wires/network.js';
+import { type Bias, type Surroundings, WireNetwork } from './wires/network.js';
 
 /** A pulse through floating lines is taken in so many pieces. */
 const PIECES = 8;
@@ -126,17 +126,29 @@ export class Crossbar {
     return this.#state.map((x, i) => this.#low[i] + this.#span[i] * x + schottky);
   }
 
-  /** `voltage` (V) behind a series resistor (Ω; default: the profile's) on one cell for `width` (s). */
-  pulse(row: number, column: number, voltage: number, width: number, series?: number): void {
+  /**
+   * `voltage` (V) behind a series resistor (Ω; default: the profile's) on one cell for `width` (s); half-selected cells see
+   * `halfSelect` of it (default: the profile's).
+   */
+  pulse(
+    row: number,
+    column: number,
+    voltage: number,
+    width: number,
+    series?: number,
+    halfSelect = this.#profile.pulse.halfSelect,
+  ): void {
     const { pulse, effects } = this.#profile;
     const i = row * this.columns + column;
     const network = this.#exactLines();
-    if (network && pulse.halfSelect > 0) {
-      this.#exactPulse(network, i, voltage, width, series ?? pulse.seriesResistance);
+    if (network && halfSelect > 0) {
+      const share = pulse.linesFloat ? undefined : halfSelect;
+      const bias = { row, column, voltage, series: series ?? pulse.seriesResistance, share };
+      this.#exactPulse(network, bias, width);
       return;
     }
     const resistance = (series ?? pulse.seriesResistance) + this.#lineResistance(row, column);
-    const disturbs = effects.halfSelectDisturb.enabled && pulse.halfSelect > 0;
+    const disturbs = effects.halfSelectDisturb.enabled && halfSelect > 0;
     if (disturbs && pulse.linesFloat) {
       this.#floatingPulse(i, voltage, width, resistance);
       return;
@@ -145,7 +157,7 @@ export class Crossbar {
       const cell = this.#drawn(i, this.#cell);
       this.#written(i, stateAfterPulse(cell, this.#state[i], voltage, width, resistance));
     }
-    if (disturbs) this.#disturbNeighbours(i, voltage * pulse.halfSelect, width);
+    if (disturbs) this.#disturbNeighbours(i, voltage * halfSelect, width);
   }
 
   /** The network of lines and cells, where the profile wants it exact; its cells are as they are now. */
@@ -168,16 +180,15 @@ export class Crossbar {
    * A pulse through exact lines. All that the selected cell sees of them is a source and a resistance, found anew
    * whenever a cell has moved so far that they may have changed.
    */
-  #exactPulse(network: WireNetwork, i: number, voltage: number, width: number, series: number): void {
-    const { pulse, effects } = this.#profile;
-    const row = Math.floor(i / this.columns);
-    const column = i % this.columns;
+  #exactPulse(network: WireNetwork, bias: Bias, width: number): void {
+    const { effects } = this.#profile;
+    const { row, column } = bias;
+    const i = row * this.columns + column;
     const fixed = this.#fixed(i);
     const cell = fixed ? { ...this.#profile.device, ...fixed } : this.#drawn(i, this.#cell);
     const state = this.#state;
     const start = state[i];
-    const share = pulse.linesFloat ? undefined : pulse.halfSelect;
-    network.select({ row, column, voltage, series, share });
+    network.select(bias);
     for (let left = width; left > 0; ) {
       network.setCells(this.#low, this.#span, state);
       const around = network.around(row, column);

@@ -5,8 +5,8 @@
  *     pins, SPI ─► DACs ─► switches ─► rows ─► crossbar ─► columns ─► switches ─► meters ─► ADC ─► SPI
  *
  * Time is told from outside. What the cells go through is worked out whenever something moves, from the state before:
- * a pulse is what lies between its edges, to 0.1 µs; the bias before and after it is counted in whole settling times, and
- * a read by its samples. So a few nanoseconds more or less on the bus do not change the digits of a simulation.
+ * a pulse is what lies between its edges, to 0.1 µs; the bias before and after it is counted as 16 µs, and a read
+ * by its samples. So a few nanoseconds more or less on the bus do not change the digits of a simulation.
  */
 import { createHash } from 'node:crypto';
 import {
@@ -37,9 +37,9 @@ const FILTER_TAU = Math.SQRT2 / (2 * Math.PI * 15e3);
 /** Longer after a step nothing of it is left to see. */
 const SETTLED = 14;
 const PULSE_STEP = 1e-7;
-/** Bias is counted in whole settling times, each of which takes this with what goes before and after it, s. */
-const BIAS_STEP = NUMBERS.LINES_SETTLE_US * 1e-6;
-const BIAS_TIME = 25e-6;
+/** Bias before or after a pulse: shorter than this it is counted as what the emulated Pico takes in the mean, s. */
+const SHORT_BIAS = 40e-6;
+const BIAS_TIME = 16e-6;
 /** What one sample of one column takes, for what a read does to the cells, s. */
 const SAMPLE_TIME = 4e-6;
 const SWITCH_RESISTANCE = 9.5;
@@ -276,15 +276,17 @@ export class Circuit implements SimulatedParts {
     if (cell) this.#pulse(cell, voltages[cell.row * COLUMNS + cell.column], time);
     else if (samples > 0)
       this.#crossbar.hold(voltages, NUMBERS.READ_SETTLE_US * 1e-6 + samples * SAMPLE_TIME, true);
-    else this.#crossbar.hold(voltages, Math.floor(time / BIAS_STEP + 1e-6) * BIAS_TIME, lines.metered !== 0);
+    else this.#crossbar.hold(voltages, time < SHORT_BIAS ? BIAS_TIME : time, lines.metered !== 0);
   }
 
   #pulse({ row, column }: { row: number; column: number }, across: number, time: number): void {
     const width = Math.round(time / PULSE_STEP) * PULSE_STEP;
     if (width === 0) return;
-    this.#crossbar.pulse(row, column, across, width, NUMBERS.SERIES_RESISTANCE);
-    const codes = this.#rowDac.codes[row] - this.#columnDac.codes[column];
-    const voltage = codes * NUMBERS.ROW_VOLTS_PER_COUNT;
+    const rows = this.#rowDac.codes;
+    const low = this.#columnDac.codes[column];
+    const share = (rows[(row + 1) % ROWS] - low) / (rows[row] - low);
+    this.#crossbar.pulse(row, column, across, width, NUMBERS.SERIES_RESISTANCE, share);
+    const voltage = (rows[row] - low) * NUMBERS.ROW_VOLTS_PER_COUNT;
     for (const told of this.pulseListeners) told({ time: this.time, array: 0, row, column, voltage, width });
   }
 

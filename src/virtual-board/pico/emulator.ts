@@ -25,6 +25,8 @@ const TO_SPI = 1;
 const TO_UART = 2;
 /** Instructions between two looks at the world outside. */
 const TURN = 20_000;
+/** And between two looks at its input pin. */
+const LOOK = 1000;
 /** The fastest clock that all chips take, Hz: that of the ADC. Recalled from its data sheet and not confirmed. */
 const FASTEST_SPI = 17e6;
 /** Bits of a byte on the line, and how far its speed may be off. */
@@ -67,7 +69,7 @@ export class Emulator implements Machine {
   #idle: { ours: number; its: number } | undefined;
   /** Instructions since the first boot. */
   instructions = 0;
-  /** Nothing is executed, though time passes: the firmware hangs. */
+  /** No instruction is executed any more, as if the firmware hung, until the watchdog sees it. */
   stuck = false;
 
   constructor(circuit: Circuit, clock: EmulatedClock, options: EmulatorOptions) {
@@ -112,6 +114,7 @@ export class Emulator implements Machine {
     this.#chip = chip;
     this.#clock.chip = chip;
     this.#mustReset = false;
+    this.stuck = false;
     this.#toBoard = [];
     this.#idle = undefined;
     this.#feeding = false;
@@ -141,7 +144,6 @@ export class Emulator implements Machine {
       this.#circuit.pin(pin, level());
       gpio.addListener(() => this.#circuit.pin(pin, level()));
     }
-    chip.gpio[GPIO.OVER_CURRENT].setInputValue(true);
   }
 
   /** A word takes the time of its bits. Chips hear nothing that is not as they want it. */
@@ -198,6 +200,8 @@ export class Emulator implements Machine {
     for (let n = 0; n < TURN; n++) {
       if (this.#mustReset) this.#start();
       const chip = this.#chip;
+      if (n % LOOK === 0)
+        chip.gpio[GPIO.OVER_CURRENT].setInputValue(this.#circuit.pinIsHigh('OVER_CURRENT'));
       const clock = chip.clock as unknown as { tick(nanos: number): void; nanosToNextAlarm: number };
       if (!chip.core.waiting && !this.stuck) {
         const cycles = chip.core.executeInstruction();
@@ -206,7 +210,7 @@ export class Emulator implements Machine {
         continue;
       }
       const next = Math.max(1, clock.nanosToNextAlarm);
-      if (this.#works(chip)) {
+      if (this.stuck || this.#works(chip)) {
         this.#idle = undefined;
         clock.tick(next);
         continue;
