@@ -43,7 +43,12 @@ async function measure(seed: number) {
     const [crossbar] = virtual.frontEnd.crossbars;
     const result = await programmed(calibrated, 0, crossbar, targets);
     const { report, healthy, read, near } = result;
-    return { read: read / healthy, near: near / healthy, pulses: report.pulsesPerCell, board: virtual.frontEnd.time };
+    return {
+      read: read / healthy,
+      near: near / healthy,
+      pulses: report.pulsesPerCell,
+      board: virtual.frontEnd.time,
+    };
   } finally {
     await board.close();
     rmSync(home, { recursive: true, force: true });

@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { cSource } from './generator/c-codec.mjs';
 import { cHeader } from './generator/c-header.mjs';
+import { guide } from './generator/front-end/guide.mjs';
 import { wiringHeader, wiringTypescript } from './generator/front-end/header.mjs';
 import { golden } from './generator/golden.mjs';
 import { readme } from './generator/tables.mjs';
@@ -19,6 +20,9 @@ const files = {
   'firmware/protocol.c': cSource(),
   'firmware/front-ends/wiring.h': wiringHeader(),
   'generated/wiring.ts': wiringTypescript(),
+  '../docs/how-to/build-a-board.md': guide(
+    readFileSync(join(here, '../docs/how-to/build-a-board.md'), 'utf8'),
+  ),
   'README.md': readme(readFileSync(join(here, 'README.md'), 'utf8')),
 };
 const check = process.argv.includes('--check');

@@ -371,7 +371,7 @@ export class Crossbar {
     if (!(read ? readDisturb : halfSelectDisturb).enabled) return;
     for (let i = 0; i < across.length; i++)
       if (across[i] !== 0 && this.stuck[i] === 0) this.#disturb.cell(i, across[i], time);
-    this.#networkKnows = false;
+    this.#moved();
   }
 
   /** With lines to first order: column currents, and the sums of the squares of their cells'. */

@@ -200,8 +200,7 @@ export class Emulator implements Machine {
     for (let n = 0; n < TURN; n++) {
       if (this.#mustReset) this.#start();
       const chip = this.#chip;
-      if (n % LOOK === 0)
-        chip.gpio[GPIO.OVER_CURRENT].setInputValue(this.#circuit.pinIsHigh('OVER_CURRENT'));
+      if (n % LOOK === 0) chip.gpio[GPIO.OVER_CURRENT].setInputValue(this.#circuit.pinIsHigh('OVER_CURRENT'));
       const clock = chip.clock as unknown as { tick(nanos: number): void; nanosToNextAlarm: number };
       if (!chip.core.waiting && !this.stuck) {
         const cycles = chip.core.executeInstruction();

@@ -99,7 +99,14 @@ describe.each([
     const widths = [1e-5, 9.99e-5, 1.203e-4, 1e-3, 6.5e-3];
     const pulses = Array.from({ length: 64 }, (_, i): Pulse => {
       const width = widths[i % widths.length];
-      return { kind: 'pulse', array: 0, row: i >> 3, column: i & 7, voltage: width > 9e-4 ? (i % 3 ? -0.07 : 0.07) : i % 3 ? -0.6 : 0.5, width };
+      return {
+        kind: 'pulse',
+        array: 0,
+        row: i >> 3,
+        column: i & 7,
+        voltage: width > 9e-4 ? (i % 3 ? -0.07 : 0.07) : i % 3 ? -0.6 : 0.5,
+        width,
+      };
     }).map((p) => ({ ...p, voltage: Math.round(p.voltage / STEP) * STEP }));
     await board.cells(pulses);
     const seen = byPulse(moments);

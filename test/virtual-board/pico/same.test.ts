@@ -28,14 +28,26 @@ describe('the emulated Pico does what the same front end does in WebAssembly', (
         };
       });
       const outcomes = await board.cells(pulses);
-      const reads = await board.cells([{ kind: 'read', array: 0, row: 2, column: 5, voltage: 0.1, samples: 4 }]);
+      const reads = await board.cells([
+        { kind: 'read', array: 0, row: 2, column: 5, voltage: 0.1, samples: 4 },
+      ]);
       const rows = await board.readRows(0, 0, 8, 0.1, 4);
       const inputs = Float32Array.from({ length: 16 }, (_, i) => 0.02 * (i % 9));
       const products = await board.multiply(0, inputs, { samples: 2 });
       const currents = await board.reference(3, 4, 0, Float32Array.of(-0.1, 0, 0.1));
       const { pulsesApplied } = await board.health();
       const state = [...virtual.frontEnd.crossbars[0].state];
-      results.push({ ...board.description, outcomes, reads, rows, products, currents, pulsesApplied, state, trace });
+      results.push({
+        ...board.description,
+        outcomes,
+        reads,
+        rows,
+        products,
+        currents,
+        pulsesApplied,
+        state,
+        trace,
+      });
       const emulator = emulatorOf(virtual.frontEnd);
       if (emulator) expect(emulator.stackUsed, 'of 4096 bytes').toBeLessThan(1024);
       await board.close();
@@ -49,7 +61,7 @@ describe('the emulated Pico does what the same front end does in WebAssembly', (
 
   test('the loop: programmed, measured and fine-tuned, with the neurons on the host', async () => {
     const small = await smallNetwork();
-    const pictures = patterns(60, 2);
+    const pictures = patterns(40, 2);
     const results = [];
     for (const runs of BOTH) {
       const { board, virtual } = await openPico({ runs, profile: PICO_PROFILE, seed: 4 });
@@ -61,14 +73,26 @@ describe('the emulated Pico does what the same front end does in WebAssembly', (
         network,
         small.scales,
       );
-      const data = { train: patterns(80, 5), test: pictures };
-      const { software, before, after, tuning } = await recover(deployment, data, { epochs: 1, batch: 10, seed: 1 });
-      results.push({ software, before, after, tuning: { ...tuning, seconds: 0 }, state: [...virtual.frontEnd.crossbars[0].state] });
+      const data = { train: patterns(20, 5), test: pictures };
+      const { software, before, after, tuning } = await recover(deployment, data, {
+        epochs: 1,
+        batch: 10,
+        seed: 1,
+      });
+      results.push({
+        software,
+        before,
+        after,
+        tuning: { ...tuning, seconds: 0 },
+        state: [...virtual.frontEnd.crossbars[0].state],
+      });
       await guarded.close();
     }
-    const strip = (value: unknown) => JSON.parse(JSON.stringify(value, (key, v) => (/seconds|requests|roundTrips|latency/i.test(key) ? undefined : v)));
+    const strip = (value: unknown) =>
+      JSON.parse(
+        JSON.stringify(value, (key, v) => (/seconds|requests|roundTrips|latency/i.test(key) ? undefined : v)),
+      );
     expect(strip(results[1])).toEqual(strip(results[0]));
-    console.log(results[0].software, results[0].before.accuracy, results[0].after.accuracy);
     expect(results[0].after.accuracy).toBeGreaterThan(results[0].software - 0.1);
   });
 });

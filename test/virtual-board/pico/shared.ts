@@ -60,7 +60,8 @@ export function watchLines({ frontEnd }: PicoBoard): Moment[] {
     if (high) return;
     if (pin === 'LINES_ALIVE') {
       switches = new Array(7).fill(0);
-      for (const codes of [inputs.ROW_DAC, inputs.COLUMN_DAC, outputs.ROW_DAC, outputs.COLUMN_DAC]) codes.fill(0);
+      for (const codes of [inputs.ROW_DAC, inputs.COLUMN_DAC, outputs.ROW_DAC, outputs.COLUMN_DAC])
+        codes.fill(0);
       moved(time, 'reset');
     } else if (pin === 'LOAD_DACS') {
       outputs.ROW_DAC = [...inputs.ROW_DAC];
