@@ -1,11 +1,13 @@
 /**
  * Writes everything that follows from protocol.json: the TypeScript codec, the C header and codec, the
- * tables of README.md and the golden frames. `--check` writes nothing and fails if a file is out of date.
+ * tables of README.md and the golden frames; and from front-ends/crossbar-a.json: the wiring in C and TypeScript. `--check` writes nothing and fails if a file is out of date.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { cSource } from './generator/c-codec.mjs';
 import { cHeader } from './generator/c-header.mjs';
+import { guide } from './generator/front-end/guide.mjs';
+import { wiringHeader, wiringTypescript } from './generator/front-end/header.mjs';
 import { golden } from './generator/golden.mjs';
 import { readme } from './generator/tables.mjs';
 import { typescript } from './generator/typescript.mjs';
@@ -16,6 +18,11 @@ const files = {
   'generated/golden.json': golden(),
   'firmware/protocol.h': cHeader(),
   'firmware/protocol.c': cSource(),
+  'firmware/front-ends/wiring.h': wiringHeader(),
+  'generated/wiring.ts': wiringTypescript(),
+  '../docs/how-to/build-a-board.md': guide(
+    readFileSync(join(here, '../docs/how-to/build-a-board.md'), 'utf8'),
+  ),
   'README.md': readme(readFileSync(join(here, 'README.md'), 'utf8')),
 };
 const check = process.argv.includes('--check');

@@ -2,189 +2,31 @@
 import { loadFaults, parseFaults } from './faults/faults.js';
 import { faultyBoard } from './faults/faulty-board.js';
 import { Firmware } from './firmware.js';
+import { InProcessBoard } from './in-process.js';
 import { SimulatedFrontEnd } from './physics/front-end.js';
-import { loadProfile, type Profile } from './profile.js';
+import { loadProfile } from './profile.js';
 import { TraceFile } from './trace.js';
 import type { VirtualBoard, VirtualBoardOptions } from './types.js';
-
-/** Longest stretch of work before others get their turn, ms. */
-const SLICE = 4;
-/** How often an idle board checks its clock, ms. */
-const IDLE = 20;
-/** Bytes that wait for a slow host before the board stops sending. */
-const OUTPUT_ROOM = 131_072;
-/** Bytes handed over at once: less than the room, so that the board works while they are taken. */
-const OUTPUT_PIECE = 32_768;
-/** Bytes that wait for a busy board before `write` keeps the host waiting. */
-const INPUT_ROOM = 65536;
 
 /** Errors: `bad-input` for the profile and the faults, `disk` for the trace. */
 export function createVirtualBoard(options: VirtualBoardOptions): VirtualBoard {
   const { faults } = options;
-  if (faults === undefined) return new InProcessBoard(options);
+  if (faults === undefined) return boardOf(options);
   const schedule = typeof faults === 'string' ? loadFaults(faults) : parseFaults(faults, 'given');
-  return faultyBoard(new InProcessBoard(options), schedule);
+  return faultyBoard(boardOf(options), schedule);
 }
 
-class InProcessBoard implements VirtualBoard {
-  readonly profile: Profile;
-  readonly frontEnd: SimulatedFrontEnd;
-  readonly #firmware: Firmware;
-  readonly #trace: TraceFile | undefined;
-  readonly #realTime: boolean;
-  readonly #idle: NodeJS.Timeout;
-  /** Board time accounted for, when operations take their time. */
-  #accounted = 0;
-  /** Nothing is done before, ms: also the end of a hang. */
-  #caughtUp = 0;
-  #open = true;
-  #scheduled = false;
-  #rebooting = false;
-
-  #input: Uint8Array[] = [];
-  #inputBytes = 0;
-  #waiting: (() => void)[] = [];
-
-  #listener: ((bytes: Uint8Array) => void | Promise<void>) | undefined;
-  #output: Uint8Array[] = [];
-  #outputBytes = 0;
-  #sending = false;
-
-  constructor(options: VirtualBoardOptions) {
-    const { profile, trace } = options;
-    this.profile = typeof profile === 'string' ? loadProfile(profile) : profile;
-    this.#realTime = options.realTime ?? false;
-    this.#trace = typeof trace === 'string' ? new TraceFile(trace) : undefined;
-    this.frontEnd = new SimulatedFrontEnd(this.profile, {
-      seed: options.seed ?? 1,
-      boot: options.boot,
-      realTime: this.#realTime,
-      onPulse: typeof trace === 'function' ? trace : this.#trace?.add,
-    });
-    this.#firmware = new Firmware(
-      this.frontEnd,
-      (bytes) => {
-        this.#output.push(bytes);
-        this.#outputBytes += bytes.length;
-      },
-      () => OUTPUT_ROOM - this.#outputBytes,
-    );
-    this.#firmware.boot();
-    this.#idle = setInterval(() => this.#wake(), IDLE).unref();
-    this.#wake();
-  }
-
-  write(bytes: Uint8Array): void | Promise<void> {
-    this.#input.push(bytes.slice());
-    this.#inputBytes += bytes.length;
-    this.#wake();
-    if (this.#inputBytes < INPUT_ROOM) return;
-    return new Promise((resolve) => this.#waiting.push(resolve));
-  }
-
-  onData(listener: (bytes: Uint8Array) => void | Promise<void>): void {
-    this.#listener = listener;
-    this.#wake();
-  }
-
-  elapse(time: number): void {
-    this.frontEnd.elapse(time);
-    this.#accounted += time;
-  }
-
-  reboot(): void {
-    this.#rebooting = true;
-    this.#wake();
-  }
-
-  hang(time: number): void {
-    this.#caughtUp = Math.max(this.#caughtUp, performance.now() + time * 1e3);
-  }
-
-  close(): void {
-    if (!this.#open) return;
-    this.#open = false;
-    clearInterval(this.#idle);
-    for (const resolve of this.#waiting.splice(0)) resolve();
-    this.#trace?.close();
-  }
-
-  #wake(): void {
-    if (this.#scheduled || !this.#open) return;
-    this.#scheduled = true;
-    setImmediate(this.#work);
-  }
-
-  readonly #work = (): void => {
-    this.#scheduled = false;
-    if (!this.#open || this.#waitForOurTime()) return;
-    this.#send();
-    const end = performance.now() + SLICE;
-    let busy: boolean;
-    let ahead = false;
-    do {
-      if (this.#rebooting) this.#boot();
-      const bytes = this.#input.shift();
-      if (bytes) {
-        this.#inputBytes -= bytes.length;
-        this.#firmware.receive(bytes);
-      }
-      busy = this.#firmware.poll() || this.#input.length > 0;
-      if (this.#realTime) this.#account();
-      ahead = this.#caughtUp > performance.now();
-    } while (busy && !ahead && performance.now() < end);
-    // What was applied is on disk before the host hears of it.
-    this.#trace?.flush();
-    if (this.#inputBytes < INPUT_ROOM) for (const resolve of this.#waiting.splice(0)) resolve();
-    if (!ahead) this.#send();
-    if (busy || ahead) this.#wake();
-  };
-
-  /** Between two operations; what waits in the buffers of either way is lost. */
-  #boot(): void {
-    this.#rebooting = false;
-    this.#input = [];
-    this.#inputBytes = 0;
-    for (const { length } of this.#output) this.#outputBytes -= length;
-    this.#output = [];
-    this.#firmware.boot();
-  }
-
-  #account(): void {
-    const passed = this.frontEnd.time - this.#accounted;
-    this.#accounted += passed;
-    if (passed > 0) this.#caughtUp = Math.max(this.#caughtUp, performance.now()) + passed * 1e3;
-  }
-
-  #waitForOurTime(): boolean {
-    const wait = this.#caughtUp - performance.now();
-    if (wait <= 0) return false;
-    this.#scheduled = true;
-    setTimeout(this.#work, wait);
-    return true;
-  }
-
-  #send(): void {
-    if (this.#sending || this.#outputBytes === 0 || !this.#listener || !this.#open) return;
-    let count = 0;
-    for (let length = 0; count < this.#output.length && length < OUTPUT_PIECE; count++)
-      length += this.#output[count].length;
-    const bytes = count === 1 ? this.#output[0] : Buffer.concat(this.#output.slice(0, count));
-    this.#output.splice(0, count);
-    const taken = this.#listener(bytes);
-    // A listener in plain JavaScript may return anything, such as the boolean of `stream.write`.
-    if (!(taken instanceof Promise)) {
-      this.#outputBytes -= bytes.length;
-      this.#send();
-      return;
-    }
-    // The bytes count until they are taken: this is what makes a slow host slow the board.
-    this.#sending = true;
-    taken.then(() => {
-      this.#sending = false;
-      this.#outputBytes -= bytes.length;
-      this.#send();
-      this.#wake();
-    });
-  }
+function boardOf(options: VirtualBoardOptions): VirtualBoard {
+  const { trace, realTime = false } = options;
+  const profile = typeof options.profile === 'string' ? loadProfile(options.profile) : options.profile;
+  const file = typeof trace === 'string' ? new TraceFile(trace) : undefined;
+  const parts = new SimulatedFrontEnd(profile, {
+    seed: options.seed ?? 1,
+    boot: options.boot,
+    realTime,
+    onPulse: typeof trace === 'function' ? trace : file?.add,
+  });
+  const machine = (transmit: (bytes: Uint8Array) => void, space: () => number) =>
+    new Firmware(parts, transmit, space);
+  return new InProcessBoard({ profile, parts, trace: file, realTime, machine });
 }

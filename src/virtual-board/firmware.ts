@@ -9,6 +9,7 @@ import {
   encodePayload,
   MAX_PAYLOAD,
 } from '../../firmware-protocol/generated/protocol.js';
+import type { Machine } from './machine.js';
 
 /** What the firmware finds at its pins. Codes and widths are within the described limits: the core checks. */
 export interface AnalogFrontEnd {
@@ -55,76 +56,42 @@ interface Exports {
   poll(): number;
 }
 
-let compiled: WebAssembly.Module | undefined;
-
-function firmwareModule(): WebAssembly.Module {
-  compiled ??= new WebAssembly.Module(
-    readFileSync(createRequire(import.meta.url).resolve('#assets/firmware.wasm')),
-  );
-  return compiled;
+/** Memory of an instance, there once it has been made. */
+export interface FirmwareMemory {
+  buffer: ArrayBuffer;
+  bytes: Uint8Array;
 }
 
-/**
- * One board's firmware. Arrays that it hands to the front end are views of its memory, valid during the call
- * only. It never calls back but from `boot`, `receive` and `poll`.
- */
-export class Firmware {
+const compiled = new Map<string, WebAssembly.Module>();
+
+function moduleOf(asset: string): WebAssembly.Module {
+  let module = compiled.get(asset);
+  if (!module) {
+    module = new WebAssembly.Module(readFileSync(createRequire(import.meta.url).resolve(`#assets/${asset}`)));
+    compiled.set(asset, module);
+  }
+  return module;
+}
+
+export const writeText = ({ bytes }: FirmwareMemory, value: string, at: number, max: number): number =>
+  new TextEncoder().encodeInto(value, bytes.subarray(at, at + max)).written;
+
+/** A firmware in WebAssembly. It never calls its imports but from `boot`, `receive` and `poll`. */
+export class WasmFirmware implements Machine {
   readonly #exports: Exports;
   readonly #received: Uint8Array;
 
-  /**
-   * @param transmit takes bytes for the host, its own to keep; never more than `transmitSpace()` at once
-   * @param transmitSpace bytes that `transmit` can take now; without it, any number
-   */
+  /** @param imports what the firmware asks for, given its memory */
   constructor(
-    frontEnd: AnalogFrontEnd,
-    transmit: (bytes: Uint8Array) => void,
-    transmitSpace: () => number = () => 0xffffffff,
+    asset: string,
+    imports: (memory: FirmwareMemory) => Record<string, (...numbers: number[]) => unknown>,
   ) {
-    const { rows, columns, neurons } = frontEnd.description;
-    const text = (value: string, at: number, max: number) =>
-      new TextEncoder().encodeInto(value, bytes.subarray(at, at + max)).written;
-    const int16 = (at: number, count: number) => new Int16Array(memory, at, count);
-    const hal = {
-      description: (at: number) =>
-        encodePayload(
-          { name: 'DescribeReply', ...frontEnd.description },
-          new DataView(memory, at, MAX_PAYLOAD),
-          0,
-        ),
-      firmwareVersion: (at: number, max: number) => text(frontEnd.firmwareVersion, at, max),
-      boardSerial: (at: number, max: number) => text(frontEnd.boardSerial, at, max),
-      arraySerial: (array: number, at: number, max: number) => text(frontEnd.arraySerial(array), at, max),
-      now: () => frontEnd.now(),
-      entropy: () => frontEnd.entropy(),
-      fault: () => frontEnd.fault?.() ?? 0,
-      transmitSpace,
-      transmit: (at: number, count: number) => transmit(bytes.slice(at, at + count)),
-      linesToZero: () => frontEnd.linesToZero(),
-      pulse: (array: number, row: number, column: number, code: number, width: number) =>
-        frontEnd.pulse(array, row, column, code, width),
-      readRow: (array: number, row: number, code: number, samples: number, counts: number) =>
-        frontEnd.readRow(array, row, code, samples, int16(counts, columns)),
-      multiply: (array: number, range: number, samples: number, codes: number, counts: number) =>
-        frontEnd.multiply(array, range, samples, int16(codes, rows), int16(counts, columns)),
-      reference: (
-        row: number,
-        column: number,
-        reference: number,
-        range: number,
-        samples: number,
-        code: number,
-      ) => frontEnd.reference(row, column, reference, range, samples, code),
-      neuronsBegin: (pulses: number, pulseSteps: number, drives: number) =>
-        frontEnd.neuronsBegin(new Uint16Array(memory, pulseSteps, pulses), int16(drives, pulses * neurons)),
-      neuronsSample: (samples: number, decimation: number, counts: number) =>
-        frontEnd.neuronsSample(samples, decimation, int16(counts, samples * neurons)),
-    };
-    const instance = new WebAssembly.Instance(firmwareModule(), { hal });
+    const memory: FirmwareMemory = { buffer: new ArrayBuffer(0), bytes: new Uint8Array(0) };
+    const instance = new WebAssembly.Instance(moduleOf(asset), { hal: imports(memory) });
     this.#exports = instance.exports as unknown as Exports;
-    const memory = this.#exports.memory.buffer;
-    const bytes = new Uint8Array(memory);
-    this.#received = bytes.subarray(
+    memory.buffer = this.#exports.memory.buffer;
+    memory.bytes = new Uint8Array(memory.buffer);
+    this.#received = memory.bytes.subarray(
       this.#exports.received(),
       this.#exports.received() + this.#exports.receivedSize(),
     );
@@ -152,5 +119,62 @@ export class Firmware {
    */
   poll(): boolean {
     return this.#exports.poll() !== 0;
+  }
+}
+
+/** One board's firmware. Arrays that it hands to the front end are views of its memory, valid during the call only. */
+export class Firmware extends WasmFirmware {
+  /**
+   * @param transmit takes bytes for the host, its own to keep; never more than `transmitSpace()` at once
+   * @param transmitSpace bytes that `transmit` can take now; without it, any number
+   */
+  constructor(
+    frontEnd: AnalogFrontEnd,
+    transmit: (bytes: Uint8Array) => void,
+    transmitSpace: () => number = () => 0xffffffff,
+  ) {
+    const { rows, columns, neurons } = frontEnd.description;
+    super('firmware.wasm', (memory) => {
+      const int16 = (at: number, count: number) => new Int16Array(memory.buffer, at, count);
+      return {
+        description: (at: number) =>
+          encodePayload(
+            { name: 'DescribeReply', ...frontEnd.description },
+            new DataView(memory.buffer, at, MAX_PAYLOAD),
+            0,
+          ),
+        firmwareVersion: (at: number, max: number) => writeText(memory, frontEnd.firmwareVersion, at, max),
+        boardSerial: (at: number, max: number) => writeText(memory, frontEnd.boardSerial, at, max),
+        arraySerial: (array: number, at: number, max: number) =>
+          writeText(memory, frontEnd.arraySerial(array), at, max),
+        now: () => frontEnd.now(),
+        entropy: () => frontEnd.entropy(),
+        fault: () => frontEnd.fault?.() ?? 0,
+        transmitSpace,
+        transmit: (at: number, count: number) => transmit(memory.bytes.slice(at, at + count)),
+        linesToZero: () => frontEnd.linesToZero(),
+        pulse: (array: number, row: number, column: number, code: number, width: number) =>
+          frontEnd.pulse(array, row, column, code, width),
+        readRow: (array: number, row: number, code: number, samples: number, counts: number) =>
+          frontEnd.readRow(array, row, code, samples, int16(counts, columns)),
+        multiply: (array: number, range: number, samples: number, codes: number, counts: number) =>
+          frontEnd.multiply(array, range, samples, int16(codes, rows), int16(counts, columns)),
+        reference: (
+          row: number,
+          column: number,
+          reference: number,
+          range: number,
+          samples: number,
+          code: number,
+        ) => frontEnd.reference(row, column, reference, range, samples, code),
+        neuronsBegin: (pulses: number, pulseSteps: number, drives: number) =>
+          frontEnd.neuronsBegin(
+            new Uint16Array(memory.buffer, pulseSteps, pulses),
+            int16(drives, pulses * neurons),
+          ),
+        neuronsSample: (samples: number, decimation: number, counts: number) =>
+          frontEnd.neuronsSample(samples, decimation, int16(counts, samples * neurons)),
+      };
+    });
   }
 }

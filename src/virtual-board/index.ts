@@ -13,6 +13,15 @@ export { faultyBoard } from './faults/faulty-board.js';
 export { openVirtualTransport, parseVirtualUrl } from './open.js';
 export type { TracedPulse } from './physics/front-end.js';
 export {
+  createPicoBoard,
+  emulatorOf,
+  PICO_PROFILE,
+  type PicoBoard,
+  type PicoBoardOptions,
+} from './pico/board.js';
+export type { Circuit, CircuitFaults, TracedFrame } from './pico/circuit.js';
+export type { Emulator } from './pico/emulator.js';
+export {
   builtInProfiles,
   type EffectName,
   imperfectionsOf,

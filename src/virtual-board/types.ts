@@ -1,5 +1,6 @@
 /** What a virtual board is, whatever its firmware runs on. */
 import type { FaultCounts, Faults } from './faults/faults.js';
+import type { Crossbar } from './physics/crossbar.js';
 import type { SimulatedFrontEnd, TracedPulse } from './physics/front-end.js';
 import type { Profile } from './profile.js';
 
@@ -18,13 +19,30 @@ export interface VirtualBoardOptions {
   faults?: string | Faults | undefined;
 }
 
-export interface VirtualBoard {
+/**
+ * What is simulated behind the firmware, whatever it is made of.
+ * @internal
+ */
+export interface SimulatedParts {
+  readonly crossbars: readonly Crossbar[];
+  /** Told of each pulse that the cells received. */
+  readonly pulseListeners: ((pulse: TracedPulse) => void)[];
+  /** A fault: every ADC shows full scale. */
+  adcsSaturated: boolean;
+  /** Board time, s. */
+  readonly time: number;
+  /** Lets board time pass, s. */
+  elapse(time: number): void;
+}
+
+/** `Parts` is what is simulated behind the firmware. */
+export interface VirtualBoard<Parts extends SimulatedParts = SimulatedFrontEnd> {
   readonly profile: Profile;
   /**
    * The simulated truth, for tests: nothing that acts as a host may look at it.
    * @internal
    */
-  readonly frontEnd: SimulatedFrontEnd;
+  readonly frontEnd: Parts;
   /** Bytes from the host; a promise where the board is busy: it resolves when there is room for more. */
   write(bytes: Uint8Array): void | Promise<void>;
   /** `listener` takes bytes for the host. While a promise that it returns is pending, the board keeps its output. */

@@ -13,6 +13,7 @@ interface Options {
   trace?: string;
   realTime?: boolean;
   qemu?: boolean | string;
+  pico?: boolean | string;
   faults?: string;
 }
 
@@ -40,35 +41,35 @@ export function register(program: Command): void {
       '--qemu [elf]',
       'firmware on an emulated Cortex-M4; needs qemu-system-arm and `npm run firmware:netduinoplus2`',
     )
+    .option(
+      '--pico [uf2]',
+      'a Raspberry Pi Pico with the front end of docs/how-to/build-a-board.md, emulated; profile pico-8x8 by default',
+    )
     .action(action(mock));
 }
 
 async function mock(session: Session, options: Options) {
   const { MemloopError } = await import('../../shared/errors.js');
-  const { createVirtualBoard, servePty, serveTcp, startQemuBoard } = await import(
-    '../../virtual-board/index.js'
-  );
+  const { servePty, serveTcp } = await import('../../virtual-board/index.js');
   if (options.as !== undefined) return standIn(session, options, options.as);
-  const { profile, seed, trace, realTime, faults, qemu, tcp } = options;
-  if (profile === undefined)
+  const { profile, realTime, qemu, pico, tcp } = options;
+  if (profile === undefined && !pico)
     throw new MemloopError('usage', 'give --profile NAME: `memloop mock --profile w-sdc-8x8x4`');
   if (tcp && (options.pty || options.link !== undefined))
     throw new MemloopError('usage', 'give either --tcp or --pty (with --link), not both');
-  if (qemu && realTime)
-    throw new MemloopError('usage', 'give either --qemu or --real-time: QEMU has its own time');
-  const firmware = typeof qemu === 'string' ? qemu : undefined;
-  let stackUsed: number | undefined;
-  const onStackUsed = (bytes: number) => {
-    stackUsed = bytes;
-  };
-  const board = qemu
-    ? await startQemuBoard({ profile, seed, trace, faults, firmware, onStackUsed })
-    : createVirtualBoard({ profile, seed, trace, realTime, faults });
+  if ((qemu || pico) && realTime)
+    throw new MemloopError(
+      'usage',
+      'give no --real-time with --qemu or --pico: an emulator has its own time',
+    );
+  if (qemu && pico) throw new MemloopError('usage', 'give either --qemu or --pico, not both');
+  const { board, stackUsed: used } = await boardOf(options);
   session.atEnd(() => board.close());
   const served = tcp ? await serveTcp(board, tcp) : await servePty(board, options);
   session.atEnd(() => served.close());
   writeLine(JSON.stringify({ type: 'ready', port: served.port }));
   if (!session.signal.aborted) await once(session.signal, 'abort');
+  const stackUsed = used?.();
   const result = {
     ...(board.faultCounts && { faults: board.faultCounts }),
     ...(stackUsed && { stackUsed }),
@@ -77,12 +78,33 @@ async function mock(session: Session, options: Options) {
   return lines.length > 0 ? { result, text: lines.join('\n') } : undefined;
 }
 
+/** The board that was asked for, and how much of its stack an emulated one has used, bytes. */
+async function boardOf({ profile, seed, trace, faults, realTime, qemu, pico }: Options) {
+  const { createPicoBoard, createVirtualBoard, emulatorOf, startQemuBoard } = await import(
+    '../../virtual-board/index.js'
+  );
+  const chip = { seed, trace, faults };
+  if (pico) {
+    const firmware = typeof pico === 'string' ? pico : undefined;
+    const board = createPicoBoard({ ...chip, profile, firmware });
+    return { board, stackUsed: () => emulatorOf(board.frontEnd)?.stackUsed };
+  }
+  if (!qemu) return { board: createVirtualBoard({ ...chip, profile: profile!, realTime }) };
+  let stackUsed: number | undefined;
+  const onStackUsed = (bytes: number) => {
+    stackUsed = bytes;
+  };
+  const firmware = typeof qemu === 'string' ? qemu : undefined;
+  const board = await startQemuBoard({ ...chip, profile: profile!, firmware, onStackUsed });
+  return { board, stackUsed: () => stackUsed };
+}
+
 async function standIn(session: Session, options: Options, name: string) {
   const { MemloopError } = await import('../../shared/errors.js');
   const { standInOf } = await import('../../virtual-board/index.js');
-  const { qemu, realTime, pty: _, as: __, ...others } = options;
-  if (qemu || realTime)
-    throw new MemloopError('usage', '--qemu and --real-time are for memloop boards, not for --as');
+  const { qemu, pico, realTime, pty: _, as: __, ...others } = options;
+  if (qemu || pico || realTime)
+    throw new MemloopError('usage', '--qemu, --pico and --real-time are for memloop boards, not for --as');
   const kind = standInOf(name);
   const { port, environment, close } = await kind.serve({ profile: kind.profile, ...others });
   session.atEnd(close);

@@ -8,7 +8,7 @@
  * All it knows of the protocol is that a frame ends at a zero byte.
  */
 import { Random } from '../../model/random.js';
-import type { VirtualBoard } from '../types.js';
+import type { SimulatedParts, VirtualBoard } from '../types.js';
 import type { ByteFault, Fault, FaultCounts, FaultKind, Faults, FrameFault, Incident } from './faults.js';
 import { FaultyLine, type Sink } from './line.js';
 import { Schedule } from './schedule.js';
@@ -20,17 +20,17 @@ const isIncident = (fault: Fault): fault is Incident =>
 const isFrameFault = (fault: Fault): fault is FrameFault => !isByteFault(fault) && !isIncident(fault);
 
 /** `onFault` hears of each fault as it happens. */
-export function faultyBoard(
-  board: VirtualBoard,
+export function faultyBoard<Parts extends SimulatedParts>(
+  board: VirtualBoard<Parts>,
   faults: Faults,
   onFault: (kind: FaultKind) => void = () => {},
-): VirtualBoard {
+): VirtualBoard<Parts> {
   return new FaultyBoard(board, faults, onFault);
 }
 
-class FaultyBoard implements VirtualBoard {
+class FaultyBoard<Parts extends SimulatedParts> implements VirtualBoard<Parts> {
   readonly faultCounts: FaultCounts = {};
-  readonly #board: VirtualBoard;
+  readonly #board: VirtualBoard<Parts>;
   readonly #toBoard: FaultyLine;
   readonly #toHost: FaultyLine;
   readonly #incidents: Schedule<Incident>[];
@@ -39,7 +39,7 @@ class FaultyBoard implements VirtualBoard {
   #onUnplug: (time: number) => void = () => {};
   #saturatedFor = 0;
 
-  constructor(board: VirtualBoard, { seed, faults }: Faults, onFault: (kind: FaultKind) => void) {
+  constructor(board: VirtualBoard<Parts>, { seed, faults }: Faults, onFault: (kind: FaultKind) => void) {
     this.#board = board;
     this.#tell = (kind) => {
       this.faultCounts[kind] = (this.faultCounts[kind] ?? 0) + 1;

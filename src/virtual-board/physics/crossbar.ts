@@ -21,7 +21,7 @@ import { Disturb } from './disturb.js';
 import { DrivenCell } from './driven-cell.js';
 import { lognormal } from './spread.js';
 import { FirstOrderLines } from './wires/first-order.js';
-import { type Surroundings, WireNetwork } from './wires/network.js';
+import { type Bias, type Surroundings, WireNetwork } from './wires/network.js';
 
 /** A pulse through floating lines is taken in so many pieces. */
 const PIECES = 8;
@@ -126,17 +126,29 @@ export class Crossbar {
     return this.#state.map((x, i) => this.#low[i] + this.#span[i] * x + schottky);
   }
 
-  /** `voltage` (V) behind a series resistor (Ω; default: the profile's) on one cell for `width` (s). */
-  pulse(row: number, column: number, voltage: number, width: number, series?: number): void {
+  /**
+   * `voltage` (V) behind a series resistor (Ω; default: the profile's) on one cell for `width` (s); half-selected cells see
+   * `halfSelect` of it (default: the profile's).
+   */
+  pulse(
+    row: number,
+    column: number,
+    voltage: number,
+    width: number,
+    series?: number,
+    halfSelect = this.#profile.pulse.halfSelect,
+  ): void {
     const { pulse, effects } = this.#profile;
     const i = row * this.columns + column;
     const network = this.#exactLines();
-    if (network && pulse.halfSelect > 0) {
-      this.#exactPulse(network, i, voltage, width, series ?? pulse.seriesResistance);
+    if (network && halfSelect > 0) {
+      const share = pulse.linesFloat ? undefined : halfSelect;
+      const bias = { row, column, voltage, series: series ?? pulse.seriesResistance, share };
+      this.#exactPulse(network, bias, width);
       return;
     }
     const resistance = (series ?? pulse.seriesResistance) + this.#lineResistance(row, column);
-    const disturbs = effects.halfSelectDisturb.enabled && pulse.halfSelect > 0;
+    const disturbs = effects.halfSelectDisturb.enabled && halfSelect > 0;
     if (disturbs && pulse.linesFloat) {
       this.#floatingPulse(i, voltage, width, resistance);
       return;
@@ -145,7 +157,7 @@ export class Crossbar {
       const cell = this.#drawn(i, this.#cell);
       this.#written(i, stateAfterPulse(cell, this.#state[i], voltage, width, resistance));
     }
-    if (disturbs) this.#disturbNeighbours(i, voltage * pulse.halfSelect, width);
+    if (disturbs) this.#disturbNeighbours(i, voltage * halfSelect, width);
   }
 
   /** The network of lines and cells, where the profile wants it exact; its cells are as they are now. */
@@ -168,16 +180,15 @@ export class Crossbar {
    * A pulse through exact lines. All that the selected cell sees of them is a source and a resistance, found anew
    * whenever a cell has moved so far that they may have changed.
    */
-  #exactPulse(network: WireNetwork, i: number, voltage: number, width: number, series: number): void {
-    const { pulse, effects } = this.#profile;
-    const row = Math.floor(i / this.columns);
-    const column = i % this.columns;
+  #exactPulse(network: WireNetwork, bias: Bias, width: number): void {
+    const { effects } = this.#profile;
+    const { row, column } = bias;
+    const i = row * this.columns + column;
     const fixed = this.#fixed(i);
     const cell = fixed ? { ...this.#profile.device, ...fixed } : this.#drawn(i, this.#cell);
     const state = this.#state;
     const start = state[i];
-    const share = pulse.linesFloat ? undefined : pulse.halfSelect;
-    network.select({ row, column, voltage, series, share });
+    network.select(bias);
     for (let left = width; left > 0; ) {
       network.setCells(this.#low, this.#span, state);
       const around = network.around(row, column);
@@ -332,6 +343,35 @@ export class Crossbar {
       for (let c = 0; c < columns; c++) currents[c] += noise * Math.sqrt(squares[c]) * this.#noise.normal();
     }
     for (let r = 0; r < rows; r++) this.#disturbRead(r, voltages[r], time);
+  }
+
+  /**
+   * Column currents, A, without noise and with nothing moved, and the sums of the squares of their cells' currents, A², for a
+   * board that samples them one by one. Rows at `voltages` (V), columns at virtual ground.
+   */
+  sums(voltages: Float64Array, currents: Float64Array, squares: Float64Array): void {
+    const network = this.#exactLines();
+    if (network) {
+      network.multiply(voltages, currents);
+      network.squares(squares);
+    } else {
+      this.#products(voltages, currents);
+      squares.set(this.#squares);
+    }
+  }
+
+  /** Standard deviation of the noise of a cell in one sample, relative. */
+  get relativeNoise(): number {
+    return this.#relativeNoise(1);
+  }
+
+  /** Every cell at its voltage (V) for `time` (s), none of them selected: by a read, or by the bias of a pulse. */
+  hold(across: Float64Array, time: number, read: boolean): void {
+    const { readDisturb, halfSelectDisturb } = this.#profile.effects;
+    if (!(read ? readDisturb : halfSelectDisturb).enabled) return;
+    for (let i = 0; i < across.length; i++)
+      if (across[i] !== 0 && this.stuck[i] === 0) this.#disturb.cell(i, across[i], time);
+    this.#moved();
   }
 
   /** With lines to first order: column currents, and the sums of the squares of their cells'. */

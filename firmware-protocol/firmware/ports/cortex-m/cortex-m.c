@@ -5,7 +5,6 @@
 #define SYST_CVR REGISTER(0xe000e018)
 #define NVIC_ISER ((volatile uint32_t *)0xe000e100)
 #define NVIC_ISPR ((volatile uint32_t *)0xe000e200)
-#define SCB_AIRCR REGISTER(0xe000ed0c)
 
 static volatile uint32_t ticks;
 
@@ -29,12 +28,6 @@ void cortex_sleep_unless(bool (*ready)(void)) {
   cortex_interrupts_off();
   if (!ready()) __asm volatile("dsb\n wfi" ::: "memory");
   cortex_interrupts_on();
-}
-
-_Noreturn void cortex_restart(void) {
-  __asm volatile("dsb" ::: "memory");
-  SCB_AIRCR = 0x05fa0004;
-  for (;;) __asm volatile("dsb" ::: "memory");
 }
 
 uint32_t cortex_stack_used(void) {

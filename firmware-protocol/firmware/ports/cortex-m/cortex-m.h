@@ -35,6 +35,7 @@ void cortex_interrupt_pend(uint32_t number);
 /* Until the next interrupt, unless `ready` says that there is work: asked with interrupts off, so that none
  * comes unseen between the question and the sleep. */
 void cortex_sleep_unless(bool (*ready)(void));
+/* restart.c, or the port's own where the chip has another way. */
 _Noreturn void cortex_restart(void);
 
 /* Most bytes of the stack that were ever in use. */

@@ -6,8 +6,10 @@
 extern uint32_t data_start[], data_end[], data_load[], bss_start[], bss_end[];
 
 void cortex_reset(void) {
+#ifdef __ARM_FP
   SCB_CPACR = 0xfu << 20; /* the floating-point unit on, before anything uses it */
   __asm volatile("dsb\n isb" ::: "memory");
+#endif
   uint32_t *pointer;
   __asm volatile("mov %0, sp" : "=r"(pointer));
   for (uint32_t *word = stack_bottom; word < pointer; word++) *word = CORTEX_STACK_PAINT;

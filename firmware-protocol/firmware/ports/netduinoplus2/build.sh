@@ -11,6 +11,6 @@ arm-none-eabi-gcc -mcpu=cortex-m4 -mthumb -mfloat-abi=hard -mfpu=fpv4-sp-d16 \
   -std=gnu11 -Os -g -ffreestanding -ffunction-sections -fdata-sections \
   -Wall -Wextra -Wconversion -Werror -DML_CELLS=16384 \
   ../../core.c ../../frame.c ../../operations.c ../../protocol.c \
-  ../cortex-m/cortex-m.c ../cortex-m/start.c clock.c front-end.c hal.c main.c uart.c vectors.c \
+  ../cortex-m/cortex-m.c ../cortex-m/restart.c ../cortex-m/start.c clock.c front-end.c hal.c main.c uart.c vectors.c \
   -nostartfiles -T netduinoplus2.ld -Wl,--gc-sections -o "$out"
 arm-none-eabi-size "$out"

@@ -1,32 +1,17 @@
 /* The firmware as WebAssembly: the machine is whoever instantiates it (src/virtual-board/firmware.ts). One
- * instance is one board. */
+ * instance is one board. What has to do with lines is in physics.c, or in a front end over bus.c. */
 #include "../../core.h"
 #include "../../hal.h"
-
-#define IMPORT(NAME) __attribute__((import_module("hal"), import_name(NAME)))
-#define EXPORT(NAME) __attribute__((export_name(NAME)))
+#include "wasm.h"
 
 /* Each writes into memory and returns the number of bytes. */
-IMPORT("description") uint32_t host_description(uint8_t *payload);
 IMPORT("firmwareVersion") uint32_t host_firmware_version(char *text, uint32_t max);
 IMPORT("boardSerial") uint32_t host_board_serial(char *text, uint32_t max);
 IMPORT("arraySerial") uint32_t host_array_serial(uint32_t array, char *text, uint32_t max);
 IMPORT("now") uint32_t host_now(void);
 IMPORT("entropy") uint32_t host_entropy(void);
-IMPORT("fault") uint32_t host_fault(void);
 IMPORT("transmitSpace") uint32_t host_transmit_space(void);
 IMPORT("transmit") void host_transmit(const uint8_t *bytes, uint32_t count);
-IMPORT("linesToZero") void host_lines_to_zero(void);
-IMPORT("pulse") void host_pulse(uint32_t array, uint32_t row, uint32_t column, int32_t code, uint32_t width);
-IMPORT("readRow") void host_read_row(uint32_t array, uint32_t row, int32_t code, uint32_t samples, int16_t *counts);
-IMPORT("multiply")
-void host_multiply(uint32_t array, uint32_t range, uint32_t samples, const int16_t *codes, int16_t *counts);
-IMPORT("reference")
-int32_t host_reference(uint32_t row, uint32_t column, uint32_t reference, uint32_t range, uint32_t samples,
-                       int32_t code);
-IMPORT("neuronsBegin")
-void host_neurons_begin(uint32_t pulses, const uint16_t *pulse_steps, const int16_t *drives);
-IMPORT("neuronsSample") void host_neurons_sample(uint32_t samples, uint32_t decimation, int16_t *counts);
 
 #define TEXT_SIZE 64u
 static char text[TEXT_SIZE];
@@ -36,55 +21,24 @@ static const char *ended(uint32_t count) {
   return text;
 }
 
-const ml_describe_reply *hal_description(void) {
-  static uint8_t payload[ML_MAX_PAYLOAD];
-  static ml_describe_reply description;
-  /* A description that does not decode leaves a board that offers nothing. */
-  if (!ml_get_describe_reply(&description, payload, host_description(payload)))
-    description = (ml_describe_reply){0};
-  return &description;
-}
 const char *hal_firmware_version(void) { return ended(host_firmware_version(text, TEXT_SIZE - 1)); }
 const char *hal_board_serial(void) { return ended(host_board_serial(text, TEXT_SIZE - 1)); }
 const char *hal_array_serial(uint8_t array) { return ended(host_array_serial(array, text, TEXT_SIZE - 1)); }
 
 uint32_t hal_now(void) { return host_now(); }
 uint32_t hal_entropy(void) { return host_entropy(); }
-uint32_t hal_fault(void) { return host_fault(); }
 uint32_t hal_transmit_space(void) { return host_transmit_space(); }
 void hal_transmit(const uint8_t *bytes, uint32_t count) { host_transmit(bytes, count); }
-void hal_lines_to_zero(void) { host_lines_to_zero(); }
-void hal_pulse(uint8_t array, uint8_t row, uint8_t column, int16_t code, uint16_t width) {
-  host_pulse(array, row, column, code, width);
-}
-/* The simulated board reads whole rows. */
-int16_t hal_read_cell(uint8_t array, uint8_t row, uint8_t column, int16_t code, uint8_t samples) {
-  static int16_t counts[256];
-  host_read_row(array, row, code, samples, counts);
-  return counts[column];
-}
-void hal_read_row(uint8_t array, uint8_t row, int16_t code, uint8_t samples, int16_t *counts) {
-  host_read_row(array, row, code, samples, counts);
-}
-void hal_multiply(uint8_t array, uint8_t range, uint8_t samples, const int16_t *codes, int16_t *counts) {
-  host_multiply(array, range, samples, codes, counts);
-}
-int16_t hal_reference(uint8_t row, uint8_t column, uint8_t reference, uint8_t range, uint8_t samples, int16_t code) {
-  return (int16_t)host_reference(row, column, reference, range, samples, code);
-}
-void hal_neurons_begin(uint8_t pulses, const uint16_t *pulse_steps, const int16_t *drives) {
-  host_neurons_begin(pulses, pulse_steps, drives);
-}
-void hal_neurons_sample(uint16_t samples, uint16_t decimation, int16_t *counts) {
-  host_neurons_sample(samples, decimation, counts);
-}
 
 /* Bytes from the host are put here before `receive`. */
 static uint8_t received[16384];
 
 EXPORT("received") uint8_t *port_received(void) { return received; }
 EXPORT("receivedSize") uint32_t port_received_size(void) { return sizeof received; }
-EXPORT("boot") void port_boot(void) { ml_boot(); }
+EXPORT("boot") void port_boot(void) {
+  port_start();
+  ml_boot();
+}
 EXPORT("receive") void port_receive(uint32_t count) {
   ml_receive(received, count < sizeof received ? count : sizeof received);
 }
