@@ -37,6 +37,7 @@ describe('built-in profiles', () => {
       'knowm-4x4x8',
       'knowm-8x8x4',
       'knowm-discrete-16',
+      'pico-8x8',
       'w-sdc-128x128x15',
       'w-sdc-32x32x5',
       'w-sdc-8x8x4',
@@ -44,10 +45,14 @@ describe('built-in profiles', () => {
     for (const name of builtInProfiles()) {
       const profile = loadProfile(name);
       const other = name === 'ideal' ? [32, 32, 5] : [8, 2, 1];
-      const size = /(\d+)x(\d+)x(\d+)$/.exec(name)?.slice(1).map(Number) ?? other;
+      const size =
+        /(\d+)x(\d+)(?:x(\d+))?$/
+          .exec(name)
+          ?.slice(1)
+          .map((n) => Number(n ?? 1)) ?? other;
       expect([profile.rows, profile.columns, profile.arrays]).toEqual(size);
       const bare = name.startsWith('knowm');
-      expect(profile.neurons).toBe(bare ? 0 : 10);
+      expect(profile.neurons).toBe(bare || name.startsWith('pico') ? 0 : 10);
       expect(profile.references.length > 0).toBe(!bare);
     }
   });
