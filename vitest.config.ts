@@ -12,7 +12,7 @@ const ALONE = [
 /** They take minutes: `npm run soak:hub`, `npm run test:pico`. */
 const LONG = [
   ...(process.env.MEMLOOP_SOAK_JOBS ? [] : ['test/hub/chaos.test.ts']),
-  ...(process.env.MEMLOOP_LONG ? [] : ['test/virtual-board/pico/{safety,same}.test.ts']),
+  ...(process.env.MEMLOOP_LONG ? [] : ['test/virtual-board/pico/safety.test.ts']),
 ];
 
 const common = { testTimeout: 60_000, hookTimeout: 60_000 };
