@@ -72,7 +72,7 @@ describe('bad input ends in one line with the remedy, exit 2', () => {
             }),
           );
     });
-    expectOneLine(await memloop(['info', '--port', pty.path]), /version 77.*this memloop speaks version 1/);
+    expectOneLine(await memloop(['info', '--port', pty.path]), /version 77.*this memloop speaks version 2/);
   });
 
   it('a damaged checkpoint', async () => {
