@@ -10,7 +10,7 @@ test('calibrate leaves out what is not there, and says so once', async () => {
   const told = await memloop(['calibrate', '--array', '1', ...PORT], own);
   expectDone(told);
   expect(told.stdout).toMatch(
-    /^the memloop board VB-\w+ has no reference resistors: its converters are taken as exact$/m,
+    /^warning: the memloop board VB-\w+ has no reference resistors: its converters are taken as exact$/m,
   );
   expect(told.stdout).toMatch(/^the memloop board VB-\w+ has no neurons: the host runs them$/m);
   expect(told.stdout).toMatch(/^array 1: window \d/m);
