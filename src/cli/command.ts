@@ -114,7 +114,7 @@ async function runCommand(
   process.on('SIGHUP', interrupt);
 
   const port = global.port ?? process.env.MEMLOOP_PORT;
-  if (process.send) serveAgent(events, interrupt);
+  if (process.send && process.env.MEMLOOP_FENCE) serveAgent(events, interrupt);
   let outcome: Outcome | undefined;
   let failure: unknown;
   let closeScreen: (() => Promise<void> | void) | undefined;
