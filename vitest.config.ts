@@ -9,12 +9,6 @@ const ALONE = [
   'test/integration/{board,finetune,gate,link,qemu}.test.ts',
 ];
 
-/** They take minutes: `npm run soak:hub`, `npm run test:pico`. */
-const LONG = [
-  ...(process.env.MEMLOOP_SOAK_JOBS ? [] : ['test/hub/chaos.test.ts']),
-  ...(process.env.MEMLOOP_LONG ? [] : ['test/virtual-board/pico/safety.test.ts']),
-];
-
 const common = { testTimeout: 60_000, hookTimeout: 60_000 };
 
 export default defineConfig({
@@ -25,7 +19,8 @@ export default defineConfig({
           ...common,
           name: 'beside',
           include: ['test/**/*.test.{ts,tsx}'],
-          exclude: [...ALONE, ...LONG],
+          // Chaos on a hub takes minutes: `npm run soak:hub`.
+          exclude: [...ALONE, ...(process.env.MEMLOOP_SOAK_JOBS ? [] : ['test/hub/chaos.test.ts'])],
           maxWorkers: 2,
           sequence: { groupOrder: 0 },
         },

@@ -189,19 +189,20 @@ void hal_neurons_sample(uint16_t samples, uint16_t decimation, int16_t *counts) 
 
 static bool is_near(int32_t count, int32_t wanted, int32_t off) { return count >= wanted - off && count <= wanted + off; }
 
-/* With every DAC at 50 mV and only the meters connected, current is that of a switch which does not open. */
-static bool switch_is_stuck(void) {
+/* Columns, one bit each, whose meters show a current with every DAC at `code` and only the meters connected. */
+static uint8_t currents(int16_t code) {
   int16_t counts[COLUMNS];
-  for (uint8_t r = 0; r < ROWS; r++) dac_write(DAC_ROW(r), CHECK_CODE);
-  for (uint8_t c = 0; c < COLUMNS; c++) dac_write(DAC_COLUMN(c), CHECK_CODE);
+  for (uint8_t r = 0; r < ROWS; r++) dac_write(DAC_ROW(r), code);
+  for (uint8_t c = 0; c < COLUMNS; c++) dac_write(DAC_COLUMN(c), code);
   switch_setting setting = {{0}};
   setting.group[SWITCH_COLUMN_TO_METER] = ALL;
   switches_set(&setting);
   dac_load();
   measure(0, COLUMNS, CHECK_SAMPLES, counts);
+  uint8_t columns = 0;
   for (uint8_t c = 0; c < COLUMNS; c++)
-    if (!is_near(counts[c], 0, OPEN_COUNT)) return true;
-  return false;
+    if (!is_near(counts[c], 0, OPEN_COUNT)) columns |= bit(c);
+  return columns;
 }
 
 /* Every row's driver and every column's meter, through the reference resistor: within a tenth of what they should show. */
@@ -219,7 +220,10 @@ static uint32_t check(void) {
   if (!switches_start()) return FRONT_END_SWITCHES_SILENT;
   if (!dac_start()) return FRONT_END_DAC_SILENT;
   if (!adc_start()) return FRONT_END_ADC_SILENT;
-  if (switch_is_stuck()) return FRONT_END_SWITCH_STUCK;
+  /* With nothing to drive them, currents in all meters are an error of their reference; then any is that of a switch which
+   * does not open. */
+  if (currents(0) == ALL) return FRONT_END_REFERENCE_OFF;
+  if (currents(CHECK_CODE) != 0) return FRONT_END_SWITCH_STUCK;
   if (reference_is_off()) return FRONT_END_REFERENCE_OFF;
   return FRONT_END_WELL;
 }

@@ -15,6 +15,7 @@ const BOOT_BLOCK = 0x20041f00;
 const BOOT_BLOCK_SIZE = 256;
 const ROSC = 0x40060;
 const SSI = 0x18000;
+const WATCHDOG = 0x40058;
 const IO_QSPI = 0x40018;
 const TIMER_ARMED = 0x40054020;
 const STACK_BOTTOM = 0x20000000;
@@ -127,9 +128,14 @@ export class Emulator implements Machine {
     this.#wirePins(chip);
     this.#wireSpi(chip);
     this.#wireUart(chip);
-    const watchdog = chip.peripherals[0x40058] as unknown as { onWatchdogTrigger: () => void };
+    const watchdog = chip.peripherals[WATCHDOG] as unknown as {
+      onWatchdogTrigger: () => void;
+      timer: { enable: boolean };
+    };
     watchdog.onWatchdogTrigger = () => {
       this.#mustReset = true;
+      // At 0 it would be due again at once, for ever, before the reset is looked at.
+      watchdog.timer.enable = false;
     };
     chip.flash.set(this.#image);
     // As the boot ROM does, which has looked at the checksum (uf2.ts).
@@ -202,6 +208,7 @@ export class Emulator implements Machine {
       const chip = this.#chip;
       if (n % LOOK === 0) chip.gpio[GPIO.OVER_CURRENT].setInputValue(this.#circuit.pinIsHigh('OVER_CURRENT'));
       const clock = chip.clock as unknown as { tick(nanos: number): void; nanosToNextAlarm: number };
+      this.#wake(chip);
       if (!chip.core.waiting && !this.stuck) {
         const cycles = chip.core.executeInstruction();
         clock.tick((cycles * 1e9) / chip.clkSys);
@@ -221,6 +228,11 @@ export class Emulator implements Machine {
       clock.tick(next);
     }
     return true;
+  }
+
+  /** A tick of a millisecond ends a sleep too; rp2040js looks for it before an instruction only. */
+  #wake({ core }: RP2040): void {
+    if (core.waiting && core.interruptsUpdated && core.checkForInterrupts()) core.waiting = false;
   }
 
   /** It sleeps in the middle of an operation, or bytes are on their way. */

@@ -105,8 +105,12 @@ describe('the emulated Pico', () => {
       host.request(pulses(20)).catch(() => {});
       const wanted = moments.length + 1 + random.integer(40);
       const booted = host.notice('BOOTED');
+      // Once: a firmware that hung again as it starts would never say that it has booted.
+      let hung = false;
       const hang = () => {
-        if (moments.length >= wanted) emulatorOf(virtual.frontEnd)!.stuck = true;
+        if (hung || moments.length < wanted) return;
+        hung = true;
+        emulatorOf(virtual.frontEnd)!.stuck = true;
       };
       virtual.frontEnd.frameListeners.push(hang);
       await booted;
