@@ -10,17 +10,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import {
-  CalibratedBoard,
-  calibrateConverters,
-  calibrateDevices,
-  calibrateNeurons,
-  guardBoard,
-} from '../src/calibration/index.js';
-import { connectBoard, inProcessTransport } from '../src/driver/index.js';
 import { Deployment, layerScales, predictAccuracy } from '../src/loop/index.js';
 import { evaluate, loadDataset, networkSpec, recipeOf, train } from '../src/model/index.js';
-import { createVirtualBoard, loadProfile } from '../src/virtual-board/index.js';
+import { loadProfile } from '../src/virtual-board/index.js';
+import { calibratedChip } from './calibrated.js';
 
 const { values } = parseArgs({
   options: {
@@ -45,14 +38,8 @@ let held = 0;
 const first = Number(values.first);
 for (let seed = first; seed < first + Number(values.chips); seed++) {
   const home = mkdtempSync(join(tmpdir(), 'memloop-'));
-  const virtual = createVirtualBoard({ profile: loadProfile(values.profile), seed });
-  const board = guardBoard(await connectBoard(inProcessTransport('virtual:bench', virtual)), { home });
-  const { passport } = board;
-  passport.saveConverters(await calibrateConverters(board));
-  const calibrated = new CalibratedBoard(board, passport.converters!);
-  for (let i = 0; i < board.description.arrays; i++) await calibrateDevices(calibrated, i);
-  passport.saveNeurons(await calibrateNeurons(board));
-  const { accuracy, low, high } = await predictAccuracy(passport, network, scales, data.test);
+  const { board, close } = await calibratedChip(loadProfile(values.profile), seed, home);
+  const { accuracy, low, high } = await predictAccuracy(board.passport, network, scales, data.test);
   const context = { board, emit: () => {}, signal: new AbortController().signal };
   const deployment = await Deployment.open(context, network.clone(), scales);
   await deployment.program();
@@ -62,8 +49,7 @@ for (let seed = first; seed < first + Number(values.chips); seed++) {
   console.log(
     `| ${seed} | ${percent(accuracy)} | ${percent(low)} to ${percent(high)} | ${percent(measured)} | ${(100 * (accuracy - measured)).toFixed(2)} |`,
   );
-  await board.close();
-  virtual.close();
+  await close();
   rmSync(home, { recursive: true });
 }
 const mean = (list: readonly number[]) => list.reduce((sum, value) => sum + value, 0) / list.length;

@@ -15,14 +15,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import {
-  CalibratedBoard,
-  calibrateConverters,
-  calibrateDevices,
-  calibrateNeurons,
-  guardBoard,
-} from '../src/calibration/index.js';
-import { connectBoard, inProcessTransport } from '../src/driver/index.js';
 import { Deployment, finetune, layerScales, twinTraining } from '../src/loop/index.js';
 import {
   evaluate,
@@ -33,7 +25,8 @@ import {
   type TrainSettings,
   train,
 } from '../src/model/index.js';
-import { createVirtualBoard, loadProfile } from '../src/virtual-board/index.js';
+import { loadProfile } from '../src/virtual-board/index.js';
+import { calibratedChip } from './calibrated.js';
 
 const { values } = parseArgs({
   options: {
@@ -83,16 +76,8 @@ for (let seed = Number(values.first); seed < Number(values.first) + Number(value
   });
   for (const way of values.ways.split(',')) {
     // Every way gets the chip as new.
-    const virtual = createVirtualBoard({ profile, seed });
-    const port = await connectBoard(inProcessTransport('virtual:bench', virtual));
-    const board = guardBoard(port, { home: join(home, way) });
-    const { passport } = board;
-    passport.saveConverters(await calibrateConverters(board));
-    const calibrated = new CalibratedBoard(board, passport.converters!);
-    for (let i = 0; i < board.description.arrays; i++) await calibrateDevices(calibrated, i);
-    passport.saveNeurons(await calibrateNeurons(board));
-
-    const chip = twinTraining(passport, spec);
+    const { board, close } = await calibratedChip(profile, seed, join(home, way));
+    const chip = twinTraining(board.passport, spec);
     const noisy: Record<string, object> = {
       plain: {},
       aware: { ...chip.settings, neuronSpread: Number(values.mismatch), ...over },
@@ -135,8 +120,7 @@ for (let seed = Number(values.first); seed < Number(values.first) + Number(value
       `chip ${seed}, ${way}: software ${points(row.software)}, programmed ${points(row.programmed)}, fine-tuned ${row.finetuned === undefined ? '-' : points(row.finetuned)}, largest/rms weights ${network.weights.map((w) => (Math.max(...w.map(Math.abs)) / Math.sqrt(mean([...w.map((x) => x * x)]))).toFixed(1)).join(' ')}, ${seconds.toFixed(1)} s`,
     );
     table.set(way, [...(table.get(way) ?? []), row]);
-    await board.close();
-    virtual.close();
+    await close();
   }
   rmSync(home, { recursive: true });
 }

@@ -69,12 +69,13 @@ export async function countPulses(url: string, options: OpenOptions = {}) {
   const board = await openBoard(url, { ...options, readOnly: true });
   try {
     await board.settle();
-    const arrays = [...board.description.arraySerials.keys()].map((index) => board.passport.array(index));
-    const sum = (table: 'pulses' | 'energy') =>
-      arrays.reduce((total, { tables }) => total + tables[table].reduce((a, b) => a + b, 0), 0);
+    const { passport, description } = board;
     const { pulsesApplied = null, uptime } = await board.health();
-    const counts = { pulses: sum('pulses'), energy: sum('energy'), counter: pulsesApplied, uptime };
-    return { counts, passports: arrays.map(({ path }) => path).filter((path) => existsSync(path)) };
+    const files = [...description.arraySerials.keys()].map((index) => passport.pathOf(index));
+    return {
+      counts: { ...passport.totals(), counter: pulsesApplied, uptime },
+      passports: files.filter((path) => existsSync(path)),
+    };
   } finally {
     await board.close();
   }

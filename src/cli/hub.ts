@@ -1,7 +1,9 @@
 /** What the commands of the hub share: the key, the connection, the names of boards. */
 import { type Command, Option } from 'commander';
+import type { Observable } from 'rxjs';
 import type { BoardRow, HubConnection, HubKey } from '../hub/index.js';
-import type { Session } from './command.js';
+import type { MemloopEvent } from '../shared/events.js';
+import { isTerminal, type Session, writeLine } from './command.js';
 
 export interface HubOptions {
   hub?: string;
@@ -32,9 +34,9 @@ export async function keyOf({ hub, hubKey }: HubOptions, name: string): Promise<
 }
 
 /** Closed when the command ends. */
-export async function hubOf(session: Session, options: HubOptions, name = 'me'): Promise<HubConnection> {
+export async function hubOf(session: Session, options: HubOptions): Promise<HubConnection> {
   const { connectHub } = await import('../hub/index.js');
-  const connection = await connectHub(await keyOf(options, name));
+  const connection = await connectHub(await keyOf(options, 'me'));
   session.atEnd(() => connection.close());
   return connection;
 }
@@ -53,4 +55,26 @@ export async function boardOf(hub: HubConnection, name: string): Promise<BoardRo
   if (found.length === 1) return found[0];
   const names = there.map((row) => `${row.bench}/${row.board}`).join(', ');
   throw new HubRefusal('unknown-board', `${name} is no single board; there are: ${names}`);
+}
+
+/** Shows events until they end, the user leaves the dashboard, or Ctrl-C. Rejects where they fail. */
+export async function showEvents(
+  { global, signal }: Session,
+  events: Observable<MemloopEvent>,
+): Promise<void> {
+  const { fromEvent, lastValueFrom, Subject, takeUntil, tap } = await import('rxjs');
+  const { jsonLines, plainLines, startDashboard } = await import('../tui/index.js');
+  if (isTerminal() && !global.json) {
+    const dashboard = await startDashboard({ events, onQuit: () => {}, watching: true });
+    signal.addEventListener('abort', () => void dashboard.stop());
+    await dashboard.done;
+    return;
+  }
+  const told = new Subject<MemloopEvent>();
+  (global.json ? jsonLines : plainLines)(told, writeLine);
+  const shown = events.pipe(
+    takeUntil(fromEvent(signal, 'abort')),
+    tap((event) => told.next(event)),
+  );
+  await lastValueFrom(shown, { defaultValue: undefined });
 }

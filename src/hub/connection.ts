@@ -3,6 +3,8 @@ import {
   type ConnectionOptions,
   connect,
   headers,
+  type Msg,
+  type MsgHdrs,
   type NatsConnection,
   nkeyAuthenticator,
 } from '@nats-io/transport-node';
@@ -106,8 +108,7 @@ export class HubConnection {
 
   /** Asks the hub itself. Throws HubRefusal, or `service` where nobody answers. */
   ask<P extends HubProcedure>(procedure: P, request: Request<P>): Promise<Reply<P>> {
-    const what = `the hub at ${this.key.url}`;
-    return this.#request(procedure, subjects.hub(procedure, this.who), request, what);
+    return this.#request(procedure, subjects.hub(procedure, this.who), request, this.#itself);
   }
 
   /** Asks a bench about one of its boards. Throws HubRefusal, or `service` where nobody answers. */
@@ -126,15 +127,24 @@ export class HubConnection {
     request: Request<P>,
     what: string,
   ): Promise<Reply<P>> {
-    const message = encode({ v: HUB_VERSION, ...request });
-    const answer = await this.nats.request(subject, message, { timeout: REQUEST }).catch((error: Error) => {
-      throw new MemloopError('service', this.#silence(what, error), { cause: error });
-    });
+    const answer = await this.#ask(what, subject, encode({ v: HUB_VERSION, ...request }));
     return decodeReply(
       answer.data,
       replySchemas[procedure],
       `${what}: its answer to "${procedure}"`,
     ) as Reply<P>;
+  }
+
+  get #itself(): string {
+    return `the hub at ${this.key.url}`;
+  }
+
+  /** One request and its answer. Throws `service`. */
+  #ask(what: string, subject: string, data?: Uint8Array, fields?: MsgHdrs): Promise<Msg> {
+    const options = { timeout: REQUEST, ...(fields && { headers: fields }) };
+    return this.nats.request(subject, data, options).catch((error: Error) => {
+      throw new MemloopError('service', this.#silence(what, error), { cause: error });
+    });
   }
 
   #silence(what: string, error: Error): string {
@@ -159,10 +169,7 @@ export class HubConnection {
   async #store(subject: string, data: Uint8Array, fields: Readonly<Record<string, string>>): Promise<void> {
     const all = headers();
     for (const [name, value] of Object.entries(fields)) all.set(name, value);
-    const options = { timeout: REQUEST, headers: all };
-    const answer = await this.nats.request(subject, data, options).catch((error: Error) => {
-      throw new MemloopError('service', this.#silence(`the hub at ${this.key.url}`, error), { cause: error });
-    });
+    const answer = await this.#ask(this.#itself, subject, data, all);
     const { error } = JSON.parse(answer.string()) as { error?: { description: string } };
     if (!error) return;
     if (/maximum messages|maximum bytes|resource/i.test(error.description))
@@ -172,14 +179,7 @@ export class HubConnection {
 
   /** The newest message that a stream holds on a subject; undefined where there is none. */
   async newest(stream: string, subject: string): Promise<Uint8Array | undefined> {
-    const options = { timeout: REQUEST };
-    const answer = await this.nats
-      .request(`$JS.API.DIRECT.GET.${stream}.${subject}`, undefined, options)
-      .catch((error: Error) => {
-        throw new MemloopError('service', this.#silence(`the hub at ${this.key.url}`, error), {
-          cause: error,
-        });
-      });
+    const answer = await this.#ask(this.#itself, `$JS.API.DIRECT.GET.${stream}.${subject}`);
     return answer.headers?.hasError ? undefined : answer.data;
   }
 

@@ -32,14 +32,20 @@ export function makeFolder(path: string): void {
  * Written beside, synced and renamed: a kill or a full disk leaves what was there before. What is no file, such as
  * /dev/stdout, is written to as it is. Error: `disk`.
  */
-export function writeAtomically(path: string, ...parts: readonly (string | Uint8Array)[]): void {
+export const writeAtomically = (path: string, ...parts: readonly (string | Uint8Array)[]): void =>
+  replace(path, parts, 0o666);
+
+/** The same for what only its owner may read, such as keys. */
+export const writePrivately = (path: string, text: string): void => replace(path, [text], 0o600);
+
+function replace(path: string, parts: readonly (string | Uint8Array)[], mode: number): void {
   const temporary = `${path}.${process.pid}.tmp`;
   try {
     if (statSync(path, { throwIfNoEntry: false })?.isFile() === false) {
       for (const part of parts) writeFileSync(path, part);
       return;
     }
-    const file = openSync(temporary, 'w');
+    const file = openSync(temporary, 'w', mode);
     try {
       for (const part of parts) writeAll(file, typeof part === 'string' ? Buffer.from(part) : part);
       fsyncSync(file);
@@ -55,17 +61,5 @@ export function writeAtomically(path: string, ...parts: readonly (string | Uint8
     throw new MemloopError('disk', `cannot write ${path}: ${why}; what was there before is unchanged`, {
       cause: error,
     });
-  }
-}
-
-/** The same for what only its owner may read, such as keys. */
-export function writePrivately(path: string, text: string): void {
-  const temporary = `${path}.${process.pid}.new`;
-  try {
-    writeFileSync(temporary, text, { mode: 0o600 });
-    renameSync(temporary, path);
-  } catch (error) {
-    rmSync(temporary, { force: true });
-    throw new MemloopError('disk', `cannot write ${path}: ${(error as Error).message}`, { cause: error });
   }
 }

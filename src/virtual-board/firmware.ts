@@ -47,7 +47,8 @@ export interface AnalogFrontEnd {
   neuronsSample(samples: number, decimation: number, counts: Int16Array): void;
 }
 
-interface Exports {
+/** What a firmware in WebAssembly gives. */
+export interface FirmwareExports {
   memory: WebAssembly.Memory;
   received(): number;
   receivedSize(): number;
@@ -78,7 +79,7 @@ export const writeText = ({ bytes }: FirmwareMemory, value: string, at: number, 
 
 /** A firmware in WebAssembly. It never calls its imports but from `boot`, `receive` and `poll`. */
 export class WasmFirmware implements Machine {
-  readonly #exports: Exports;
+  readonly #exports: FirmwareExports;
   readonly #received: Uint8Array;
 
   /** @param imports what the firmware asks for, given its memory */
@@ -88,7 +89,7 @@ export class WasmFirmware implements Machine {
   ) {
     const memory: FirmwareMemory = { buffer: new ArrayBuffer(0), bytes: new Uint8Array(0) };
     const instance = new WebAssembly.Instance(moduleOf(asset), { hal: imports(memory) });
-    this.#exports = instance.exports as unknown as Exports;
+    this.#exports = instance.exports as unknown as FirmwareExports;
     memory.buffer = this.#exports.memory.buffer;
     memory.bytes = new Uint8Array(memory.buffer);
     this.#received = memory.bytes.subarray(

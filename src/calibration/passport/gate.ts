@@ -30,7 +30,7 @@ import { MemloopError } from '../../shared/errors.js';
 import type { Emit } from '../../shared/events.js';
 import { W_SDC_PRIOR } from '../devices/prior.js';
 import { pulseEnergy } from '../programming/pulse-plan.js';
-import { checkBudget, type JobBudget } from './job-budget.js';
+import { type JobBudget, JobMeter } from './job-budget.js';
 import { type ArrayPassport, Passport } from './passport.js';
 import { type BoardCount, hasPulseLog, PulseLog } from './pulse-log.js';
 
@@ -66,6 +66,7 @@ export const guardBoard = (board: Board, options: GateOptions = {}): GuardedBoar
 export class GuardedBoard implements Board {
   readonly #board: Board;
   readonly #options: GateOptions;
+  readonly #job: JobMeter | undefined;
   #passport: Passport | undefined;
   /** By array. */
   readonly #logs = new Map<number, PulseLog>();
@@ -83,6 +84,7 @@ export class GuardedBoard implements Board {
   constructor(board: Board, options: GateOptions) {
     this.#board = board;
     this.#options = options;
+    this.#job = options.budget && new JobMeter(options.budget);
   }
 
   /** What is known of the chip: the one object of it for this board. Throws `bad-file` and `disk` when first asked for. */
@@ -301,17 +303,10 @@ export class GuardedBoard implements Board {
   }
 
   /** Throws `limit` where the job may not have so many more pulses. */
-  #checkBudget(entries: readonly { energy: number }[]): void {
-    const { budget } = this.#options;
-    if (!budget) return;
-    const now = { pulses: 0, energy: 0 };
-    for (const array of this.description.arraySerials.keys()) {
-      const { tables } = this.passport.array(array);
-      now.pulses += tables.pulses.reduce((a, b) => a + b, 0);
-      now.energy += tables.energy.reduce((a, b) => a + b, 0);
-    }
+  #checkJob(entries: readonly { energy: number }[]): void {
+    if (!this.#job) return;
     const energy = entries.reduce((sum, entry) => sum + entry.energy, 0);
-    checkBudget(budget, now, { pulses: entries.length, energy });
+    this.#job.check(this.passport.totals(), { pulses: entries.length, energy });
   }
 
   async #tracing(address: CellAddress, samples: Float64Array, rate: number): Promise<CellTrace> {
@@ -326,7 +321,7 @@ export class GuardedBoard implements Board {
       const { array } = address;
       const log = this.#logOf(array);
       const entries = this.#entriesOf(address, samples, rate, stretches);
-      this.#checkBudget(entries);
+      this.#checkJob(entries);
       log.begin(entries, this.#count!);
       this.#unsaved.add(array);
       try {
@@ -439,7 +434,7 @@ export class GuardedBoard implements Board {
     const { array } = operations[pulses[0]];
     const log = this.#logOf(array);
     const entries = pulses.map((i) => this.#entry(operations[i] as Pulse));
-    this.#checkBudget(entries);
+    this.#checkJob(entries);
     log.begin(entries, this.#count!);
     this.#unsaved.add(array);
     take(await ask());

@@ -15,24 +15,40 @@ export const budgetSchema = z.object({
 export type JobBudget = z.infer<typeof budgetSchema>;
 
 const totalsSchema = z.object({ pulses: z.number(), energy: z.number() });
-type Totals = z.infer<typeof totalsSchema>;
+/** Pulses, and what they took, J. */
+export type Totals = z.infer<typeof totalsSchema>;
 
-/** Throws `limit` where `more` than the totals `now` would be over the budget. */
-export function checkBudget({ pulses, energy, file }: JobBudget, now: Totals, more: Totals): void {
-  let before = readJson(file, totalsSchema, { hint: 'submit the job again', missing: 'undefined' });
-  if (!before) {
-    before = now;
-    writeAtomically(file, JSON.stringify(now));
+/** Keeps a job to its budget. */
+export class JobMeter {
+  readonly #budget: JobBudget;
+  /** Totals before the first attempt. */
+  #before: Totals | undefined;
+
+  constructor(budget: JobBudget) {
+    this.#budget = budget;
   }
-  const had = { pulses: now.pulses - before.pulses, energy: now.energy - before.energy };
-  if (pulses !== undefined && had.pulses + more.pulses > pulses)
-    throw new MemloopError(
-      'limit',
-      `the job has had ${had.pulses} of the ${pulses} pulses in its budget and would get ${more.pulses} more: submit it with a larger --budget-pulses`,
-    );
-  if (energy !== undefined && had.energy + more.energy > energy)
-    throw new MemloopError(
-      'limit',
-      `the job has had ${had.energy.toPrecision(3)} of the ${energy} J in its budget and would get ${more.energy.toPrecision(3)} more: submit it with a larger --budget-energy`,
-    );
+
+  /** Throws `limit` where `more` than the totals `now` would be over the budget; `bad-file`, `disk`. */
+  check(now: Totals, more: Totals): void {
+    const { pulses, energy } = this.#budget;
+    this.#before ??= this.#begin(now);
+    const had = { pulses: now.pulses - this.#before.pulses, energy: now.energy - this.#before.energy };
+    if (pulses !== undefined && had.pulses + more.pulses > pulses)
+      throw new MemloopError(
+        'limit',
+        `the job has had ${had.pulses} of the ${pulses} pulses in its budget and would get ${more.pulses} more: submit it with a larger --budget-pulses`,
+      );
+    if (energy !== undefined && had.energy + more.energy > energy)
+      throw new MemloopError(
+        'limit',
+        `the job has had ${had.energy.toPrecision(3)} of the ${energy} J in its budget and would get ${more.energy.toPrecision(3)} more: submit it with a larger --budget-energy`,
+      );
+  }
+
+  #begin(now: Totals): Totals {
+    const { file } = this.#budget;
+    const kept = readJson(file, totalsSchema, { hint: 'submit the job again', missing: 'undefined' });
+    if (!kept) writeAtomically(file, JSON.stringify(now));
+    return kept ?? now;
+  }
 }

@@ -16,6 +16,7 @@ import { writeAtomically } from '../../shared/files.js';
 import { readJson } from '../../shared/json.js';
 import type { ConverterCalibration } from '../converters/types.js';
 import type { NeuronCalibration } from '../neurons/types.js';
+import type { Totals } from './job-budget.js';
 
 const line = z.object({
   offset: z.number(),
@@ -368,6 +369,17 @@ export class Passport {
       this.#loaded.set(index, found);
     }
     return found;
+  }
+
+  /** Pulses that all cells have had, and what they took, J. */
+  totals(): Totals {
+    const total = { pulses: 0, energy: 0 };
+    for (const index of this.description.arraySerials.keys()) {
+      const { pulses, energy } = this.array(index).tables;
+      total.pulses += pulses.reduce((a, b) => a + b, 0);
+      total.energy += energy.reduce((a, b) => a + b, 0);
+    }
+    return total;
   }
 
   saveConverters(converters: ConverterCalibration): void {

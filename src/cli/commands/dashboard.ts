@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { MemloopEvent } from '../../shared/events.js';
 import { action, isTerminal, type Session, writeLine } from '../command.js';
-import { boardOf, type HubOptions, hubOf, withHub } from '../hub.js';
+import { boardOf, type HubOptions, hubOf, showEvents, withHub } from '../hub.js';
 import { positive } from '../numbers.js';
 
 interface Options extends HubOptions {
@@ -20,27 +20,11 @@ export function register(program: Command): void {
 /** What happens at a board of a hub, from now until the user leaves. */
 async function showBoard(session: Session, name: string, options: HubOptions) {
   const { watchBoard } = await import('../../hub/index.js');
-  const { jsonLines, plainLines, startDashboard } = await import('../../tui/index.js');
-  const { share } = await import('rxjs');
-  const { global, signal } = session;
   const hub = await hubOf(session, options);
   const { bench, board } = await boardOf(hub, name);
   const gaps = { lost: 0 };
-  const events = watchBoard(hub, { bench, board }, gaps).pipe(share());
-  const result = () => ({ result: { bench, board, lost: gaps.lost } });
-  if (global.json || !isTerminal()) {
-    (global.json ? jsonLines : plainLines)(events, writeLine);
-    await new Promise<void>((done, fail) => {
-      events.subscribe({ error: fail, complete: done });
-      signal.addEventListener('abort', () => done());
-    });
-    return result();
-  }
-  const leave = new AbortController();
-  const dashboard = await startDashboard({ events, onQuit: () => leave.abort(), watching: true });
-  signal.addEventListener('abort', () => void dashboard.stop());
-  await dashboard.done;
-  return result();
+  await showEvents(session, watchBoard(hub, { bench, board }, gaps));
+  return { result: { bench, board, lost: gaps.lost } };
 }
 
 async function show(session: Session, dir: string | undefined, { speed, ...options }: Options) {

@@ -33,8 +33,8 @@ async function evaluate(session: Session, options: Options) {
   const loaded = await loadForBoard(options.model, { ...options, whole: true });
   const { network, test } = loaded;
   const samples = test.count;
-  const loop = await import('../../loop/index.js');
-  const figures = options.costs === undefined ? {} : loop.readCostFigures(options.costs);
+  const { costs } = options;
+  const figures = costs === undefined ? {} : (await import('../../loop/index.js')).readCostFigures(costs);
   if (!session.onBoard) {
     const accuracy = inSoftware(network, test);
     session.emit({ type: 'accuracy', stage: 'software', accuracy, samples });
@@ -60,11 +60,10 @@ async function evaluate(session: Session, options: Options) {
 }
 
 function costTable({ energy, latency, parts, products, runs }: InferenceCost): string {
-  const names = { cells: 'cells', wires: 'wires', neurons: 'neurons', converters: 'converters' } as const;
-  const row = (name: keyof typeof names) =>
-    `  ${names[name].padEnd(12)}${parts[name] === undefined ? 'not counted: give their figures by --costs' : quantity(parts[name], 'J')}`;
+  const row = (name: keyof typeof parts) =>
+    `  ${name.padEnd(12)}${parts[name] === undefined ? 'not counted: give their figures by --costs' : quantity(parts[name], 'J')}`;
   return [
     `\nan inference: ${quantity(energy, 'J')}, ${quantity(latency, 's')} (${products.toFixed(1)} products, ${runs} runs of the neurons; without link and host)`,
-    ...(Object.keys(names) as (keyof typeof names)[]).map(row),
+    ...(['cells', 'wires', 'neurons', 'converters'] as const).map(row),
   ].join('\n');
 }

@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { State, Target } from '../../hub/index.js';
-import { action, isTerminal, type Outcome, type Session, writeLine } from '../command.js';
-import { boardOf, type HubOptions, hubOf, withHub } from '../hub.js';
+import { action, isTerminal, type Outcome, type Session } from '../command.js';
+import { boardOf, type HubOptions, hubOf, showEvents, withHub } from '../hub.js';
 import { decimal, wholeNumber } from '../numbers.js';
 
 interface SubmitOptions extends HubOptions {
@@ -127,29 +127,8 @@ async function watch(session: Session, id: string, options: HubOptions): Promise
   const { stateOf, watchJob } = await import('../../hub/index.js');
   const hub = await hubOf(session, options);
   await stateOf(hub, id);
-  const events = watchJob(hub, id);
-  const tui = await import('../../tui/index.js');
-  if (!session.global.json && isTerminal()) {
-    const leave = new AbortController();
-    const dashboard = await tui.startDashboard({ events, onQuit: () => leave.abort(), watching: true });
-    session.signal.addEventListener('abort', () => void dashboard.stop());
-    await dashboard.done;
-  } else {
-    const lines = session.global.json ? tui.jsonLines : tui.plainLines;
-    const { Subject, lastValueFrom, tap } = await import('rxjs');
-    const told = new Subject<
-      Parameters<Parameters<ReturnType<typeof watchJob>['subscribe']>[0] & object>[0]
-    >();
-    lines(told as never, writeLine);
-    const { signal } = session;
-    const aborted = new Promise<never>((_, fail) =>
-      signal.addEventListener('abort', () => fail(signal.reason)),
-    );
-    await Promise.race([
-      lastValueFrom(events.pipe(tap((event) => told.next(event))), { defaultValue: undefined }),
-      aborted,
-    ]);
-  }
+  await showEvents(session, watchJob(hub, id));
+  if (session.global.json || !isTerminal()) session.signal.throwIfAborted();
   const state = await stateOf(hub, id);
   return { result: resultOf(state), text: textOf(state) };
 }

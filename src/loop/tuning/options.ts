@@ -93,7 +93,8 @@ export const FINETUNE_DEFAULTS: Readonly<Omit<FinetuneOptions, 'checkpoint'>> = 
 });
 
 /**
- * The defaults for this network: few shared weights learn best from images such as they were trained on, and on the chip itself. */
+ * The defaults for this network. Few shared weights learn best on the chip itself, from images such as they were trained on.
+ */
 export function defaultsFor({ layers }: NetworkSpec, { name }: Dataset): Omit<FinetuneOptions, 'checkpoint'> {
   if (!layers.some(isImageLayer)) return FINETUNE_DEFAULTS;
   const { images } = recipeOf(name);

@@ -1,13 +1,14 @@
 /**
  * The shipped firmware with its memory in hand: a state of the board can be kept, compared with another and put back.
  *
- * Two states are the same if their memory is, but for scratch: the stack, and bytes that a board without a session changes
- * when it refuses frames, or with a session when it repeats an answer. They are counters, the place in a ring that is empty, and what is left of frames that have come
- * and gone; they decide nothing while the board has nothing to do, which is when a state is kept.
+ * Two states are the same if their memory is, but for scratch: the stack, and the bytes that change when a board without a
+ * session refuses frames, or one with a session repeats an answer. Those are counters, places in empty rings, and what is left
+ * of frames that are gone. They decide nothing while the board has nothing to do, which is when a state is kept.
  */
 import { readFileSync } from 'node:fs';
 import { encodeFrame, type Frame, FrameDecoder } from '../../../firmware-protocol/frame.js';
 import { encodePayload, MAX_PAYLOAD, type Message } from '../../../firmware-protocol/generated/protocol.js';
+import type { FirmwareExports } from '../../../src/virtual-board/firmware.js';
 import { DESCRIPTION } from '../board.js';
 
 const CHUNK = 256;
@@ -18,17 +19,8 @@ const STACK = 16384;
 /** A state of the board: for each chunk that was ever used, which of the contents that were seen. */
 export type Snapshot = Int32Array;
 
-interface Exports {
-  memory: WebAssembly.Memory;
-  received(): number;
-  receivedSize(): number;
-  boot(): void;
-  receive(count: number): void;
-  poll(): number;
-}
-
 export class BoardInMemory {
-  readonly #exports: Exports;
+  readonly #exports: FirmwareExports;
   readonly #memory: Buffer;
   readonly #received: number;
   readonly #decoder = new FrameDecoder();
@@ -50,7 +42,7 @@ export class BoardInMemory {
       readFileSync(new URL('../../../assets/firmware.wasm', import.meta.url)),
     );
     const { exports } = new WebAssembly.Instance(module, { hal: this.#hal() });
-    this.#exports = exports as unknown as Exports;
+    this.#exports = exports as unknown as FirmwareExports;
     this.#memory = Buffer.from(this.#exports.memory.buffer);
     this.#received = this.#exports.received();
     this.#telling = new Uint8Array(this.#memory.length).fill(1);

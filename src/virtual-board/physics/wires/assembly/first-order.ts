@@ -3,6 +3,8 @@
 //
 // Arrays are rows of FCP doubles, FCP a multiple of 4; what is padded conducts nothing.
 
+import { add, all, begin, holdUpTo, mul, sub } from './lanes';
+
 let FR: i32 = 0;
 let FC: i32 = 0;
 let FROW: usize = 0;
@@ -16,10 +18,6 @@ let BESIDE: usize = 0; // what the current beside the switches adds to the cells
 let SUMS: usize = 0; // column currents, A
 let SQUARES: usize = 0; // sums of the squares of the cells' currents, A²
 
-@inline function plus(a: v128, b: v128): v128 { return f64x2.add(a, b); }
-@inline function less(a: v128, b: v128): v128 { return f64x2.sub(a, b); }
-@inline function times(a: v128, b: v128): v128 { return f64x2.mul(a, b); }
-
 /** Lays the arrays out in the memory, which grows to hold them; all is 0. */
 export function firstOrder(rows: i32, columns: i32, segment: f64): void {
   FR = rows;
@@ -27,7 +25,7 @@ export function firstOrder(rows: i32, columns: i32, segment: f64): void {
   SEGMENT = segment;
   FROW = (<usize>((columns + 3) & ~3)) << 3;
   const size = FROW * <usize>rows;
-  let at = (__heap_base + 15) & ~15;
+  let at = begin();
   CELLS = at; at += size;
   ALONG = at; at += size;
   UNIT = at; at += FROW;
@@ -35,8 +33,7 @@ export function firstOrder(rows: i32, columns: i32, segment: f64): void {
   SQUARES = at; at += FROW;
   LEVELS = at; at += (<usize>rows) << 3;
   BESIDE = at; at += (<usize>rows) << 3;
-  const pages = <i32>((at + 0xffff) >> 16) - memory.size();
-  if (pages > 0) memory.grow(pages);
+  holdUpTo(at);
   let along: f64 = 0;
   for (let c = 0; c < columns; c++) {
     along += <f64>(columns - c);
@@ -68,10 +65,10 @@ export function takeRow(r: i32): void {
 
 /** Column currents and the sums of the squares of their cells', with the rows at `levels`. */
 export function firstOrderProduct(): void {
-  const segment = f64x2.splat(SEGMENT);
+  const segment = all(SEGMENT);
   for (let at: usize = 0; at < FROW; at += 32) {
     // What each column's wire loses in all, from the top down.
-    let carried0 = f64x2.splat(0);
+    let carried0 = all(0);
     let carried1 = carried0;
     let lost0 = carried0;
     let lost1 = carried0;
@@ -80,15 +77,15 @@ export function firstOrderProduct(): void {
       for (let r: usize = 0; r < <usize>FR; r++) {
         const v = v128.load64_splat(LEVELS + (r << 3));
         const s = v128.load64_splat(BESIDE + (r << 3));
-        carried0 = plus(carried0, times(v, plus(v128.load(from), s)));
-        carried1 = plus(carried1, times(v, plus(v128.load(from, 16), s)));
-        lost0 = plus(lost0, carried0);
-        lost1 = plus(lost1, carried1);
+        carried0 = add(carried0, mul(v, add(v128.load(from), s)));
+        carried1 = add(carried1, mul(v, add(v128.load(from, 16), s)));
+        lost0 = add(lost0, carried0);
+        lost1 = add(lost1, carried1);
         from += FROW;
       }
     const unit0 = v128.load(UNIT + at);
     const unit1 = v128.load(UNIT + at, 16);
-    carried0 = f64x2.splat(0);
+    carried0 = all(0);
     carried1 = carried0;
     let sum0 = carried0;
     let sum1 = carried0;
@@ -99,20 +96,20 @@ export function firstOrderProduct(): void {
     for (let r: usize = 0; r < <usize>FR; r++) {
       const v = v128.load64_splat(LEVELS + (r << 3));
       const s = v128.load64_splat(BESIDE + (r << 3));
-      const g0 = plus(v128.load(from), s);
-      const g1 = plus(v128.load(from, 16), s);
-      const row0 = times(v, plus(v128.load(along), times(s, unit0)));
-      const row1 = times(v, plus(v128.load(along, 16), times(s, unit1)));
-      const i0 = times(less(v, times(segment, plus(row0, lost0))), g0);
-      const i1 = times(less(v, times(segment, plus(row1, lost1))), g1);
-      carried0 = plus(carried0, times(v, g0));
-      carried1 = plus(carried1, times(v, g1));
-      lost0 = less(lost0, carried0);
-      lost1 = less(lost1, carried1);
-      sum0 = plus(sum0, i0);
-      sum1 = plus(sum1, i1);
-      squares0 = plus(squares0, times(i0, i0));
-      squares1 = plus(squares1, times(i1, i1));
+      const g0 = add(v128.load(from), s);
+      const g1 = add(v128.load(from, 16), s);
+      const row0 = mul(v, add(v128.load(along), mul(s, unit0)));
+      const row1 = mul(v, add(v128.load(along, 16), mul(s, unit1)));
+      const i0 = mul(sub(v, mul(segment, add(row0, lost0))), g0);
+      const i1 = mul(sub(v, mul(segment, add(row1, lost1))), g1);
+      carried0 = add(carried0, mul(v, g0));
+      carried1 = add(carried1, mul(v, g1));
+      lost0 = sub(lost0, carried0);
+      lost1 = sub(lost1, carried1);
+      sum0 = add(sum0, i0);
+      sum1 = add(sum1, i1);
+      squares0 = add(squares0, mul(i0, i0));
+      squares1 = add(squares1, mul(i1, i1));
       from += FROW;
       along += FROW;
     }

@@ -10,6 +10,8 @@
 //
 // Arrays are rows of CP doubles, CP even; rows are padded to RP, a multiple of 4. What is padded stays 0.
 
+import { add, all, begin, holdUpTo, mul, sub, sum } from './lanes';
+
 let R: i32 = 0;
 let C: i32 = 0;
 let RP: i32 = 0;
@@ -55,12 +57,6 @@ let U1: usize = 0;
 let power: f64 = 0;
 let change: f64 = 0;
 
-@inline function add(a: v128, b: v128): v128 { return f64x2.add(a, b); }
-@inline function sub(a: v128, b: v128): v128 { return f64x2.sub(a, b); }
-@inline function mul(a: v128, b: v128): v128 { return f64x2.mul(a, b); }
-@inline function all(x: f64): v128 { return f64x2.splat(x); }
-@inline function sum(a: v128): f64 { return f64x2.extract_lane(a, 0) + f64x2.extract_lane(a, 1); }
-
 /** Lays the network out in the memory, which grows to hold it; all is 0. */
 export function layOut(rows: i32, columns: i32, wire: f64, amplitude: f64, beta: f64): void {
   R = rows;
@@ -72,7 +68,7 @@ export function layOut(rows: i32, columns: i32, wire: f64, amplitude: f64, beta:
   WIRE = wire;
   AMPLITUDE = amplitude;
   BETA = beta;
-  let at = (__heap_base + 15) & ~15;
+  let at = begin();
   W = at; at += SIZE;
   G = at; at += SIZE;
   RA = at; at += SIZE;
@@ -96,8 +92,7 @@ export function layOut(rows: i32, columns: i32, wire: f64, amplitude: f64, beta:
   ZB = at; at += ROW;
   U0 = at; at += 2 * ROW;
   U1 = at; at += 2 * ROW;
-  const pages = <i32>((at + 0xffff) >> 16) - memory.size();
-  if (pages > 0) memory.grow(pages);
+  holdUpTo(at);
 }
 
 export function switches(): usize { return W; }
